@@ -1,0 +1,73 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+# How many test processes; each has servers of its own.
+JOBS   ?= 2
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: demo
+demo: $(READY) ## Take one bundled interview through the whole of it, print its report, stop again
+	@$(BIN)/interview-worker demo
+
+.PHONY: worker
+worker: $(READY) ## Run servers, workers, API and Flower until Ctrl-C
+	@exec $(BIN)/interview-worker up
+
+.PHONY: test
+test: $(READY) ## Run all tests, on real servers
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+.PHONY: test-unit
+test-unit: $(READY) ## Run the tests that need no servers
+	$(BIN)/python -m pytest tests/unit
+
+.PHONY: coverage
+coverage: $(READY) ## Run all tests and say which lines they miss
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --cov --cov-report=term-missing:skip-covered
+
+.PHONY: lint
+lint: $(READY) ## Check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(READY) ## Put the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: bench
+bench: $(READY) ## Measure speed against the alternatives, as ratios of one run
+	$(BIN)/python -m benchmarks
+
+.PHONY: lock
+lock: $(READY) ## Pin all dependencies anew
+	$(BIN)/uv pip compile --quiet --universal --all-extras --group dev --generate-hashes \
+	  --no-emit-index-url --custom-compile-command 'make lock' --output-file requirements.lock \
+	  $(if $(UPGRADE),--upgrade) pyproject.toml
+
+.PHONY: clean
+clean: ## Remove the virtual environment and everything made on the way
+	rm -rf $(VENV) .interview-worker .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment: complete or not there. It is made anew when a pin changes.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name it with PYTHON=…" >&2; exit 1; }
+	@echo "Making $(VENV) (once; takes a minute or two) …"
+	@rm -f $(READY)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)

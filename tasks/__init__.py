@@ -1,0 +1,1 @@
+"""What the service does: the interview, its stages, and the ports they reach the world by."""

@@ -1,0 +1,1 @@
+"""In-memory twins of the adapters; the contract suites hold them to the same behaviour."""
