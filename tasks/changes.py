@@ -1,0 +1,234 @@
+"""Every change an interview can undergo, as data that a store applies in one atomic step.
+
+The functions here are pure: they say in which statuses a change is allowed, what it sets and what
+is announced. A store refuses it, atomically, where the interview is elsewhere by then.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tasks.errors import IllegalTransition, InterviewWorkerError, Transient
+from tasks.events import Event, EventType, event_id
+from tasks.interview import (
+    ACTIVE,
+    TRANSITIONS,
+    Interview,
+    Stage,
+    StageError,
+    StageRecord,
+    Status,
+)
+from tasks.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One atomic step of one interview.
+
+    Attributes:
+        name: What is being done, for messages.
+        when: The statuses in which it is allowed; in any other it is an `IllegalTransition`.
+        to: The status it leads to, or None to stay.
+        match: Fields, by dotted path, that must have these values; else it is `Superseded`.
+        values: Fields, by dotted path, and their new values (plain values or models).
+        increments: Fields, by dotted path, that go up by one.
+        events: What is announced if the change takes place, and only then.
+    """
+
+    name: str
+    when: frozenset[Status]
+    to: Status | None = None
+    match: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
+    increments: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
+
+    def __post_init__(self) -> None:
+        for status in self.when:
+            if self.to not in (None, status) and self.to not in TRANSITIONS[status]:
+                raise IllegalTransition(f"cannot {self.name}: {self.to} never follows {status}")
+
+
+def created(interview: Interview) -> Event:
+    """The announcement of a new interview."""
+    return _event(interview, EventType.CREATED, interview.created_at, source=interview.source)
+
+
+def begin(stage: Stage, run: str, now: datetime) -> Change:
+    """A run takes hold of a stage: from now on results of any other run are refused.
+
+    It may take over from a run that is still working: that one's result will be `Superseded`.
+    """
+    entry = {Status.QUEUED} if stage is Stage.TRANSCRIBE else set()
+    return Change(
+        name=f"begin to {stage}",
+        when=frozenset({stage.status} | entry),
+        to=stage.status,
+        values={
+            f"stages.{stage}.run": run,
+            f"stages.{stage}.started_at": now,
+            f"stages.{stage}.progress": 0.0,
+            "updated_at": now,
+        },
+        increments=(f"stages.{stage}.attempts",),
+    )
+
+
+def advance(stage: Stage, run: str, percent: float, now: datetime) -> Change:
+    """A run reports how far it has got, and learns whether it still owns the stage."""
+    return Change(
+        name=f"go on to {stage}",
+        when=frozenset({stage.status}),
+        match={f"stages.{stage}.run": run},
+        values={f"stages.{stage}.progress": percent, "updated_at": now},
+    )
+
+
+def finish(
+    interview: Interview,
+    stage: Stage,
+    run: str,
+    now: datetime,
+    *,
+    provider: str | None,
+    results: Mapping[str, object],
+    facts: Mapping[str, str | int | float | None],
+) -> Change:
+    """A run delivers the results of its stage, and the interview moves on.
+
+    Args:
+        interview: The interview as it was when the run began.
+        stage: The stage that is done.
+        run: The run that did it.
+        now: The present moment.
+        provider: The provider that did the work, where there was one.
+        results: Fields of the document, and their new values.
+        facts: What the event tells of the results.
+    """
+    values: dict[str, object] = {
+        **results,
+        f"stages.{stage}.finished_at": now,
+        f"stages.{stage}.provider": provider,
+        f"stages.{stage}.progress": 100.0,
+        "updated_at": now,
+    }
+    events = [_event(interview, _DONE[stage], now, **facts)]
+    if stage.following is Status.COMPLETED:
+        values["finished_at"] = now
+        events.append(_event(interview, EventType.COMPLETED, now))
+    return Change(
+        name=f"finish to {stage}",
+        when=frozenset({stage.status}),
+        to=stage.following,
+        match={f"stages.{stage}.run": run},
+        values=values,
+        events=tuple(events),
+    )
+
+
+def stumble(stage: Stage, run: str, error: InterviewWorkerError, now: datetime) -> Change:
+    """A run failed and will be tried again: the error is kept, the status stays."""
+    return Change(
+        name=f"try again to {stage}",
+        when=frozenset({stage.status}),
+        match={f"stages.{stage}.run": run},
+        values={f"stages.{stage}.error": _stage_error(error), "updated_at": now},
+    )
+
+
+def fail(
+    interview: Interview, stage: Stage, run: str, error: InterviewWorkerError, now: datetime
+) -> Change:
+    """A run failed for good, and the interview with it."""
+    return Change(
+        name=f"fail to {stage}",
+        when=frozenset({stage.status}),
+        to=Status.FAILED,
+        match={f"stages.{stage}.run": run},
+        values={
+            f"stages.{stage}.error": _stage_error(error),
+            "finished_at": now,
+            "updated_at": now,
+        },
+        events=(_event(interview, EventType.FAILED, now, stage=stage, error=error.code),),
+    )
+
+
+def cancel(interview: Interview, now: datetime) -> Change:
+    """Somebody calls the interview off; a stage at work stops at its next step."""
+    return Change(
+        name="cancel",
+        when=ACTIVE,
+        to=Status.CANCELLED,
+        values={"finished_at": now, "updated_at": now},
+        events=(_event(interview, EventType.CANCELLED, now),),
+    )
+
+
+def retry(interview: Interview, now: datetime) -> Change:
+    """Somebody sends a failed interview on its way again, from the stage that failed."""
+    stage = interview.failed_stage
+    if stage is None:
+        raise IllegalTransition(f"cannot retry: the interview is {interview.status}, not failed")
+    return Change(
+        name="retry",
+        when=frozenset({Status.FAILED}),
+        to=Status.QUEUED if stage is Stage.TRANSCRIBE else stage.status,
+        match={"rounds": interview.rounds},
+        values={f"stages.{stage}": StageRecord(), "finished_at": None, "updated_at": now},
+        increments=("rounds",),
+    )
+
+
+def reviewed(before: Report, after: Report, now: datetime) -> Change:
+    """A human had a word on the report; of two reviewers at once, one is told to look again."""
+    return Change(
+        name="review",
+        when=frozenset(Status),
+        match={"report.review.state": before.review.state, "report.review.at": before.review.at},
+        values={"report": after, "updated_at": now},
+    )
+
+
+def undispatched(
+    interview: Interview, stage: Stage, error: InterviewWorkerError, now: datetime
+) -> Change:
+    """A retry could not be sent on its way: the interview is where it was before."""
+    entry = Status.QUEUED if stage is Stage.TRANSCRIBE else stage.status
+    return Change(
+        name="take back the retry",
+        when=frozenset({entry}),
+        to=Status.FAILED,
+        match={"rounds": interview.rounds, f"stages.{stage}.run": None},
+        values={
+            f"stages.{stage}.error": _stage_error(error),
+            "finished_at": now,
+            "updated_at": now,
+        },
+    )
+
+
+_DONE = {
+    Stage.TRANSCRIBE: EventType.TRANSCRIBED,
+    Stage.ANALYSE: EventType.ANALYSED,
+    Stage.SCHEDULE: EventType.SCHEDULED,
+}
+
+
+def _stage_error(error: InterviewWorkerError) -> StageError:
+    return StageError(
+        code=error.code, message=error.message, transient=isinstance(error, Transient)
+    )
+
+
+def _event(
+    interview: Interview, event: EventType, now: datetime, **facts: str | float | None
+) -> Event:
+    return Event(
+        id=event_id(interview.id, event, interview.rounds),
+        type=event,
+        interview_id=interview.id,
+        at=now,
+        facts={"type": interview.type, **facts},
+    )

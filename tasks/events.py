@@ -1,0 +1,52 @@
+"""What is told to the outside when an interview moves on."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+
+class EventType(StrEnum):
+    """The lifecycle of an interview."""
+
+    CREATED = "created"
+    TRANSCRIBED = "transcribed"
+    ANALYSED = "analysed"
+    SCHEDULED = "scheduled"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    ERASED = "erased"
+
+
+class Event(BaseModel):
+    """A fact about one interview; it never holds a transcript or a person's data."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    """`interview:type:round`, the same however often the event is published."""
+    type: EventType
+    interview_id: str
+    at: AwareDatetime
+    facts: Mapping[str, str | int | float | None] = Field(default_factory=dict)
+
+
+def event_id(interview_id: str, event: EventType, rounds: int) -> str:
+    """The id by which a consumer knows an event it has seen already."""
+    return f"{interview_id}:{event}:{rounds}"
+
+
+def cloud_event(event: Event) -> dict[str, Any]:
+    """The event in the structured JSON form of CloudEvents 1.0 (cloudevents.io, JSON format)."""
+    return {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": "/interview-worker",
+        "type": f"interview.{event.type}",
+        "subject": event.interview_id,
+        "time": event.at.isoformat().replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+        "data": {"interview_id": event.interview_id, **event.facts},
+    }

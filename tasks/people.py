@@ -1,0 +1,130 @@
+"""The people of an interview, and when they can be met."""
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+_EMAIL = r"^[^@\s<>,;:\"/\\]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*$"
+
+
+def _known_time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"unknown time zone {name!r}; expected a name such as Europe/Berlin"
+        ) from None
+    return name
+
+
+TimeZone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_known_time_zone)]
+"""The name of a zone of the IANA time zone database, such as `Europe/Berlin`."""
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A moment, kept in UTC: Python's arithmetic within any other zone ignores its clock changes."""
+
+
+class Interval(BaseModel):
+    """A span of time, its end excluded."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: Moment
+    end: Moment
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError("the end must come after the start")
+        return self
+
+    def overlaps(self, other: "Interval") -> bool:
+        """Whether the two share any moment; touching ends do not count."""
+        return self.start < other.end and other.start < self.end
+
+    def padded(self, before: timedelta, after: timedelta) -> "Interval":
+        """This span with a buffer on either side."""
+        return Interval(start=self.start - before, end=self.end + after)
+
+    @property
+    def duration(self) -> timedelta:
+        """The length of the span."""
+        return self.end - self.start
+
+
+def _without_zone(at: time) -> time:
+    if at.tzinfo is not None:
+        raise ValueError("a time on the wall has no offset; the person's time zone applies")
+    return at
+
+
+WallTime = Annotated[time, AfterValidator(_without_zone)]
+"""A time as a clock on the wall shows it."""
+
+
+class WorkingHours(BaseModel):
+    """The hours of a day, and the days of a week, in which a person can be met."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: WallTime = time(9)
+    end: WallTime = time(17)
+    days: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=7)], ...], Field(min_length=1, max_length=7)
+    ] = (1, 2, 3, 4, 5)
+    """ISO weekdays: Monday is 1, Sunday is 7."""
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError("working hours must end after they start")
+        return self
+
+
+class Person(BaseModel):
+    """A candidate or an interviewer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200)
+    email: str = Field(max_length=254, pattern=_EMAIL)
+    time_zone: TimeZone | None = None
+    """The person's own zone; the interview's where none is given."""
+    working_hours: WorkingHours = WorkingHours()
+    calendar: str | None = Field(default=None, min_length=1, max_length=500)
+    """Where the person's calendar is found by the calendar provider.
+
+    An interviewer without one has the calendar that belongs to the e-mail address. A candidate
+    without one is taken to be free in working hours, as candidates seldom have a calendar here.
+    """
+
+
+class FollowUp(BaseModel):
+    """What is wished of the follow-up meeting."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    duration_minutes: int = Field(default=45, ge=5, le=480, multiple_of=5)
+    buffer_minutes: int = Field(default=10, ge=0, le=120, multiple_of=5)
+    """Free time kept before and after the meeting, for everybody in it."""
+    notice_hours: int = Field(default=24, ge=0, le=24 * 30)
+    """The least time between booking and meeting."""
+    window_days: int = Field(default=14, ge=1, le=90)
+    """How far ahead to search."""
+    earliest: Moment | None = None
+    """No meeting before this moment."""
+    latest: Moment | None = None
+    """No meeting that ends after this moment."""
+
+    def window(self, now: datetime) -> Interval | None:
+        """The span in which the meeting must lie, or None where the wishes leave none."""
+        start = max(filter(None, (now + timedelta(hours=self.notice_hours), self.earliest)))
+        end = min(filter(None, (now + timedelta(days=self.window_days), self.latest)))
+        return Interval(start=start, end=end) if end > start else None

@@ -1,0 +1,26 @@
+"""Models as plain values that any document store can hold."""
+
+from collections.abc import Mapping
+from datetime import time
+from enum import Enum
+from typing import Any
+
+from pydantic import BaseModel
+
+
+def plain(value: Any) -> Any:
+    """Models and mappings as dicts, sequences as lists, enumerations and times of day as strings.
+
+    Moments stay `datetime`, so that a store can compare them.
+    """
+    if isinstance(value, BaseModel):
+        return plain(dict(value))
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(each) for each in value]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, time):
+        return value.isoformat()
+    return value

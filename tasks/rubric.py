@@ -1,0 +1,112 @@
+"""Rubrics: what is looked for in an interview, in words a reviewer would use.
+
+The files are in `tasks/rubrics`: one for each type of interview, which names competencies and
+their weights, and one for each competency in `tasks/rubrics/competencies`. An interview of a type
+without a rubric of its own gets the one called `default`.
+"""
+
+import hashlib
+import json
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+LEVELS = (1, 2, 3, 4, 5)
+"""From the weakest to the strongest."""
+DEFAULT = "default"
+
+Level = Annotated[int, Field(ge=LEVELS[0], le=LEVELS[-1])]
+
+
+class Anchor(BaseModel):
+    """A behavioural anchor (Smith & Kendall 1963): what a candidate of one level says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    level: Level
+    description: str = Field(min_length=1)
+    examples: tuple[str, ...] = Field(min_length=1)
+    """Sentences such as a candidate of this level says."""
+
+
+class Competency(BaseModel):
+    """One thing that is looked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
+    name: str = Field(min_length=1)
+    description: str = Field(min_length=1)
+    question: str = Field(min_length=1)
+    """What to ask a candidate of whom nothing was heard about this."""
+    anchors: tuple[Anchor, ...]
+    weight: float = Field(gt=0)
+    """The share in the overall score, relative to the other weights of the rubric."""
+
+    @model_validator(mode="after")
+    def _has_every_level_once(self) -> Self:
+        if tuple(anchor.level for anchor in self.anchors) != LEVELS:
+            raise ValueError(f"the anchors of {self.id} must be of the levels {LEVELS}, in order")
+        return self
+
+    def anchor(self, level: int) -> Anchor:
+        """The anchor of a level from 1 to 5."""
+        return self.anchors[level - 1]
+
+
+class Rubric(BaseModel):
+    """All that is looked for in one type of interview."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(min_length=1)
+    competencies: tuple[Competency, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_each_competency_once(self) -> Self:
+        ids = [competency.id for competency in self.competencies]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"the rubric {self.id} names a competency twice")
+        return self
+
+    @property
+    def version(self) -> str:
+        """A fingerprint of the contents: no change of a rubric goes unnoticed in reports."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+
+def rubric_for(interview_type: str) -> Rubric:
+    """The rubric of a type of interview, or the default one."""
+    return _load(interview_type if interview_type in rubric_ids() else DEFAULT)
+
+
+@cache
+def rubric_ids() -> frozenset[str]:
+    """The types of interview that have a rubric of their own, and `default`."""
+    return frozenset(
+        entry.name.removesuffix(".json")
+        for entry in _folder().iterdir()
+        if entry.name.endswith(".json")
+    )
+
+
+@cache
+def _load(rubric_id: str) -> Rubric:
+    named = _read(_folder() / f"{rubric_id}.json")
+    competencies = [
+        {**_read(_folder() / "competencies" / f"{one['id']}.json"), **one}
+        for one in named["competencies"]
+    ]
+    return Rubric.model_validate({"id": rubric_id, "competencies": competencies})
+
+
+def _folder() -> Traversable:
+    return files("tasks") / "rubrics"
+
+
+def _read(file: Traversable) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return content

@@ -1,0 +1,120 @@
+"""Sentences of a transcript, and which of them are the candidate's.
+
+Recognisers cut segments at pauses, in the middle of a sentence or after several: sentences are
+found anew in what each speaker said in one turn.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from tasks.tokens import Token, joined, turns
+from tasks.transcript import Speaker, Transcript
+
+LONGEST = 60
+"""Words. Without punctuation there are no sentences, so what is longer is cut here."""
+
+_ENDS = re.compile(r"[.!?\u2026][\"')\]\u201d\u2019]*$")
+_ABBREVIATION = re.compile(
+    r"^(?:[A-Za-z]|(?:[A-Za-z]\.)+[A-Za-z]|mr|mrs|ms|dr|prof|vs|etc|approx)\.$", re.IGNORECASE
+)
+_PROMPT = re.compile(
+    r"^(?:(?:so|and|okay|ok|now|then|please|well|great|right)\W+)*"
+    r"(?:tell (?:me|us)|describe|explain (?:to|how|why)|walk (?:me|us)|talk (?:me|us)|"
+    r"give (?:me|us) an example|let'?s (?:talk|move on|start|discuss))\b",
+    re.IGNORECASE,
+)
+"""Beginnings by which an interviewer asks without a question mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence, by one speaker.
+
+    Attributes:
+        tokens: Its words; never empty.
+        speaker: Who said it; None where that is not known.
+        turn: The number of the turn it belongs to, rising from 0. Where speakers are not told
+            apart, questions are turns of their own.
+    """
+
+    tokens: tuple[Token, ...]
+    speaker: Speaker | None
+    turn: int
+
+    @property
+    def text(self) -> str:
+        """The words as they stand in the transcript."""
+        return joined(self.tokens)
+
+    @property
+    def words(self) -> int:
+        """How many words it has."""
+        return sum(1 for token in self.tokens if token.key)
+
+    @property
+    def segment_id(self) -> int:
+        """The segment it begins in."""
+        return self.tokens[0].segment_id
+
+    @property
+    def asks(self) -> bool:
+        """Whether it is a question, or another prompt to speak."""
+        text = self.text.replace("\u2019", "'")
+        return text.rstrip("\"')]\u201d").endswith("?") or _PROMPT.match(text) is not None
+
+
+def sentences(transcript: Transcript) -> tuple[Sentence, ...]:
+    """All sentences, in their order."""
+    found: list[Sentence] = []
+    for turn in turns(transcript):
+        for words in split(turn.tokens):
+            sentence = Sentence(tuple(words), turn.speaker, turn=0)
+            found.append(replace(sentence, turn=_turn_after(found, sentence)))
+    return tuple(found)
+
+
+def speakers_known(transcript: Transcript) -> bool:
+    """Whether the recording tells speakers apart."""
+    return any(segment.speaker is not None for segment in transcript.segments)
+
+
+def candidate_sentences(transcript: Transcript) -> tuple[Sentence, ...]:
+    """The sentences that are taken to be the candidate's.
+
+    Where speakers are not told apart, these are all sentences but questions and other prompts to
+    speak; some of an interviewer's words remain among them.
+    """
+    if speakers_known(transcript):
+        return tuple(s for s in sentences(transcript) if s.speaker is Speaker.CANDIDATE)
+    return tuple(sentence for sentence in sentences(transcript) if not sentence.asks)
+
+
+def split(tokens: Sequence[Token]) -> Iterator[list[Token]]:
+    """Cut words into sentences, by their punctuation."""
+    sentence: list[Token] = []
+    for position, token in enumerate(tokens):
+        sentence.append(token)
+        following = tokens[position + 1].text if position + 1 < len(tokens) else ""
+        if len(sentence) == LONGEST or _ends(token.text, following):
+            yield sentence
+            sentence = []
+    if sentence:
+        yield sentence
+
+
+def _turn_after(earlier: Sequence[Sentence], sentence: Sentence) -> int:
+    if not earlier:
+        return 0
+    last = earlier[-1]
+    changed = sentence.speaker != last.speaker
+    if sentence.speaker is None:
+        changed = changed or sentence.asks != last.asks
+    return last.turn + changed
+
+
+def _ends(text: str, following: str) -> bool:
+    """Whether a word is the last of its sentence."""
+    if not _ENDS.search(text) or _ABBREVIATION.match(text):
+        return False
+    return not following[:1].islower()
