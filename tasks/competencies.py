@@ -1,0 +1,101 @@
+"""From a provider's findings to scores: only what stands in the transcript counts."""
+
+from collections.abc import Iterable, Sequence
+
+from tasks.delivery import milliseconds
+from tasks.evidence import Quotation, QuoteMatch, Quotes
+from tasks.findings import CompetencyFinding
+from tasks.report import CompetencyScore, Evidence, FollowUpQuestion
+from tasks.rubric import Competency, Rubric
+from tasks.scoring import combined
+
+UNSURE = 0.4
+"""Scores of a lower confidence are worth another question."""
+
+
+def judged(
+    rubric: Rubric, findings: Iterable[CompetencyFinding], quotes: Quotes, trust: float
+) -> tuple[CompetencyScore, ...]:
+    """Turn findings into scores, one for each competency of the rubric.
+
+    Quotes that the candidate did not say are dropped, and their share lowers the confidence; a
+    level of which no quote is left is no score.
+
+    Args:
+        rubric: What was looked for.
+        findings: What the provider claims; of two about the same competency the first counts.
+        quotes: What the candidate said.
+        trust: How far words and speakers can be trusted, from 0 to 1.
+    """
+    claimed: dict[str, CompetencyFinding] = {}
+    for finding in findings:
+        claimed.setdefault(finding.id, finding)
+    return tuple(_judged(one, claimed.get(one.id), quotes, trust) for one in rubric.competencies)
+
+
+def unscored(rubric: Rubric, reason: str) -> tuple[CompetencyScore, ...]:
+    """The competencies of a rubric, none of them scored."""
+    return tuple(_null(competency, reason) for competency in rubric.competencies)
+
+
+def follow_ups(rubric: Rubric, scored: Sequence[CompetencyScore]) -> tuple[FollowUpQuestion, ...]:
+    """What to ask next: about that of which too little was heard."""
+    asked = {competency.id: competency.question for competency in rubric.competencies}
+    return tuple(
+        FollowUpQuestion(
+            competency=one.id,
+            question=asked[one.id],
+            reason="no evidence" if one.score is None else "low confidence",
+        )
+        for one in scored
+        if one.score is None or one.confidence < UNSURE
+    )
+
+
+def _judged(
+    competency: Competency, finding: CompetencyFinding | None, quotes: Quotes, trust: float
+) -> CompetencyScore:
+    if finding is None or finding.level is None:
+        return _null(competency, finding.rationale if finding else "Nothing was found about it.")
+    found = [quotes.find(quote.text, quote.segment_ids) for quote in finding.quotes]
+    verified = [quotation for quotation in found if quotation.match is not QuoteMatch.UNVERIFIED]
+    if not verified:
+        return _null(competency, "None of the provider's quotes stands in the transcript.")
+    dropped = len(found) - len(verified)
+    return CompetencyScore(
+        id=competency.id,
+        name=competency.name,
+        score=finding.level,
+        anchor=competency.anchor(finding.level).description,
+        rationale=finding.rationale + (f" {_dropped(dropped)}" if dropped else ""),
+        confidence=combined(finding.confidence, trust, len(verified) / len(found)),
+        evidence=tuple(dict.fromkeys(_evidence(quotation) for quotation in verified)),
+    )
+
+
+def _null(competency: Competency, reason: str) -> CompetencyScore:
+    return CompetencyScore(
+        id=competency.id,
+        name=competency.name,
+        score=None,
+        anchor=None,
+        rationale=reason,
+        confidence=0.0,
+    )
+
+
+def _dropped(count: int) -> str:
+    quotes = "A quote is" if count == 1 else f"{count} quotes are"
+    return f"{quotes} left out, as the candidate did not say so."
+
+
+def _evidence(quotation: Quotation) -> Evidence:
+    first, last = quotation.tokens[0], quotation.tokens[-1]
+    return Evidence(
+        segment_id=first.segment_id,
+        start_ms=milliseconds(first.start),
+        end_ms=milliseconds(last.end),
+        speaker=quotation.speaker,
+        quote=quotation.text,
+        match=quotation.match,
+    )
