@@ -1,0 +1,69 @@
+"""Real servers, started when a test first asks for one, and gone with the process that runs it.
+
+Every worker of pytest-xdist has servers of its own: they come up side by side in about two
+seconds, and need no coordination to go away again.
+"""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pymongo
+import pytest
+from pymongo.database import Database
+
+from worker.embedded.servers import EmbeddedServers
+
+Document = dict[str, Any]
+
+
+def _serve(name: str, factory: pytest.TempPathFactory) -> Iterator[str]:
+    with EmbeddedServers(factory.mktemp(name), {name}) as settings:
+        (url,) = settings.values()
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield from _serve("valkey", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def mongodb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield from _serve("mongodb", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield from _serve("kafka", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def caldav_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield from _serve("radicale", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def mongodb_client(mongodb_url: str) -> Iterator[pymongo.MongoClient[Document]]:
+    with pymongo.MongoClient[Document](mongodb_url, tz_aware=True) as client:
+        yield client
+
+
+@pytest.fixture
+def database(mongodb_client: pymongo.MongoClient[Document]) -> Iterator[Database[Document]]:
+    """An empty database of this test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    yield mongodb_client[name]
+    mongodb_client.drop_database(name)
+
+
+@pytest.fixture
+def key_prefix() -> str:
+    """What the Redis keys of this test begin with."""
+    return f"test-{uuid.uuid4().hex}:"
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """What the Kafka topics and groups of this test begin with."""
+    return f"test-{uuid.uuid4().hex}."

@@ -1,0 +1,1 @@
+"""Real servers out of PyPI wheels, for one machine with nothing installed."""

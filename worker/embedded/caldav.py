@@ -1,0 +1,48 @@
+"""Radicale, a CalDAV server."""
+
+import sys
+from http import HTTPStatus
+from pathlib import Path
+
+import httpx2
+
+from worker.embedded.server import embedded_module
+
+
+class CalDAV:
+    """A Radicale that trusts whoever reaches its loopback port."""
+
+    name = "radicale"
+    setting = "CALDAV_URL"
+
+    def argv(self, port: int, data: Path) -> list[str]:
+        """The command that serves on a loopback port and keeps its data in a directory."""
+        embedded_module("radicale")
+        options = {
+            "config": "",  # reads no file of the system or the user
+            "server-hosts": f"127.0.0.1:{port}",
+            "auth-type": "none",
+            "rights-type": "owner_only",  # without authentication: anybody, as /user/calendar/
+            "storage-filesystem-folder": str(data),
+            "web-type": "none",
+            "logging-level": "warning",
+        }
+        return [
+            sys.executable,
+            *("-m", "radicale"),
+            *(part for key, value in options.items() for part in (f"--{key}", value)),
+        ]
+
+    def url(self, port: int) -> str:
+        """The value of `CALDAV_URL`."""
+        return f"http://127.0.0.1:{port}/"
+
+    def is_ready(self, url: str) -> bool:
+        """Whether it lists its root collection."""
+        try:
+            answer = httpx2.request(
+                "PROPFIND", url, headers={"Depth": "0"}, timeout=2, trust_env=False
+            )
+        except httpx2.TransportError:
+            return False
+        return answer.status_code == HTTPStatus.MULTI_STATUS

@@ -1,0 +1,33 @@
+"""Becomes another program that dies with its parent: `launch.py PARENT_PID PROGRAM [ARG…]`.
+
+Run as a file of its own, before the program, since the same done in `preexec_fn` of a process with
+threads may deadlock. Imports nothing but the standard library, to start in a few milliseconds.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1  # prctl(2), linux/prctl.h
+
+
+def main(parent: int, argv: list[str]) -> None:
+    """Bind this process to its parent, then replace it by a program.
+
+    Args:
+        parent: The process id of the parent; where it is gone already, nothing is started.
+        argv: The program and its arguments.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit(1)
+    try:
+        os.execvp(argv[0], argv)  # noqa: S606 - to become it is the point
+    except OSError as error:
+        sys.exit(f"cannot run {argv[0]}: {error.strerror}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2:])
