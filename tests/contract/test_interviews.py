@@ -1,0 +1,327 @@
+"""The contract of `InterviewStore`, held by the fake and by MongoDB alike."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tasks import changes
+from tasks.clock import now
+from tasks.errors import (
+    AlreadyExists,
+    Erased,
+    IllegalTransition,
+    NotFound,
+    Permanent,
+    Superseded,
+    Transient,
+)
+from tasks.events import EventType
+from tasks.interview import Interview, Stage, Status
+from tasks.ports import InterviewStore, Query
+from tasks.transcript import Segment, Speaker, Transcript
+from tests.fakes.interviews import MemoryInterviews
+from tests.samples import an_interview
+
+TRANSCRIPT = Transcript(
+    language="en",
+    duration=2.0,
+    provider="whisper",
+    model="tiny.en",
+    segments=(
+        Segment(id=0, start=0.0, end=1.5, speaker=Speaker.CANDIDATE, text="Hello.", confidence=0.9),
+    ),
+)
+
+
+@pytest.fixture(params=["memory", "mongodb"])
+def store(request: pytest.FixtureRequest) -> InterviewStore:
+    if request.param == "memory":
+        return MemoryInterviews()
+    from worker.adapters.mongo import MongoInterviews
+
+    mongodb = MongoInterviews(request.getfixturevalue("database"))
+    mongodb.prepare()
+    mongodb.prepare()
+    return mongodb
+
+
+@pytest.fixture
+def interview(store: InterviewStore) -> Interview:
+    interview = an_interview()
+    store.create(interview, changes.created(interview))
+    return interview
+
+
+def begin(store: InterviewStore, interview: Interview, stage: Stage, run: str = "run") -> Interview:
+    store.apply(interview.id, changes.begin(stage, run, now()))
+    return store.get(interview.id)
+
+
+def finish(
+    store: InterviewStore, interview: Interview, stage: Stage, run: str = "run", **results: Any
+) -> Interview:
+    done = changes.finish(
+        interview, stage, run, now(), provider="whisper", results=results, facts={"segments": 1}
+    )
+    store.apply(interview.id, done)
+    return store.get(interview.id)
+
+
+def fail(store: InterviewStore, interview: Interview, stage: Stage) -> Interview:
+    failed = changes.fail(interview, stage, "run", Permanent("broken", code="broken"), now())
+    store.apply(interview.id, failed)
+    return store.get(interview.id)
+
+
+def complete(store: InterviewStore, interview: Interview) -> Interview:
+    for stage in Stage:
+        interview = finish(store, begin(store, interview, stage), stage)
+    return interview
+
+
+def test_reads_back_what_was_created(store: InterviewStore, interview: Interview) -> None:
+    assert store.get(interview.id) == interview
+    assert store.transcript(interview.id) is None
+    assert store.report(interview.id) is None
+
+
+def test_refuses_an_id_that_is_taken(store: InterviewStore, interview: Interview) -> None:
+    with pytest.raises(AlreadyExists):
+        store.create(interview)
+
+
+@pytest.mark.parametrize("read", ["get", "transcript", "report"])
+def test_does_not_find_what_is_not_there(store: InterviewStore, read: str) -> None:
+    with pytest.raises(NotFound):
+        getattr(store, read)("no-such-id")
+
+
+def test_moves_through_all_stages(store: InterviewStore, interview: Interview) -> None:
+    seen = [interview.status]
+    for stage in Stage:
+        interview = begin(store, interview, stage)
+        seen.append(interview.status)
+        interview = finish(store, interview, stage)
+    assert seen == [Status.QUEUED, Status.TRANSCRIBING, Status.ANALYSING, Status.SCHEDULING]
+    assert interview.status is Status.COMPLETED
+    assert interview.finished_at is not None
+    for record in interview.stages.values():
+        assert record.attempts == 1
+        assert record.progress == 100
+        assert record.started_at is not None
+        assert record.finished_at is not None
+
+
+def test_keeps_the_transcript_apart(store: InterviewStore, interview: Interview) -> None:
+    running = begin(store, interview, Stage.TRANSCRIBE)
+    finish(store, running, Stage.TRANSCRIBE, transcript=TRANSCRIPT)
+    assert store.transcript(interview.id) == TRANSCRIPT
+
+
+@pytest.mark.parametrize("stage", [Stage.ANALYSE, Stage.SCHEDULE])
+def test_refuses_to_skip_a_stage(store: InterviewStore, interview: Interview, stage: Stage) -> None:
+    with pytest.raises(IllegalTransition, match="queued"):
+        begin(store, interview, stage)
+    assert store.get(interview.id) == interview
+
+
+def test_a_later_run_takes_over(store: InterviewStore, interview: Interview) -> None:
+    first = begin(store, interview, Stage.TRANSCRIBE, "first")
+    second = begin(store, interview, Stage.TRANSCRIBE, "second")
+    assert second.stages[Stage.TRANSCRIBE].attempts == 2
+    with pytest.raises(Superseded):
+        store.apply(interview.id, changes.advance(Stage.TRANSCRIBE, "first", 50, now()))
+    with pytest.raises(Superseded):
+        finish(store, first, Stage.TRANSCRIBE, "first", transcript=TRANSCRIPT)
+    assert store.transcript(interview.id) is None
+    assert finish(store, second, Stage.TRANSCRIBE, "second").status is Status.ANALYSING
+
+
+def test_records_progress(store: InterviewStore, interview: Interview) -> None:
+    begin(store, interview, Stage.TRANSCRIBE)
+    store.apply(interview.id, changes.advance(Stage.TRANSCRIBE, "run", 42.5, now()))
+    assert store.get(interview.id).stages[Stage.TRANSCRIBE].progress == 42.5
+
+
+def test_records_a_stumble_and_stays(store: InterviewStore, interview: Interview) -> None:
+    begin(store, interview, Stage.TRANSCRIBE)
+    error = Transient("away", code="away")
+    store.apply(interview.id, changes.stumble(Stage.TRANSCRIBE, "run", error, now()))
+    found = store.get(interview.id)
+    assert found.status is Status.TRANSCRIBING
+    recorded = found.stages[Stage.TRANSCRIBE].error
+    assert recorded is not None
+    assert (recorded.code, recorded.transient) == ("away", True)
+
+
+def test_a_failed_interview_goes_on_from_its_stage(
+    store: InterviewStore, interview: Interview
+) -> None:
+    analysing = finish(store, begin(store, interview, Stage.TRANSCRIBE), Stage.TRANSCRIBE)
+    failed = fail(store, begin(store, analysing, Stage.ANALYSE), Stage.ANALYSE)
+    assert failed.status is Status.FAILED
+    assert failed.failed_stage is Stage.ANALYSE
+    assert failed.finished_at is not None
+    store.apply(interview.id, changes.retry(failed, now()))
+    resumed = store.get(interview.id)
+    assert resumed.status is Status.ANALYSING
+    assert resumed.rounds == 2
+    assert resumed.finished_at is None
+    assert resumed.stages[Stage.ANALYSE].attempts == 0
+    assert resumed.stages[Stage.TRANSCRIBE].attempts == 1
+
+
+def test_is_retried_once_however_often_it_is_asked(
+    store: InterviewStore, interview: Interview
+) -> None:
+    failed = fail(store, begin(store, interview, Stage.TRANSCRIBE), Stage.TRANSCRIBE)
+    again = changes.retry(failed, now())
+    store.apply(interview.id, again)
+    with pytest.raises(IllegalTransition):
+        store.apply(interview.id, again)
+    assert store.get(interview.id).rounds == 2
+
+
+def test_cancelling_stops_the_run(store: InterviewStore, interview: Interview) -> None:
+    running = begin(store, interview, Stage.TRANSCRIBE)
+    store.apply(interview.id, changes.cancel(running, now()))
+    with pytest.raises(IllegalTransition):
+        finish(store, running, Stage.TRANSCRIBE, transcript=TRANSCRIPT)
+    with pytest.raises(IllegalTransition):
+        store.apply(interview.id, changes.cancel(running, now()))
+    assert store.get(interview.id).status is Status.CANCELLED
+    assert store.transcript(interview.id) is None
+
+
+def test_what_is_final_stays(store: InterviewStore, interview: Interview) -> None:
+    completed = complete(store, interview)
+    for change in (
+        changes.begin(Stage.SCHEDULE, "late", now()),
+        changes.cancel(completed, now()),
+        changes.fail(completed, Stage.SCHEDULE, "run", Permanent("late"), now()),
+    ):
+        with pytest.raises(IllegalTransition):
+            store.apply(interview.id, change)
+    assert store.get(interview.id) == completed
+
+
+def test_only_one_of_many_moves_it(store: InterviewStore, interview: Interview) -> None:
+    running = begin(store, interview, Stage.TRANSCRIBE)
+    done: list[str] = []
+
+    def attempt(name: str, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except (IllegalTransition, Superseded):
+            return
+        done.append(name)
+
+    def deliver() -> None:
+        finish(store, running, Stage.TRANSCRIBE, transcript=TRANSCRIPT)
+
+    def fail_it() -> None:
+        fail(store, running, Stage.TRANSCRIBE)
+
+    threads = [
+        threading.Thread(target=attempt, args=(act.__name__, act)) for act in (deliver, fail_it) * 4
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(done) == 1
+    expected = Status.ANALYSING if done == ["deliver"] else Status.FAILED
+    assert store.get(interview.id).status is expected
+
+
+def test_events_wait_until_they_are_published(store: InterviewStore, interview: Interview) -> None:
+    complete(store, interview)
+    events = store.pending_events(10)
+    assert [event.type for event in events] == [
+        EventType.CREATED,
+        EventType.TRANSCRIBED,
+        EventType.ANALYSED,
+        EventType.SCHEDULED,
+        EventType.COMPLETED,
+    ]
+    assert len({event.id for event in events}) == 5
+    assert all(event.interview_id == interview.id for event in events)
+    assert events[1].facts == {"type": "screening", "segments": 1}
+    store.mark_published(events[:3])
+    assert list(store.pending_events(10)) == list(events[3:])
+    store.mark_published(events)
+    assert not store.pending_events(10)
+    store.mark_published([])
+
+
+def test_a_refused_change_announces_nothing(store: InterviewStore, interview: Interview) -> None:
+    before = list(store.pending_events(10))
+    running = begin(store, interview, Stage.TRANSCRIBE)
+    with pytest.raises(Superseded):
+        finish(store, running, Stage.TRANSCRIBE, "other")
+    assert list(store.pending_events(10)) == before
+
+
+def test_erasing_leaves_a_tombstone(store: InterviewStore, interview: Interview) -> None:
+    complete(store, interview)
+    store.erase(interview.id, now())
+    store.erase(interview.id, now())
+    for read in (store.get, store.transcript, store.report):
+        with pytest.raises(Erased):
+            read(interview.id)
+    with pytest.raises(Erased):
+        store.apply(interview.id, changes.cancel(interview, now()))
+    with pytest.raises(AlreadyExists):
+        store.create(interview)
+    assert store.find(Query()) == []
+    last = store.pending_events(10)[-1]
+    assert last.type is EventType.ERASED
+    assert [e.type for e in store.pending_events(10)].count(EventType.ERASED) == 1
+
+
+def test_does_not_erase_what_is_worked_on(store: InterviewStore, interview: Interview) -> None:
+    with pytest.raises(IllegalTransition):
+        store.erase(interview.id, now())
+    with pytest.raises(NotFound):
+        store.erase("no-such-id", now())
+
+
+def test_lists_newest_first_a_page_at_a_time(store: InterviewStore) -> None:
+    start = now()
+    made = []
+    for number in range(7):
+        # Pairs share a moment, so that the id has to decide.
+        moment = start + timedelta(seconds=number // 2)
+        made.append(an_interview(created_at=moment, type=("screening", "technical")[number % 2]))
+        store.create(made[-1])
+    expected = sorted(made, key=lambda one: (one.created_at, one.id), reverse=True)
+    listed: list[Interview] = []
+    after = None
+    while page := store.find(Query(limit=3, after=after)):
+        listed += page
+        after = (page[-1].created_at, page[-1].id)
+    assert listed == expected
+
+
+def test_filters_what_it_lists(store: InterviewStore) -> None:
+    start = now()
+    early = an_interview(created_at=start, type="screening")
+    late = an_interview(created_at=start + timedelta(minutes=1), type="technical")
+    for one in (early, late):
+        store.create(one)
+    store.apply(late.id, changes.cancel(late, now()))
+
+    def found(query: Query) -> list[str]:
+        return [one.id for one in store.find(query)]
+
+    assert found(Query(types=frozenset({"screening"}))) == [early.id]
+    assert found(Query(statuses=frozenset({Status.CANCELLED}))) == [late.id]
+    assert found(Query(statuses=frozenset({Status.CANCELLED, Status.QUEUED}))) == [
+        late.id,
+        early.id,
+    ]
+    assert found(Query(created_from=late.created_at)) == [late.id]
+    assert found(Query(created_before=late.created_at)) == [early.id]

@@ -1,0 +1,125 @@
+"""An `InterviewStore` in a dictionary."""
+
+import copy
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from tasks.changes import Change
+from tasks.errors import AlreadyExists, Erased, IllegalTransition, NotFound, Superseded
+from tasks.events import Event, EventType, event_id
+from tasks.interview import FINAL, Interview
+from tasks.plain import plain
+from tasks.ports import Query
+from tasks.report import Report
+from tasks.transcript import Transcript
+
+
+class MemoryInterviews:
+    def __init__(self) -> None:
+        self._documents: dict[str, dict[str, Any]] = {}
+        self._outbox: list[Event] = []
+
+    def create(self, interview: Interview, *events: Event) -> None:
+        if interview.id in self._documents:
+            raise AlreadyExists(f"interview {interview.id} exists already")
+        self._documents[interview.id] = plain(interview)
+        self._outbox += events
+
+    def get(self, interview_id: str) -> Interview:
+        return _interview(self._read(interview_id))
+
+    def transcript(self, interview_id: str) -> Transcript | None:
+        stored = self._read(interview_id).get("transcript")
+        return Transcript.model_validate(stored) if stored else None
+
+    def report(self, interview_id: str) -> Report | None:
+        stored = self._read(interview_id).get("report")
+        return Report.model_validate(stored) if stored else None
+
+    def find(self, query: Query) -> Sequence[Interview]:
+        alive = (_interview(d) for d in self._documents.values() if "erased_at" not in d)
+        newest = sorted(alive, key=lambda one: (one.created_at, one.id), reverse=True)
+        return [one for one in newest if _matches(one, query)][: query.limit]
+
+    def apply(self, interview_id: str, change: Change) -> None:
+        document = self._read(interview_id)
+        if document["status"] not in change.when:
+            status = document["status"]
+            raise IllegalTransition(f"cannot {change.name}: the interview is {status}")
+        if any(_at(document, path) != plain(value) for path, value in change.match.items()):
+            raise Superseded(f"cannot {change.name}: the interview has moved on")
+        for path, value in change.values.items():
+            _put(document, path, plain(value))
+        for path in change.increments:
+            _put(document, path, _at(document, path) + 1)
+        if change.to is not None:
+            document["status"] = str(change.to)
+        self._outbox += change.events
+
+    def erase(self, interview_id: str, now: datetime) -> None:
+        try:
+            document = self._read(interview_id)
+        except Erased:
+            return
+        if document["status"] not in FINAL:
+            raise IllegalTransition("cannot erase: the interview is still being worked on")
+        self._documents[interview_id] = {
+            "id": interview_id,
+            "type": document["type"],
+            "created_at": document["created_at"],
+            "erased_at": now,
+        }
+        self._outbox.append(
+            Event(
+                id=event_id(interview_id, EventType.ERASED, document["rounds"]),
+                type=EventType.ERASED,
+                interview_id=interview_id,
+                at=now,
+                facts={"type": document["type"]},
+            )
+        )
+
+    def pending_events(self, limit: int) -> Sequence[Event]:
+        return self._outbox[:limit]
+
+    def mark_published(self, events: Sequence[Event]) -> None:
+        published = {event.id for event in events}
+        self._outbox = [event for event in self._outbox if event.id not in published]
+
+    def _read(self, interview_id: str) -> dict[str, Any]:
+        document = self._documents.get(interview_id)
+        if document is None:
+            raise NotFound(f"there is no interview {interview_id}")
+        if "erased_at" in document:
+            raise Erased(f"interview {interview_id} was erased")
+        return document
+
+
+def _interview(document: dict[str, Any]) -> Interview:
+    kept = {k: v for k, v in document.items() if k not in {"transcript", "report"}}
+    return Interview.model_validate(copy.deepcopy(kept))
+
+
+def _matches(interview: Interview, query: Query) -> bool:
+    after = query.after is None or (interview.created_at, interview.id) < query.after
+    return (
+        after
+        and (not query.statuses or interview.status in query.statuses)
+        and (not query.types or interview.type in query.types)
+        and (query.created_from is None or interview.created_at >= query.created_from)
+        and (query.created_before is None or interview.created_at < query.created_before)
+    )
+
+
+def _at(document: Any, path: str) -> Any:
+    for key in path.split("."):
+        document = (document or {}).get(key)
+    return document
+
+
+def _put(document: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    for key in parents:
+        document = document.setdefault(key, {})
+    document[last] = value

@@ -1,0 +1,8 @@
+"""MongoDB: interviews, recordings and reservations. The only home of pymongo."""
+
+from worker.adapters.mongo.audio import GridFSAudio
+from worker.adapters.mongo.client import Mongo
+from worker.adapters.mongo.interviews import MongoInterviews
+from worker.adapters.mongo.reservations import MongoReservations
+
+__all__ = ["GridFSAudio", "Mongo", "MongoInterviews", "MongoReservations"]

@@ -1,0 +1,74 @@
+"""The connection to MongoDB, and what its errors mean."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    ExecutionTimeout,
+    InvalidURI,
+    PyMongoError,
+    WTimeoutError,
+)
+
+from tasks.errors import Permanent, Transient
+
+Document = dict[str, Any]
+
+_PASSING = (ConnectionFailure, ExecutionTimeout, WTimeoutError)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn pymongo's errors into ours: what may pass by itself is `Transient`."""
+    try:
+        yield
+    except PyMongoError as error:
+        passing = isinstance(error, _PASSING) or error.has_error_label("RetryableWriteError")
+        kind = Transient if passing else Permanent
+        raise kind(f"MongoDB: {error}", code="database_error") from error
+
+
+class Mongo:
+    """A client for one process; it must not be carried over a fork.
+
+    Args:
+        url: A `mongodb://` URL; its path names the database, `interviews` where it has none.
+        pool: The largest number of connections.
+        timeout: Seconds to wait for a server that answers.
+    """
+
+    def __init__(self, url: str, *, pool: int = 20, timeout: float = 5.0) -> None:
+        milliseconds = int(timeout * 1000)
+        try:
+            self._client: MongoClient[Document] = MongoClient(
+                url,
+                tz_aware=True,
+                maxPoolSize=pool,
+                # What is acknowledged must outlast a fail-over: messages follow it.
+                w="majority",
+                serverSelectionTimeoutMS=milliseconds,
+                connectTimeoutMS=milliseconds,
+                socketTimeoutMS=30_000,
+                appname="interview-worker",
+            )
+        except (InvalidURI, ConfigurationError, ValueError) as error:
+            raise Permanent(f"MONGODB_URL: {error}", code="configuration") from error
+        self.database: Database[Document] = self._client.get_default_database("interviews")
+
+    def ping(self) -> None:
+        """Ask the server for a sign of life.
+
+        Raises:
+            Transient: There is none.
+        """
+        with translated():
+            self._client.admin.command("ping")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
