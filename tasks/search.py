@@ -1,0 +1,183 @@
+"""The search for a time to meet: who is busy when, and the slot that is taken."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tasks.errors import CalendarUnreadable, InvalidInput, Transient
+from tasks.interview import Interview
+from tasks.people import Interval, Person
+from tasks.ports import CalendarProvider, Hold, Reservations
+from tasks.slots import Presence, common_time, slots
+
+ATTEMPTS = 200
+"""Others may take a slot first this often. Somebody succeeds each time, so few are ever needed."""
+
+
+def uid_of(interview_id: str) -> str:
+    """The UID of an interview's meeting, the same for ever."""
+    return f"{interview_id}@interview-worker"
+
+
+class UnscheduledError(Exception):
+    """The search ended without a meeting."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class _Calendar:
+    """A calendar to read: whose it is, for people to read, and the zone the owner lives by."""
+
+    address: str
+    owner: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for, and where."""
+
+    holder: str
+    window: Interval
+    duration: timedelta
+    buffer: timedelta
+    presences: tuple[Presence, ...]
+    calendars: tuple[_Calendar, ...]
+    resources: tuple[str, ...]
+    provider: CalendarProvider
+    reservations: Reservations
+
+    def busy(self, window: Interval) -> list[Interval]:
+        """When anybody is busy, going by the calendars, in a window and its buffers."""
+        found: list[Interval] = []
+        around = window.padded(self.buffer, self.buffer)
+        for calendar in self.calendars:
+            try:
+                found += self.provider.busy(
+                    calendar.address, around, zone=calendar.zone, but=uid_of(self.holder)
+                )
+            except CalendarUnreadable as error:
+                raise UnscheduledError(
+                    error.code, f"the calendar of {calendar.owner} cannot be read: {error.message}"
+                ) from error
+        return found
+
+    def choose(self, busy: Sequence[Interval], own: Hold | None) -> Interval:
+        """The slot held already, where it still suits, else the earliest that does."""
+        held = self.reservations.held(
+            self.resources, self.window.padded(self.buffer, self.buffer), but=self.holder
+        )
+        free = common_time(
+            self.presences, [*busy, *map(self._kept_clear, held)], self.window, self.buffer
+        )
+        if own is not None and own.interval.duration == self.duration:
+            kept = own.interval
+            if any(span.start <= kept.start and kept.end <= span.end for span in free):
+                return kept
+        slot = next(slots(free, self.duration), None)
+        if slot is None:
+            raise UnscheduledError("no_slot", self._no_slot())
+        return slot
+
+    def take(self) -> Hold:
+        """Find a slot and reserve it."""
+        busy = self.busy(self.window)
+        for _ in range(ATTEMPTS):
+            own = self.reservations.holding(self.holder)
+            hold = Hold(self.choose(busy, own), self.buffer)
+            if self.reservations.reserve(self.holder, self.resources, hold, instead_of=own):
+                news = self.busy(hold.interval)
+                around = hold.interval.padded(self.buffer, self.buffer)
+                if not any(around.overlaps(span) for span in news):
+                    return hold
+                busy += news
+        raise Transient("other interviews took each slot first", code="contention")
+
+    def _kept_clear(self, other: Hold) -> Interval:
+        # Our own buffer is added to all that is busy; this is what theirs is longer by.
+        longer = max(other.buffer - self.buffer, timedelta(0))
+        return other.interval.padded(longer, longer)
+
+    def _no_slot(self) -> str:
+        minutes = self.duration // timedelta(minutes=1)
+        return (
+            f"no {minutes} minutes between {_shown(self.window.start)} and "
+            f"{_shown(self.window.end)} suit all {len(self.presences)} people"
+        )
+
+
+def search_of(
+    interview: Interview,
+    provider: CalendarProvider,
+    reservations: Reservations,
+    now: datetime,
+) -> Search:
+    """What an interview asks for.
+
+    Raises:
+        UnscheduledError: It cannot be looked for.
+    """
+    if not interview.interviewers:
+        raise UnscheduledError("no_interviewers", "nobody is named to meet the candidate")
+    window = interview.follow_up.window(now)
+    if window is None:
+        raise UnscheduledError("no_slot", _no_window(interview, now))
+    calendars: dict[str, _Calendar] = {}
+    for owner, person in people_of(interview):
+        try:
+            address = calendar_of(person, interview, provider)
+        except InvalidInput as error:
+            detail = f"the calendar of {owner} cannot be read: {error.message}"
+            raise UnscheduledError(CalendarUnreadable.code, detail) from error
+        if address is not None:
+            calendars.setdefault(address, _Calendar(address, owner, interview.zone_of(person)))
+    people = [person for _, person in people_of(interview)]
+    wishes = interview.follow_up
+    return Search(
+        holder=interview.id,
+        window=window,
+        duration=timedelta(minutes=wishes.duration_minutes),
+        buffer=timedelta(minutes=wishes.buffer_minutes),
+        presences=tuple(Presence(p.working_hours, interview.zone_of(p)) for p in people),
+        calendars=tuple(calendars.values()),
+        # Both names of a person: the one may be all that another interview knows.
+        resources=tuple(dict.fromkeys([*calendars, *(person.email for person in people)])),
+        provider=provider,
+        reservations=reservations,
+    )
+
+
+def people_of(interview: Interview) -> list[tuple[str, Person]]:
+    """Everybody to be met, by what they are called in messages, which tell no e-mail address."""
+    return [
+        ("the candidate", interview.candidate),
+        *((f"interviewer {n}", p) for n, p in enumerate(interview.interviewers, start=1)),
+    ]
+
+
+def calendar_of(person: Person, interview: Interview, provider: CalendarProvider) -> str | None:
+    """A person's calendar; None for a candidate who named none."""
+    if person is interview.candidate and person.calendar is None:
+        return None
+    return provider.calendar_of(person)
+
+
+def _no_window(interview: Interview, now: datetime) -> str:
+    wishes = interview.follow_up
+    wished = [
+        f"{word} {_shown(moment)}"
+        for word, moment in (("from", wishes.earliest), ("until", wishes.latest))
+        if moment is not None
+    ]
+    return (
+        f"no time is left to meet: booking on {_shown(now)}, with {wishes.notice_hours} hours' "
+        f"notice, {wishes.window_days} days ahead, {' '.join(wished) or 'at any time'}"
+    )
+
+
+def _shown(moment: datetime) -> str:
+    return moment.isoformat(sep=" ", timespec="minutes")

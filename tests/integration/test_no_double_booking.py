@@ -1,0 +1,180 @@
+"""Many interviews for the same people at once, from several processes, on real servers."""
+
+import multiprocessing
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import httpx2
+import icalendar
+import pymongo
+import pytest
+from pymongo.database import Database
+
+from tasks.booking import schedule, unschedule
+from tasks.errors import Transient
+from tasks.interview import Booking, BookingOutcome
+from tasks.people import Person
+from tests.meetings import NOW, at, interview
+from worker.adapters.calendars.caldav import CalDavProvider
+from worker.adapters.mongo.reservations import MongoReservations
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the servers are, so that another process can reach them."""
+
+    caldav_url: str
+    mongodb_url: str
+    database: str
+    interviewer: str
+
+    def open(self) -> tuple[CalDavProvider, MongoReservations, pymongo.MongoClient[Any]]:
+        client: pymongo.MongoClient[Any] = pymongo.MongoClient(self.mongodb_url, tz_aware=True)
+        calendar = CalDavProvider(self.caldav_url, create_missing=True)
+        return calendar, MongoReservations(client[self.database]), client
+
+    def events(self) -> list[tuple[str, datetime, datetime]]:
+        """What is in the interviewer's calendar, in order."""
+        text = httpx2.get(f"{self.caldav_url}{self.interviewer}/calendar/").raise_for_status().text
+        calendar: Any = icalendar.Calendar.from_ical(text)
+        found = [(str(event["UID"]), event.start, event.end) for event in calendar.events]
+        return sorted(found, key=lambda event: event[1])
+
+
+@pytest.fixture
+def site(caldav_url: str, mongodb_url: str, database: Database[Any]) -> Site:
+    MongoReservations(database).prepare()
+    interviewer = f"{uuid.uuid4().hex[:8]}@example.com"
+    return Site(caldav_url, mongodb_url, database.name, interviewer)
+
+
+@pytest.fixture
+def calendar(site: Site) -> Iterator[CalDavProvider]:
+    provider = CalDavProvider(site.caldav_url, create_missing=True)
+    yield provider
+    provider.close()
+
+
+@pytest.fixture
+def reservations(database: Database[Any]) -> MongoReservations:
+    return MongoReservations(database)
+
+
+def wanted(site: Site, number: int, **follow_up: Any) -> Any:
+    return interview(
+        f"{number}",
+        candidate=Person(name="C", email=f"candidate-{number}@example.org"),
+        interviewers=[Person(name="Anna", email=site.interviewer)],
+        follow_up={"window_days": 60, **follow_up},
+    )
+
+
+def book_some(site: Site, numbers: range) -> list[Booking]:
+    """Book several interviews from six threads; runs in a process of its own."""
+    calendar, reservations, client = site.open()
+
+    def book(number: int) -> Booking:
+        buffer = {"buffer_minutes": 5 * (number % 4)}
+        return schedule(wanted(site, number, **buffer), calendar, reservations, NOW)
+
+    with client, ThreadPoolExecutor(6) as threads:
+        bookings = list(threads.map(book, numbers))
+    calendar.close()
+    return bookings
+
+
+def test_fifty_interviews_of_one_interviewer_at_once(site: Site) -> None:
+    shares = [range(start, 50, 2) for start in range(2)]
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=spawn) as processes:
+        bookings = [b for share in processes.map(book_some, [site] * 2, shares) for b in share]
+    assert {booking.outcome for booking in bookings} == {BookingOutcome.BOOKED}
+
+    events = site.events()
+    assert [event[1:] for event in events] == sorted((b.start, b.end) for b in bookings)
+    buffers = [timedelta(minutes=5 * (int(uid.split("@")[0]) % 4)) for uid, _, _ in events]
+    gaps = [later[1] - earlier[2] for earlier, later in pairwise(events)]
+    assert all(
+        gap >= max(before, after)
+        for gap, (before, after) in zip(gaps, pairwise(buffers), strict=True)
+    )
+
+
+def test_one_interview_from_many_threads_is_one_meeting(
+    site: Site, calendar: CalDavProvider, reservations: MongoReservations
+) -> None:
+    with ThreadPoolExecutor(6) as threads:
+        bookings = list(
+            threads.map(lambda _: schedule(wanted(site, 1), calendar, reservations, NOW), range(12))
+        )
+    assert {(booking.start, booking.end) for booking in bookings} == {(at(9).start, at(9).end)}
+    assert site.events() == [("1@interview-worker", at(9).start, at(9).end)]
+
+
+def test_meeting_of_a_person_is_not_booked_over(
+    site: Site, calendar: CalDavProvider, reservations: MongoReservations
+) -> None:
+    assert schedule(wanted(site, 1), calendar, reservations, NOW).start == at(9).start
+    foreign = httpx2.get(
+        f"{site.caldav_url}{site.interviewer}/calendar/1@interview-worker.ics"
+    ).text
+    path = f"{site.caldav_url}{site.interviewer}/calendar/foreign.ics"
+    foreign = foreign.replace("1@interview-worker", "foreign").replace("T09", "T10")
+    httpx2.put(path, content=foreign).raise_for_status()
+    booking = schedule(wanted(site, 2), calendar, reservations, NOW)
+    assert booking.start == at(11).start
+
+
+def test_server_that_goes_down_halfway_leaves_nothing_twice(
+    site: Site, calendar: CalDavProvider, reservations: MongoReservations
+) -> None:
+    class Away(CalDavProvider):
+        """Loses its server once it has booked."""
+
+        def book(self, *args: Any) -> int:
+            super().book(*args)
+            raise Transient("away")
+
+    lost = Away(site.caldav_url, create_missing=True)
+    with pytest.raises(Transient):
+        schedule(wanted(site, 1), lost, reservations, NOW)
+    lost.close()
+    assert schedule(wanted(site, 2), calendar, reservations, NOW).start == at(10).start
+    assert schedule(wanted(site, 1), calendar, reservations, NOW).start == at(9).start
+    assert [start for _, start, _ in site.events()] == [at(9).start, at(10).start]
+
+
+def test_unscheduled_time_is_free_again(
+    site: Site, calendar: CalDavProvider, reservations: MongoReservations
+) -> None:
+    booking = schedule(wanted(site, 1), calendar, reservations, NOW)
+    unschedule("1", booking.calendars, calendar, reservations)
+    assert site.events() == []
+    assert schedule(wanted(site, 2), calendar, reservations, NOW).start == at(9).start
+
+
+def test_reservations_name_nobody_and_vanish_in_time(
+    site: Site, calendar: CalDavProvider, database: Database[Any]
+) -> None:
+    reservations = MongoReservations(database)
+    schedule(wanted(site, 1), calendar, reservations, NOW)
+    (document,) = database["reservations"].find()
+    assert "example" not in str(document)
+    assert document["until"] == at(9, 55).start
+    indexes = database["reservations"].index_information().values()
+    assert [index["expireAfterSeconds"] for index in indexes if "expireAfterSeconds" in index] == [
+        0
+    ]
+
+
+def test_database_that_is_away_may_come_back() -> None:
+    client: pymongo.MongoClient[Any] = pymongo.MongoClient(
+        "mongodb://127.0.0.1:9/", serverSelectionTimeoutMS=100
+    )
+    with client, pytest.raises(Transient):
+        MongoReservations(client["test"]).holding("one")

@@ -1,0 +1,27 @@
+"""Calendars: CalDAV. The only home of caldav, icalendar and recurring_ical_events."""
+
+from tasks.errors import MissingExtra
+from tasks.ports import CalendarProvider
+
+
+def open_caldav(
+    url: str,
+    username: str | None = None,
+    password: str | None = None,
+    *,
+    create_missing: bool = False,
+    timeout: float = 10.0,
+) -> CalendarProvider:
+    """A client of a CalDAV server; its arguments are those of `CalDavProvider`.
+
+    Raises:
+        MissingExtra: The packages for CalDAV are not installed.
+        Permanent: The URL is not one of http or https.
+    """
+    try:
+        from worker.adapters.calendars.caldav import CalDavProvider
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            "CalDAV needs more packages: pip install 'interview-worker[caldav]'"
+        ) from error
+    return CalDavProvider(url, username, password, create_missing=create_missing, timeout=timeout)

@@ -1,0 +1,122 @@
+"""Busy times, out of free-busy answers and out of events."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+import recurring_ical_events
+from icalendar import Calendar, Component, vPeriod
+
+from tasks.people import Interval
+from worker.adapters.calendars.dav import unreadable
+
+_DAY = timedelta(days=1)
+# What a zone may be away from UTC, and a day for what lasts from midnight to midnight there.
+_REACH = timedelta(hours=14) + _DAY
+
+
+def whole_days(window: Interval) -> Interval:
+    """The whole days of UTC in which any all-day event lies that touches the window."""
+    start = (window.start - _REACH).replace(hour=0, minute=0, second=0, microsecond=0)
+    end = (window.end + _REACH + _DAY).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Interval(start=start, end=end)
+
+
+def has_whole_day(periods: Iterable[Interval]) -> bool:
+    """Whether any of the periods covers a whole day of UTC.
+
+    It may then be an all-day event, which a server that does not know its owner's zone takes to
+    last from midnight to midnight in UTC.
+    """
+    for period in periods:
+        midnight = period.start.replace(hour=0, minute=0, second=0, microsecond=0)
+        first = midnight if midnight == period.start else midnight + _DAY
+        if first + _DAY <= period.end:
+            return True
+    return False
+
+
+def free_busy_periods(text: str) -> list[Interval]:
+    """The busy times of an answer to a free-busy query.
+
+    Two shapes are known: one VFREEBUSY with a FREEBUSY property for each period, as RFC 4791 has
+    it, and one VFREEBUSY with DTSTART, DTEND and FBTYPE for each, as Radicale sends before 3.8.
+
+    Raises:
+        CalendarUnreadable: It has neither.
+    """
+    periods: list[Interval] = []
+    try:
+        for component in _calendar(text).walk("VFREEBUSY"):
+            if "FBTYPE" in component and component["FBTYPE"] != "FREE":
+                periods += _interval(component.decoded("DTSTART"), component.decoded("DTEND"), UTC)
+            for period in _periods(component.get("FREEBUSY")):
+                if period.params.get("FBTYPE", "BUSY") != "FREE":
+                    periods += _interval(period.start, period.end, UTC)
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise unreadable("REPORT", "with malformed free-busy times") from error
+    return periods
+
+
+def event_periods(texts: Iterable[str], window: Interval, zone: str, but: str) -> list[Interval]:
+    """The times of all events that make their owner busy, recurring ones expanded.
+
+    Args:
+        texts: iCalendar objects.
+        window: Where to expand recurring events.
+        zone: The zone of all-day events, and of times without a zone of their own.
+        but: The UID of an event that does not count.
+
+    Raises:
+        CalendarUnreadable: Any of it is malformed.
+    """
+    around = whole_days(window)
+    local = ZoneInfo(zone)
+    periods: list[Interval] = []
+    try:
+        for text in texts:
+            found = recurring_ical_events.of(_calendar(text), skip_bad_series=False)
+            for event in found.between(around.start, around.end):
+                if event.get("UID") != but and _is_busy(event):
+                    periods += _interval(event.start, event.end, local)
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise unreadable("REPORT", "with a malformed event") from error
+    return periods
+
+
+def within(periods: Iterable[Interval], window: Interval) -> list[Interval]:
+    """The periods that touch the window."""
+    return [period for period in periods if period.overlaps(window)]
+
+
+def _calendar(text: str) -> Component:
+    calendar = Calendar.from_ical(text)
+    broken = [error for component in calendar.walk() for error in component.errors]
+    if calendar.name != "VCALENDAR" or broken:
+        raise ValueError("not an iCalendar object, or a broken one")
+    return calendar
+
+
+def _is_busy(event: Component) -> bool:
+    cancelled = str(event.get("STATUS", "")).upper() == "CANCELLED"
+    transparent = str(event.get("TRANSP", "")).upper() == "TRANSPARENT"
+    return not cancelled and not transparent
+
+
+def _periods(value: vPeriod | list[vPeriod] | None) -> list[vPeriod]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _interval(start: date, end: date, zone: tzinfo) -> Iterator[Interval]:
+    """The span as an interval; none for one without length."""
+    first, last = _moment(start, zone), _moment(end, zone)
+    if first < last:
+        yield Interval(start=first, end=last)
+
+
+def _moment(value: date, zone: tzinfo) -> datetime:
+    if not isinstance(value, datetime):
+        return datetime.combine(value, time(), zone)
+    return value if value.tzinfo is not None else value.replace(tzinfo=zone)

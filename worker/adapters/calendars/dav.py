@@ -1,0 +1,139 @@
+"""Requests to a CalDAV server, and what its answers mean."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from caldav.davclient import DAVClient
+from caldav.elements import cdav, dav
+from caldav.lib.error import AuthorizationError, DAVError, RateLimitError
+from caldav.response import DAVResponse
+
+from tasks.errors import CalendarUnreadable, Transient
+from tasks.people import Interval
+
+MISSING = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+_PASSING = (
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.LOCKED,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+    HTTPStatus.INSUFFICIENT_STORAGE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said.
+
+    Attributes:
+        status: The HTTP status.
+        text: The body.
+        etag: The version of the resource, where one was told.
+        response: The parsed response; None where the server refused.
+    """
+
+    status: int
+    text: str = ""
+    etag: str | None = None
+    response: DAVResponse | None = None
+
+
+class Dav:
+    """One server, and the connections of this process to it.
+
+    Connections are opened with the first request, and the session that keeps them may be used by
+    several threads at once. It must not be carried over a fork after that.
+
+    Args:
+        url: The server's URL.
+        username: Who we are; None on a server that does not ask.
+        password: The proof of it.
+        timeout: Seconds to wait for the server.
+    """
+
+    def __init__(
+        self, url: str, username: str | None, password: str | None, timeout: float
+    ) -> None:
+        self._client = DAVClient(
+            url=url,
+            username=username,
+            password=password,
+            timeout=timeout,  # type: ignore[arg-type] # passed on to niquests, which takes floats
+            enable_rfc6764=False,  # the URL is given: no discovery by DNS
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def send(
+        self, method: str, url: str, body: str = "", headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Make a request.
+
+        Returns:
+            The answer, whatever its status; but for those that may pass.
+
+        Raises:
+            Transient: The server is away, busy or broken.
+            CalendarUnreadable: It does not speak the protocol.
+        """
+        try:
+            response = self._client.request(url, method, body, headers or {})
+            text = response.raw
+        except AuthorizationError as error:
+            return Answer(error.status or HTTPStatus.FORBIDDEN)
+        except RateLimitError as error:
+            raise Transient("the calendar server is busy") from error
+        except OSError as error:  # the base of all errors of niquests
+            raise Transient(
+                f"the calendar server cannot be reached ({type(error).__name__})"
+            ) from error
+        except (DAVError, SyntaxError, ValueError) as error:  # SyntaxError: lxml, of malformed XML
+            raise unreadable(method, "with something that is not CalDAV") from error
+        if response.status in _PASSING:
+            raise Transient(f"the calendar server answered {response.status} to {method}")
+        return Answer(response.status, text, response.headers.get("ETag"), response)
+
+    def free_busy(self, url: str, window: Interval) -> Answer:
+        """Ask for the busy times of a calendar (RFC 4791, section 7.10)."""
+        query = cdav.FreeBusyQuery() + cdav.TimeRange(window.start, window.end)
+        return self.send("REPORT", url, str(query), {"Depth": "1"})
+
+    def events(self, url: str, window: Interval) -> Answer:
+        """Ask for the events that touch a window (RFC 4791, section 7.8)."""
+        events = cdav.CompFilter("VEVENT") + cdav.TimeRange(window.start, window.end)
+        only = cdav.Filter() + (cdav.CompFilter("VCALENDAR") + events)
+        query = cdav.CalendarQuery() + (dav.Prop() + cdav.CalendarData()) + only
+        return self.send("REPORT", url, str(query), {"Depth": "1"})
+
+
+def calendar_data(answer: Answer) -> list[str]:
+    """The events of an answer to `events`, as iCalendar texts.
+
+    Raises:
+        CalendarUnreadable: Any of them is missing: what is not told is not known to be free.
+    """
+    response = answer.response
+    if response is None or response.tree is None or response.tree.tag != dav.MultiStatus.tag:
+        raise unreadable("REPORT", "with something that is not CalDAV")
+    if response.tree.find(dav.Response.tag) is None:
+        return []
+    if not response.all_statuses_ok():
+        raise unreadable("REPORT", "in part only")
+    try:
+        results = response.parse_calendar_query()
+    except (DAVError, AssertionError) as error:
+        raise unreadable("REPORT", "with something that is not CalDAV") from error
+    texts = [result.calendar_data for result in results]
+    if not all(texts):
+        raise unreadable("REPORT", "in part only")
+    return [text for text in texts if text]
+
+
+def unreadable(method: str, answer: str) -> CalendarUnreadable:
+    """The error that tells how the server answered."""
+    return CalendarUnreadable(f"the calendar server answered {method} {answer}")
