@@ -1,0 +1,136 @@
+"""The samples of a recording, a few minutes at a time."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+
+from tasks.errors import Permanent
+from worker.adapters.media.container import Track, opened
+from worker.adapters.media.quality import Samples
+
+SAMPLE_RATE = 16_000
+"""Hertz; what speech recognisers listen to."""
+
+_Pcm = npt.NDArray[np.int16]
+"""Samples of the shape (channels, samples)."""
+
+_SEARCH = 0.1
+"""Share of a block, at its end, in which a quiet spot is looked for."""
+_SPOT = SAMPLE_RATE // 5
+"""Samples; a pause between two words is seldom shorter than 0.2 seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A stretch of a recording.
+
+    Attributes:
+        start: Seconds from the start of the recording.
+        channels: Samples from -1 to 1 at `SAMPLE_RATE`; one array for each channel, or one for
+            all of them mixed.
+    """
+
+    start: float
+    channels: tuple[Samples, ...]
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return len(self.channels[0]) / SAMPLE_RATE
+
+
+def read_blocks(
+    path: Path, *, split: bool, max_duration: float, block_seconds: float = 300.0
+) -> Generator[Block, None, None]:
+    """Decode a recording in blocks, of which one at a time is in memory.
+
+    Blocks end at the quietest spot of their last tenth, so that no word is cut. Packets that
+    cannot be decoded are skipped.
+
+    Args:
+        path: A local file.
+        split: Whether to keep the two channels of a stereo recording apart.
+        max_duration: Seconds of sound after which a recording is called a decompression bomb.
+        block_seconds: The longest block.
+
+    Raises:
+        Permanent: Nothing, or more than `max_duration`, can be decoded.
+    """
+    size = round(block_seconds * SAMPLE_RATE)
+    start = 0
+    with opened(path) as track:
+        for pcm in _cut(_resampled(track, "stereo" if split else "mono"), size):
+            yield Block(start / SAMPLE_RATE, tuple(_floats(channel) for channel in pcm))
+            start += pcm.shape[1]
+            if start > max_duration * SAMPLE_RATE:
+                raise _unusable("the recording holds more sound than its packets say")
+    if not start:
+        raise _unusable("nothing in the recording can be decoded")
+
+
+def _cut(pieces: Iterator[_Pcm], size: int) -> Iterator[_Pcm]:
+    waiting: list[_Pcm] = []
+    held = 0
+    for piece in pieces:
+        waiting.append(piece)
+        held += piece.shape[1]
+        while held >= size:
+            joined = np.concatenate(waiting, axis=1)
+            end = _quiet_spot(joined[:, :size])
+            yield joined[:, :end]
+            waiting, held = [joined[:, end:]], held - end
+    if held:
+        yield np.concatenate(waiting, axis=1)
+
+
+def _quiet_spot(pcm: _Pcm) -> int:
+    """The middle of the quietest spot in the last part of a block."""
+    length: int = pcm.shape[1]
+    first = length - round(length * _SEARCH)
+    tail = pcm[:, first:].astype(np.float64)
+    energy = np.cumsum(np.sum(tail**2, axis=0))
+    if len(energy) <= _SPOT:
+        return length
+    return first + int(np.argmin(energy[_SPOT:] - energy[:-_SPOT])) + _SPOT // 2
+
+
+def _resampled(track: Track, layout: Literal["mono", "stereo"]) -> Iterator[_Pcm]:
+    resampler, kind = None, None
+    for frame in _frames(track):
+        found = frame.format.name, frame.layout.name, frame.sample_rate
+        if resampler is None or found != kind:
+            # A track may change on its way: HE-AAC doubles its rate, streams are joined.
+            yield from _converted(resampler, None)
+            resampler, kind = AudioResampler("s16p", layout, SAMPLE_RATE), found
+        yield from _converted(resampler, frame)
+    yield from _converted(resampler, None)
+
+
+def _frames(track: Track) -> Iterator[AudioFrame]:
+    own = (packet for packet in track.packets() if packet.stream_index == track.stream.index)
+    for packet in chain(own, [None]):
+        for frame in track.decode(packet):
+            # Only the order of frames counts: timestamps may be damaged.
+            frame.pts = None
+            yield frame
+
+
+def _converted(resampler: AudioResampler | None, frame: AudioFrame | None) -> Iterator[_Pcm]:
+    if resampler is not None:
+        for out in resampler.resample(frame):
+            yield out.to_ndarray().astype(np.int16, copy=False)
+
+
+def _floats(pcm: _Pcm) -> Samples:
+    return pcm.astype(np.float32) / np.float32(32768)
+
+
+def _unusable(message: str) -> Permanent:
+    return Permanent(message, code="invalid_audio")

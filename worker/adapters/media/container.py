@@ -1,0 +1,169 @@
+"""Opening a recording that a stranger sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Discard, Stream
+
+from tasks.errors import InvalidAudio
+
+_CONTAINERS = {
+    "aac": "adts",
+    "flac": "flac",
+    "matroska": "matroska",
+    "mov": "mp4",
+    "mp3": "mp3",
+    "ogg": "ogg",
+    "wav": "wav",
+}
+"""FFmpeg's demuxers that are let in, and what their containers are called.
+
+None of them opens another file or address, as those of playlists and of lists of files do.
+"""
+
+_DECODERS = (
+    "aac,ac3,alac,eac3,flac,mp3,mp3float,opus,libopus,vorbis,"
+    "pcm_alaw,pcm_f32le,pcm_f64le,pcm_mulaw,pcm_s16be,pcm_s16le,pcm_s24le,pcm_s32le,pcm_u8"
+)
+"""FFmpeg's decoders that are let in: audio only, so that no picture is ever decoded."""
+
+_OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": ",".join(_CONTAINERS),
+    "codec_whitelist": _DECODERS,
+}
+
+_MAX_STREAMS = 32
+_MAX_FAULTS = 100
+"""Damaged stretches after which a recording is read no further."""
+_SAMPLE_RATES = range(4_000, 384_001)
+"""Hertz; from below the telephone's to beyond that of any studio."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """The audio track of an open recording."""
+
+    container: InputContainer
+    stream: AudioStream
+
+    @property
+    def container_name(self) -> str:
+        """What the container is called."""
+        return _CONTAINERS[self.container.format.name.partition(",")[0]]
+
+    @property
+    def codec_name(self) -> str:
+        """What the codec is called."""
+        return self.stream.codec_context.codec.canonical_name
+
+    def packets(self) -> Iterator[Packet[Stream]]:
+        """The recording's packets; damaged stretches are passed over where that is possible."""
+        for _ in range(_MAX_FAULTS):
+            try:
+                for packet in self.container.demux():
+                    # The last packets are empty: they tell decoders that the end has come.
+                    if packet.size:
+                        yield packet
+            except av.FFmpegError:
+                continue
+            return
+
+    def decode(self, packet: Packet[Stream] | None) -> list[AudioFrame]:
+        """Decode a packet, or what is left in the decoder; damaged packets give nothing."""
+        try:
+            return self.stream.codec_context.decode(packet)
+        except av.FFmpegError:
+            return []
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Track]:
+    """Open a local file with a recording, for as long as the context lasts.
+
+    Raises:
+        InvalidAudio: It is no recording, or one of a kind that is not accepted.
+    """
+    _check_file(path)
+    try:
+        container = av.open(
+            # A scheme keeps a path from being read as an address of another kind.
+            f"file:{path.absolute()}",
+            container_options=_OPTIONS,
+            metadata_errors="ignore",
+        )
+    except (av.FFmpegError, ValueError) as error:
+        raise _refusal(path) from error
+    with container:
+        track = Track(container, _audio_stream(container))
+        _discard_others(track)
+        yield track
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise InvalidAudio("the recording is not a file", code="not_audio")
+    if path.stat().st_size == 0:
+        raise InvalidAudio("the recording is empty", code="empty")
+
+
+def _refusal(path: Path) -> InvalidAudio:
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head[4:] == b"ftyp":
+        return InvalidAudio(
+            "the recording is cut off: its index (the MP4 box `moov`) is missing or incomplete",
+            code="truncated",
+        )
+    return _not_audio()
+
+
+def _not_audio() -> InvalidAudio:
+    return InvalidAudio(
+        "this is not audio; FLAC, WAV, MP3, M4A, AAC, Ogg, WebM, MP4 and Matroska are accepted",
+        code="not_audio",
+    )
+
+
+def _audio_stream(container: InputContainer) -> AudioStream:
+    if len(container.streams) > _MAX_STREAMS:
+        raise InvalidAudio(f"the recording has more than {_MAX_STREAMS} tracks", code="suspicious")
+    if not container.streams.audio:
+        raise InvalidAudio("the recording has no audio track", code="no_audio_track")
+    stream = container.streams.audio[0]
+    context = stream.codec_context
+    # There is no context where FFmpeg has no decoder, whatever the type says.
+    if getattr(context, "name", None) not in _DECODERS.split(","):
+        raise InvalidAudio("the audio track's codec is not supported", code="unsupported_codec")
+    if not context.sample_rate:
+        # A name such as `a.flac` makes FFmpeg try a raw format, whatever the content.
+        raise _not_audio()
+    if context.sample_rate not in _SAMPLE_RATES:
+        raise InvalidAudio(
+            f"a sample rate of {context.sample_rate} Hz is not plausible; "
+            f"from {_SAMPLE_RATES.start} to {_SAMPLE_RATES.stop - 1} Hz are accepted",
+            code="suspicious",
+        )
+    if context.channels not in {1, 2}:
+        raise InvalidAudio(
+            f"the recording has {context.channels} channels; mono and stereo are accepted",
+            code="unsupported_channels",
+        )
+    return stream
+
+
+def _discard_others(track: Track) -> None:
+    # Matroska's header tells the duration of the longest track, so the end of each one counts.
+    if track.container_name != "matroska":
+        for stream in track.container.streams:
+            if stream.index != track.stream.index:
+                stream.discard = Discard.all
