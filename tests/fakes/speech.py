@@ -1,0 +1,32 @@
+"""A `SpeechProvider` that hears what it is told to."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tasks.interview import Audio, Channels
+from tasks.ports import Progress
+from tasks.transcript import Transcript
+
+SILENCE = Transcript(language=None, duration=1.0, provider="scripted", model="none")
+
+
+class ScriptedSpeech:
+    """Runs a script before it answers, so that a test can look in or let it fail."""
+
+    def __init__(self, script: Callable[[Progress], None] = lambda _: None) -> None:
+        self.script = script
+        self.calls = 0
+        self.heard = SILENCE
+
+    @property
+    def name(self) -> str:
+        return "scripted"
+
+    def transcribe(
+        self, recording: Path, audio: Audio, channels: Channels | None, progress: Progress
+    ) -> Transcript:
+        del audio, channels
+        assert recording.exists()
+        self.calls += 1
+        self.script(progress)
+        return self.heard

@@ -1,0 +1,215 @@
+"""Transcription of real speech, by a real model."""
+
+import json
+import multiprocessing
+import resource
+import subprocess
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import jiwer
+import pytest
+
+from tasks.errors import Permanent, Superseded
+from tasks.interview import Channels
+from tasks.transcript import Speaker, Transcript
+from tests.recordings import repeat, silence, write
+from tests.samples import SCREENING, TECHNICAL
+from worker.adapters.media import probe
+from worker.adapters.speech.whisper import WhisperProvider
+
+CHANNELS = Channels(left=Speaker.INTERVIEWER, right=Speaker.CANDIDATE)
+
+# Case, punctuation and hyphens are a matter of style; numbers have to be written as they are said.
+NORMALISED = jiwer.Compose(
+    [
+        jiwer.SubstituteRegexes({r"-": " "}),
+        jiwer.ToLowerCase(),
+        jiwer.SubstituteRegexes({r"[^\w\s']": ""}),
+        jiwer.RemoveMultipleSpaces(),
+        jiwer.Strip(),
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def provider() -> WhisperProvider:
+    return WhisperProvider("tiny.en", cpu_threads=2)
+
+
+@pytest.fixture(scope="module")
+def progress() -> list[float]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def screening(provider: WhisperProvider, progress: list[float]) -> Transcript:
+    return transcribe(provider, SCREENING, CHANNELS, progress)
+
+
+def transcribe(
+    provider: WhisperProvider,
+    path: Path,
+    channels: Channels | None = None,
+    progress: list[float] | None = None,
+) -> Transcript:
+    audio = probe(path, name=path.name, max_duration=7200)
+    return provider.transcribe(path, audio, channels, ([] if progress is None else progress).append)
+
+
+def said(turns: Sequence[tuple[str | None, str]]) -> tuple[list[str], list[str | None]]:
+    """The words, and who said each."""
+    pairs = [(word, who) for who, text in turns for word in str(NORMALISED(text)).split()]
+    return [word for word, _ in pairs], [who for _, who in pairs]
+
+
+def truth(path: Path) -> tuple[list[str], list[str | None]]:
+    turns = json.loads(path.with_suffix(".json").read_text())["segments"]
+    return said([(turn["speaker"], turn["text"]) for turn in turns])
+
+
+def heard(transcript: Transcript) -> tuple[list[str], list[str | None]]:
+    return said([(segment.speaker, segment.text) for segment in transcript.segments])
+
+
+def test_word_error_rate_in_stereo(screening: Transcript) -> None:
+    words, _ = truth(SCREENING)
+    found, _ = heard(screening)
+    assert jiwer.wer(" ".join(words), " ".join(found)) <= 0.06
+
+
+def test_word_error_rate_in_mono(provider: WhisperProvider) -> None:
+    words, _ = truth(TECHNICAL)
+    transcript = transcribe(provider, TECHNICAL)
+    found, speakers = heard(transcript)
+    assert jiwer.wer(" ".join(words), " ".join(found)) <= 0.03
+    assert set(speakers) == {None}
+
+
+def test_words_belong_to_their_speakers(screening: Transcript) -> None:
+    words, speakers = truth(SCREENING)
+    found, guesses = heard(screening)
+    (chunks,) = jiwer.process_words(" ".join(words), " ".join(found)).alignments
+    pairs = [
+        (speakers[chunk.ref_start_idx + step], guesses[chunk.hyp_start_idx + step])
+        for chunk in chunks
+        if chunk.type in {"equal", "substitute"}
+        for step in range(chunk.ref_end_idx - chunk.ref_start_idx)
+    ]
+    assert sum(speaker == guess for speaker, guess in pairs) / len(words) >= 0.95
+
+
+def test_segments_are_in_order_and_their_words_inside(screening: Transcript) -> None:
+    segments = screening.segments
+    assert [segment.id for segment in segments] == list(range(len(segments)))
+    assert all(one.start <= two.start for one, two in pairwise(segments))
+    for segment in segments:
+        # Whisper takes the parts of a compound such as "back-end" as words.
+        spelt = "".join(word.text for word in segment.words)
+        assert segment.text.replace(" ", "") == spelt
+        assert (segment.start, segment.end) == (segment.words[0].start, segment.words[-1].end)
+        assert all(word.start <= word.end <= screening.duration for word in segment.words)
+        assert segment.confidence is not None
+        assert all(word.confidence is not None for word in segment.words)
+
+
+def test_segments_lie_where_they_were_said(screening: Transcript) -> None:
+    turns = json.loads(SCREENING.with_suffix(".json").read_text())["segments"]
+    for segment in screening.segments:
+        overlaps = [
+            min(segment.end, turn["end"]) - max(segment.start, turn["start"])
+            for turn in turns
+            if turn["speaker"] == segment.speaker
+        ]
+        assert max(overlaps) > 0.8 * (segment.end - segment.start), segment.text
+
+
+def test_tells_what_it_did(screening: Transcript, progress: list[float]) -> None:
+    assert (screening.language, screening.provider, screening.model) == ("en", "whisper", "tiny.en")
+    assert screening.duration == pytest.approx(98.19, abs=0.01)
+    assert progress == sorted(progress)
+    assert progress[-1] == 100
+    assert len(progress) > len(screening.segments) / 2
+
+
+def test_silence_is_an_empty_transcript(provider: WhisperProvider, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.flac", silence(35), codec="flac", container="flac")
+    progress: list[float] = []
+    transcript = transcribe(provider, path, progress=progress)
+    assert (transcript.segments, transcript.language) == ((), None)
+    assert transcript.duration == pytest.approx(35, abs=0.1)
+    assert progress[-1] == 100
+
+
+def test_progress_stops_it(provider: WhisperProvider) -> None:
+    calls: list[float] = []
+
+    def stop(percent: float) -> None:
+        calls.append(percent)
+        raise Superseded("it was cancelled")
+
+    audio = probe(TECHNICAL, name="technical.flac", max_duration=7200)
+    with pytest.raises(Superseded):
+        provider.transcribe(TECHNICAL, audio, None, stop)
+    assert len(calls) == 1
+
+
+def test_what_cannot_be_decoded_is_permanent(provider: WhisperProvider, tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    path.write_bytes(b"x" * 1000)
+    audio = probe(TECHNICAL, name="technical.flac", max_duration=7200)
+    with pytest.raises(Permanent):
+        provider.transcribe(path, audio, None, print)
+
+
+def test_nothing_is_loaded_before_it_is_needed() -> None:
+    program = (
+        "import sys; from worker.adapters.speech.whisper import WhisperProvider;"
+        "WhisperProvider(); print('faster_whisper' in sys.modules)"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert shown.stdout == b"False\n"
+
+
+def test_the_model_is_loaded_once(provider: WhisperProvider) -> None:
+    assert provider.load() is provider.load()
+
+
+def test_an_unknown_model_is_one_clear_line() -> None:
+    with pytest.raises(Permanent) as caught:
+        WhisperProvider("no-such-model").load()
+    assert caught.value.code == "model_unavailable"
+    assert "WHISPER_MODEL" in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_a_directory_without_a_model_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(Permanent) as caught:
+        WhisperProvider(str(tmp_path)).load()
+    assert caught.value.code == "model_unavailable"
+    assert "\n" not in caught.value.message
+
+
+def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
+    paths = [
+        repeat(tmp_path / f"{minutes}.mkv", silence(60), times=minutes) for minutes in (12, 30)
+    ]
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        short, long = pool.apply(_peaks, (paths,))
+        pool.close()
+        pool.join()
+    # Eighteen minutes more would be 104 MB: 35 of 16-bit samples, 69 as the model takes them.
+    # The allocator keeps some 20 MB more of the longer run.
+    assert long - short < 50
+
+
+def _peaks(paths: Sequence[Path]) -> list[float]:
+    """The largest memory that this process has used so far, in MB, after each transcription."""
+    provider = WhisperProvider("tiny.en")
+    peaks = []
+    for path in paths:
+        transcribe(provider, path)
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return peaks

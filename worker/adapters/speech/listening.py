@@ -1,0 +1,119 @@
+"""Listening to the blocks of a recording with Whisper, and writing down what is heard."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from tasks.ports import Progress
+from tasks.transcript import Segment, Speaker, Word
+from worker.adapters.media import Block
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
+    from faster_whisper.transcribe import Word as HeardWord
+
+OPTIONS = MappingProxyType({"beam_size": 5, "vad_filter": True, "word_timestamps": True})
+"""How faster-whisper is asked to transcribe."""
+
+_PAUSE = 1.0
+"""Seconds without a word that end a segment.
+
+Whisper's own segments go on over pauses, since silence is cut out before it listens; where each
+speaker has a channel, a pause is when the other one speaks.
+"""
+
+
+class Listener:
+    """Transcribes block after block of one recording.
+
+    Args:
+        model: The model.
+        duration: Seconds that the recording lasts, by which progress is told.
+        speakers: Who speaks on each channel of the blocks.
+        progress: Told the percent of audio transcribed, after every segment.
+
+    Attributes:
+        language: The ISO 639-1 code, once speech was heard.
+        end: Seconds of the recording that were listened to.
+    """
+
+    def __init__(
+        self,
+        model: "WhisperModel",
+        duration: float,
+        speakers: Sequence[Speaker | None],
+        progress: Progress,
+    ) -> None:
+        self._model = model
+        self._duration = duration
+        self._speakers = speakers
+        self._progress = progress
+        self._percent = 0.0
+        self._heard: list[Segment] = []
+        self.language: str | None = None
+        self.end = 0.0
+
+    def listen(self, block: Block) -> None:
+        """Transcribe a block, one channel after the other."""
+        count = len(self._speakers)
+        for index, speaker in enumerate(self._speakers):
+            # The second channel of a block begins when half of the block's work is done.
+            for words, position in self._words(block, index):
+                self._heard += _segments(words, speaker, block.start)
+                self._tell(block.start + (index * block.duration + position) / count)
+        self.end = block.start + block.duration
+        self._tell(self.end)
+
+    def segments(self) -> tuple[Segment, ...]:
+        """What was heard, in the order of time."""
+        ordered = sorted(self._heard, key=lambda segment: segment.start)
+        return tuple(
+            segment.model_copy(update={"id": position}) for position, segment in enumerate(ordered)
+        )
+
+    def _words(self, block: Block, index: int) -> Iterator[tuple[Sequence["HeardWord"], float]]:
+        # The language of the first speech is that of the recording: short blocks mislead.
+        found, info = self._model.transcribe(
+            block.channels[index], language=self.language, **OPTIONS
+        )
+        for segment in found:
+            if segment.words:
+                self.language = info.language
+                yield segment.words, min(segment.end, block.duration)
+
+    def _tell(self, seconds: float) -> None:
+        self._percent = max(self._percent, min(100.0, 100 * seconds / self._duration))
+        self._progress(self._percent)
+
+
+def _segments(
+    words: Sequence["HeardWord"], speaker: Speaker | None, offset: float
+) -> Iterator[Segment]:
+    for group in _utterances(words):
+        said = tuple(_word(word, offset) for word in group)
+        yield Segment(
+            id=0,
+            start=said[0].start,
+            end=said[-1].end,
+            speaker=speaker,
+            text="".join(word.word for word in group).strip(),
+            confidence=round(sum(word.probability for word in group) / len(group), 4),
+            words=said,
+        )
+
+
+def _utterances(words: Sequence["HeardWord"]) -> Iterable[Sequence["HeardWord"]]:
+    starts = [
+        index for index, (one, two) in enumerate(pairwise(words), 1) if two.start - one.end > _PAUSE
+    ]
+    return [words[first:last] for first, last in pairwise([0, *starts, len(words)])]
+
+
+def _word(word: "HeardWord", offset: float) -> Word:
+    return Word(
+        text=word.word.strip(),
+        start=round(offset + word.start, 3),
+        end=round(offset + max(word.start, word.end), 3),
+        confidence=round(min(1.0, word.probability), 4),
+    )

