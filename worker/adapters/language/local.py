@@ -1,0 +1,92 @@
+"""The `local` language provider: offline, deterministic, and modest about what it can tell.
+
+Sentiment is VADER's (Hutto & Gilbert 2014). Competencies are found by the similarity of sentences
+to the examples in a rubric: that tells what was talked about rather well, and how well it was
+done only roughly. See docs/analysis.md.
+"""
+
+from functools import cached_property
+
+from tasks.findings import CompetencyFindings, ModelCall, SentimentFinding, SummaryFinding
+from tasks.rubric import Rubric
+from tasks.sentences import Sentence, candidate_sentences
+from tasks.transcript import Transcript
+from worker.adapters.language import embeddings, summary
+from worker.adapters.language.judging import judge
+from worker.adapters.language.matching import Matcher
+from worker.adapters.language.valence import Valence, load_vader, measured
+
+SHORTEST = 4
+"""Words. Shorter sentences say too little to be compared."""
+SUMMARY = 4
+"""Sentences in a summary."""
+
+
+class LocalProvider:
+    """Understands English, without any network. Models are loaded by `load` or at the first use."""
+
+    def __init__(self) -> None:
+        self._matchers: dict[str, Matcher] = {}
+
+    @property
+    def name(self) -> str:
+        """`local`."""
+        return "local"
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """English: the lexicon and the rubrics' examples are."""
+        return frozenset({"en"})
+
+    def load(self) -> None:
+        """Load the models now; a process that forks does it after that.
+
+        Raises:
+            MissingExtra: The packages are not installed.
+        """
+        _ = self._embeddings, self._vader
+
+    def sentiment(self, transcript: Transcript) -> SentimentFinding:
+        """The valence of each segment, as the mean of its sentences."""
+        return measured(transcript, self._vader)
+
+    def competencies(self, transcript: Transcript, rubric: Rubric) -> CompetencyFindings:
+        """Compare the candidate's sentences with the examples of a rubric."""
+        sentences = _telling(transcript)
+        vectors = self._embeddings.embed([sentence.text for sentence in sentences])
+        hits = self._matcher(rubric).hits(vectors)
+        return CompetencyFindings(
+            competencies=tuple(
+                judge(competency, hits[competency.id], sentences)
+                for competency in rubric.competencies
+            ),
+            call=ModelCall(provider=self.name, model=embeddings.MODEL),
+        )
+
+    def summarise(self, transcript: Transcript) -> SummaryFinding:
+        """Quote the sentences that stand best for all that the candidate said."""
+        sentences = _telling(transcript)
+        vectors = self._embeddings.embed([sentence.text for sentence in sentences])
+        chosen = summary.choose(vectors, SUMMARY)
+        return SummaryFinding(
+            text=" ".join(sentences[position].text for position in chosen),
+            confidence=round(summary.representation(vectors, chosen), 2),
+            call=ModelCall(provider=self.name, model=embeddings.MODEL),
+        )
+
+    def _matcher(self, rubric: Rubric) -> Matcher:
+        if rubric.version not in self._matchers:
+            self._matchers[rubric.version] = Matcher(rubric, self._embeddings)
+        return self._matchers[rubric.version]
+
+    @cached_property
+    def _embeddings(self) -> embeddings.Embeddings:
+        return embeddings.Embeddings()
+
+    @cached_property
+    def _vader(self) -> Valence:
+        return load_vader()
+
+
+def _telling(transcript: Transcript) -> list[Sentence]:
+    return [s for s in candidate_sentences(transcript) if s.words >= SHORTEST]

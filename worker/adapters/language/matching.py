@@ -1,0 +1,99 @@
+"""Which of a candidate's sentences speak of a competency, and at which level.
+
+A sentence is compared with the example sentences of a rubric's anchors by the cosine of their
+embeddings. It speaks of the competency it is nearest to, if it is near enough, and not nearer to
+the sentences of `neutral.json`, which say nothing of any competency: greetings, introductions,
+small talk. Its level is the mean of the five levels, weighted by the softmax of the sentence's
+nearness to each.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+import numpy as np
+
+from tasks.rubric import LEVELS, Competency, Rubric
+from worker.adapters.language.embeddings import Embeddings, Vectors
+
+NEIGHBOURS = 3
+"""Examples whose mean similarity is a sentence's support: one alone may be near by accident."""
+THRESHOLD = 0.27
+"""The least support; how it was measured stands in docs/analysis.md."""
+CLEAR = 0.45
+"""Support from which there is no doubt what a sentence is about."""
+RIVAL = 0.1
+"""A sentence speaks of other competencies as well that are this much less near than the first."""
+TEMPERATURE = 0.06
+"""Of the softmax over levels: the smaller, the more the nearest level counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A sentence that speaks of a competency.
+
+    Attributes:
+        sentence: Its position among the sentences.
+        support: How near it is, from `THRESHOLD` to 1.
+        level: Where it stands, from 1 to 5.
+    """
+
+    sentence: int
+    support: float
+    level: float
+
+
+class Matcher:
+    """A rubric's anchors as vectors.
+
+    Args:
+        rubric: What to look for.
+        embeddings: The model.
+    """
+
+    def __init__(self, rubric: Rubric, embeddings: Embeddings) -> None:
+        self._ids = [competency.id for competency in rubric.competencies]
+        self._anchors = [_anchors(one, embeddings) for one in rubric.competencies]
+        self._neutral = embeddings.embed(_neutral())
+
+    def hits(self, sentences: Vectors) -> dict[str, list[Hit]]:
+        """The sentences that speak of each competency.
+
+        Args:
+            sentences: An array of shape (sentences, dimensions).
+        """
+        similarities = [[level @ sentences.T for level in levels] for levels in self._anchors]
+        support = np.stack([_support(levels) for levels in similarities])
+        nearest = support.max(axis=0)
+        telling = nearest > _support([self._neutral @ sentences.T])
+        chosen = telling & (support >= THRESHOLD) & (support >= nearest - RIVAL)
+        return {
+            name: [
+                Hit(int(row), float(support[number, row]), _level(similarities[number], int(row)))
+                for row in np.flatnonzero(chosen[number])
+            ]
+            for number, name in enumerate(self._ids)
+        }
+
+
+def _anchors(competency: Competency, embeddings: Embeddings) -> list[Vectors]:
+    return [embeddings.embed(anchor.examples) for anchor in competency.anchors]
+
+
+def _neutral() -> list[str]:
+    neutral: list[str] = json.loads((files(__package__) / "neutral.json").read_text("utf-8"))
+    return neutral
+
+
+def _support(levels: Sequence[Vectors]) -> Vectors:
+    """Each sentence's mean similarity to its nearest examples, of whatever level."""
+    similarities = np.sort(np.concatenate(levels), axis=0)
+    support: Vectors = similarities[-NEIGHBOURS:].mean(axis=0)
+    return support
+
+
+def _level(levels: Sequence[Vectors], row: int) -> float:
+    nearness = np.array([similarities[:, row].max() for similarities in levels])
+    weights = np.exp((nearness - nearness.max()) / TEMPERATURE)
+    return float(weights @ np.array(LEVELS) / weights.sum())

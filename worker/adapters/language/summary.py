@@ -1,0 +1,39 @@
+"""Extractive summaries: the sentences that stand for the others, in their own words."""
+
+import numpy as np
+
+from worker.adapters.language.embeddings import Vectors
+
+VARIETY = 0.4
+"""How much a sentence's likeness to those chosen counts against it (1 - lambda of MMR)."""
+
+
+def choose(sentences: Vectors, count: int) -> list[int]:
+    """Choose sentences by maximal marginal relevance (Carbonell & Goldstein 1998).
+
+    Args:
+        sentences: Unit vectors, an array of shape (sentences, dimensions).
+        count: How many to choose, at most.
+
+    Returns:
+        Positions, in the order of the sentences.
+    """
+    relevance = sentences @ sentences.mean(axis=0) if len(sentences) else np.zeros(0)
+    likeness = np.zeros(len(sentences))
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(sentences)):
+        worth = (1 - VARIETY) * relevance - VARIETY * likeness
+        worth[chosen] = -np.inf
+        best = int(worth.argmax())
+        chosen.append(best)
+        likeness = np.maximum(likeness, sentences @ sentences[best])
+    return sorted(chosen)
+
+
+def representation(sentences: Vectors, chosen: list[int]) -> float:
+    """How far chosen sentences stand for all: the cosine of the two means, from 0 to 1."""
+    if not chosen:
+        return 0.0
+    whole, part = sentences.mean(axis=0), sentences[chosen].mean(axis=0)
+    lengths = float(np.linalg.norm(whole) * np.linalg.norm(part))
+    return min(1.0, max(0.0, float(whole @ part) / lengths)) if lengths else 0.0

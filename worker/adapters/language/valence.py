@@ -1,0 +1,62 @@
+"""Sentiment of texts by the VADER lexicon, whose data come inside its wheel."""
+
+from collections.abc import Mapping
+from statistics import fmean
+from typing import Protocol
+
+from tasks.errors import MissingExtra
+from tasks.findings import ModelCall, SegmentSentiment, SentimentFinding
+from tasks.sentences import split
+from tasks.tokens import joined, tokens
+from tasks.transcript import Segment, Transcript
+
+MODEL = "vader"
+CEILING = 0.7
+"""The most confidence a lexicon deserves: it knows words, not what is meant by them."""
+
+
+class Valence(Protocol):
+    """VADER's analyser, as far as it is needed here."""
+
+    def polarity_scores(self, text: str) -> Mapping[str, float]:
+        """The scores of a text; `compound` is from -1 to 1."""
+
+
+def load_vader() -> Valence:
+    """Load the lexicon.
+
+    Raises:
+        MissingExtra: The package is not installed.
+    """
+    try:
+        from vader import SentimentIntensityAnalyzer
+    except ImportError as error:
+        raise MissingExtra(
+            "the local analysis needs: pip install 'interview-worker[local]'"
+        ) from error
+    return SentimentIntensityAnalyzer()
+
+
+def measured(transcript: Transcript, valence: Valence) -> SentimentFinding:
+    """The sentiment of each segment: the mean of its sentences.
+
+    A segment with no word of the lexicon is neutral for want of evidence, so the confidence is in
+    proportion to the words in those that have one.
+    """
+    scores = {segment.id: _score(segment, valence) for segment in transcript.segments}
+    words = {segment.id: len(segment.text.split()) for segment in transcript.segments}
+    told = sum(words[name] for name, score in scores.items() if score)
+    return SentimentFinding(
+        segments=tuple(
+            SegmentSentiment(segment_id=name, score=score) for name, score in scores.items()
+        ),
+        confidence=round(CEILING * told / max(1, sum(words.values())), 2),
+        call=ModelCall(provider="local", model=MODEL),
+    )
+
+
+def _score(segment: Segment, valence: Valence) -> float:
+    # Sentence by sentence, since the sum over a long text runs into the ends of the scale.
+    texts = [joined(words) for words in split(tokens(segment))]
+    compounds = [valence.polarity_scores(text)["compound"] for text in texts]
+    return round(fmean(compounds), 4) if compounds else 0.0
