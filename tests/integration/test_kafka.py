@@ -1,0 +1,217 @@
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import Permanent, Transient
+from tasks.events import Event, EventType
+from tests.kafka import read, write
+from tests.processes import wait_until
+from worker.adapters.kafka.connection import ensure_topic
+from worker.adapters.kafka.events import KafkaEvents
+from worker.adapters.kafka.message import RequestMessage
+from worker.adapters.kafka.requests import KafkaRequests
+from worker.embedded.kafka import Kafka
+from worker.embedded.server import EmbeddedServer
+from worker.processes.child import stop_all
+
+CREATED = Event(
+    id="i1:created:0",
+    type=EventType.CREATED,
+    interview_id="i1",
+    at=datetime(2026, 3, 2, tzinfo=UTC),
+)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[EmbeddedServer]:
+    """A broker of the test's own, to be ill-treated; it forgets all when it ends."""
+    server = EmbeddedServer(Kafka(), tmp_path)
+    server.start()
+    server.wait_until_ready()
+    yield server
+    stop_all([server.child], 5)
+
+
+@pytest.fixture
+def topic(kafka_bootstrap_servers: str, topic_prefix: str) -> str:
+    name = f"{topic_prefix}requests"
+    ensure_topic(kafka_bootstrap_servers, name)
+    return name
+
+
+def kafka_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if "kafka" in thread.name]
+
+
+class Handler:
+    """Notes what it is given, and fails as it is told to."""
+
+    def __init__(self, fail: Callable[[RequestMessage], None] = lambda _: None) -> None:
+        self.handled: list[RequestMessage] = []
+        self.rejected: list[tuple[RequestMessage, Permanent]] = []
+        self._fail = fail
+
+    def handle(self, message: RequestMessage) -> None:
+        self.handled.append(message)
+        self._fail(message)
+
+    def reject(self, message: RequestMessage, reason: Permanent) -> None:
+        self.rejected.append((message, reason))
+
+    @property
+    def values(self) -> list[object]:
+        return [message.value for message in self.handled]
+
+
+@contextmanager
+def consuming(servers: str, topic: str, handler: Handler) -> Iterator[None]:
+    stop = threading.Event()
+    # A new member of a group waits for half of the poll interval.
+    requests = KafkaRequests(servers, topic, f"{topic}.group", max_poll_interval=2)
+    thread = threading.Thread(
+        target=requests.run, args=(handler.handle, stop), kwargs={"reject": handler.reject}
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def test_events_are_keyed_by_interview_and_say_what_they_are(
+    kafka_bootstrap_servers: str, topic_prefix: str
+) -> None:
+    with closing(KafkaEvents(kafka_bootstrap_servers, f"{topic_prefix}events")) as events:
+        events.publish([CREATED])
+    (record,) = read(kafka_bootstrap_servers, f"{topic_prefix}events", 1)
+    assert record.key == b"i1"
+    assert record.headers == [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+
+
+def test_events_go_on_after_kafka_was_away(broker: EmbeddedServer) -> None:
+    with closing(KafkaEvents(broker.url, "events")) as events:
+        events.publish([CREATED])
+        broker.child.kill()
+        for _ in range(3):
+            began = time.monotonic()
+            with pytest.raises(Transient, match=broker.url):
+                events.publish([CREATED])
+            assert time.monotonic() - began < 6
+        broker.start()
+        broker.wait_until_ready()
+        events.publish([CREATED])
+    assert len(read(broker.url, "events", 1)) == 1
+    wait_until(lambda: not kafka_threads())
+
+
+def test_a_kafka_that_hangs_is_given_up_on(broker: EmbeddedServer) -> None:
+    with closing(KafkaEvents(broker.url, "events")) as events:
+        events.publish([CREATED])
+        os.kill(broker.child.pid, signal.SIGSTOP)
+        for _ in range(2):
+            began = time.monotonic()
+            with pytest.raises(Transient):
+                events.publish([CREATED])
+            assert time.monotonic() - began < 6
+        os.kill(broker.child.pid, signal.SIGCONT)
+        events.publish([CREATED])
+    wait_until(lambda: not kafka_threads())
+
+
+def test_requests_are_handled_once_and_those_that_cannot_be_are_rejected(
+    kafka_bootstrap_servers: str, topic: str
+) -> None:
+    def fail(message: RequestMessage) -> None:
+        if message.value == "impossible":
+            raise Permanent("no such type")
+
+    bodies = (b'"first"', b"not JSON", None, b'"impossible"', b'"last"')
+    write(kafka_bootstrap_servers, topic, *bodies, key=b"k")
+    handler = Handler(fail)
+    with consuming(kafka_bootstrap_servers, topic, handler):
+        wait_until(lambda: "last" in handler.values, 20)
+    assert handler.values == ["first", "impossible", "last"]
+    assert [message.id for message in handler.handled] == [f"{topic}-0-{n}" for n in (0, 3, 4)]
+    assert [
+        (message.body, reason.message.split(":")[0]) for message, reason in handler.rejected
+    ] == [
+        (b"not JSON", "the message is not JSON"),
+        (b"", "the message is empty"),
+        (b'"impossible"', "no such type"),
+    ]
+
+    write(kafka_bootstrap_servers, topic, b'"later"')
+    later = Handler()
+    with consuming(kafka_bootstrap_servers, topic, later):
+        wait_until(lambda: later.handled, 20)
+    assert later.values == ["later"]
+    assert not later.rejected
+
+
+def test_a_request_that_cannot_be_handled_now_is_kept_with_those_behind_it(
+    kafka_bootstrap_servers: str, topic: str
+) -> None:
+    def away(_message: RequestMessage) -> None:
+        raise Transient("the store is away")
+
+    write(kafka_bootstrap_servers, topic, b"1", b"2")
+    failing = Handler(away)
+    with consuming(kafka_bootstrap_servers, topic, failing):
+        wait_until(lambda: len(failing.handled) >= 3, 20)  # longer than the poll interval
+    assert set(failing.values) == {1}
+    assert not failing.rejected
+
+    working = Handler()
+    with consuming(kafka_bootstrap_servers, topic, working):
+        wait_until(lambda: len(working.handled) == 2, 20)
+    assert working.values == [1, 2]
+
+
+def test_a_rejection_that_fails_is_tried_again(kafka_bootstrap_servers: str, topic: str) -> None:
+    class Forgetful(Handler):
+        def reject(self, message: RequestMessage, reason: Permanent) -> None:
+            super().reject(message, reason)
+            if len(self.rejected) == 1:
+                raise Transient("the store is away")
+
+    write(kafka_bootstrap_servers, topic, b"not JSON", b"1")
+    handler = Forgetful()
+    with consuming(kafka_bootstrap_servers, topic, handler):
+        wait_until(lambda: handler.values == [1], 20)
+    assert [message.body for message, _ in handler.rejected] == [b"not JSON"] * 2
+
+
+def test_requests_go_on_after_kafka_was_away(broker: EmbeddedServer) -> None:
+    handler = Handler()
+    with consuming(broker.url, "requests", handler):
+        ensure_topic(broker.url, "requests")
+        write(broker.url, "requests", b'"before"')
+        wait_until(lambda: handler.values == ["before"], 20)
+        broker.child.kill()
+        broker.start()
+        broker.wait_until_ready()
+        ensure_topic(broker.url, "requests")
+        # Tansu forgets its messages, the consumer may remember how many it had: fill up to there.
+        write(broker.url, "requests", b'"before"', b'"after"')
+        wait_until(lambda: "after" in handler.values, 30)
+    wait_until(lambda: not kafka_threads())
+
+
+def test_requests_wait_for_a_kafka_that_is_not_there_yet(broker: EmbeddedServer) -> None:
+    broker.child.kill()
+    handler = Handler()
+    with consuming(broker.url, "requests", handler):
+        broker.start()
+        broker.wait_until_ready()
+        ensure_topic(broker.url, "requests")
+        write(broker.url, "requests", b"1")
+        wait_until(lambda: handler.values == [1], 20)

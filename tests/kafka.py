@@ -1,0 +1,39 @@
+"""Writes and reads topics as others would."""
+
+import json
+import time
+from contextlib import closing
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.structs import TopicPartition
+
+from worker.adapters.kafka.connection import connect
+
+
+def write(bootstrap_servers: str, topic: str, *bodies: bytes | None, **options: Any) -> None:
+    with closing(connect(KafkaProducer, bootstrap_servers)) as producer:
+        for body in bodies:
+            producer.send(topic, value=body, partition=0, **options).get(timeout=10)
+
+
+def read(bootstrap_servers: str, topic: str, count: int) -> list[Any]:
+    """Waits for so many records of a topic; there may be more, which it returns too."""
+    with closing(
+        connect(
+            KafkaConsumer, bootstrap_servers, auto_offset_reset="earliest", enable_auto_commit=False
+        )
+    ) as consumer:
+        partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
+        consumer.assign(partitions)
+        records: list[Any] = []
+        deadline = time.monotonic() + 10
+        while len(records) < count:
+            assert time.monotonic() < deadline, f"{len(records)} of {count} messages"
+            for batch in consumer.poll(timeout_ms=500).values():
+                records += batch
+    return records
+
+
+def read_json(bootstrap_servers: str, topic: str, count: int) -> list[dict[str, Any]]:
+    return [json.loads(record.value) for record in read(bootstrap_servers, topic, count)]

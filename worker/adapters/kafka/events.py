@@ -1,0 +1,99 @@
+"""Publishes lifecycle events to a Kafka topic."""
+
+import contextlib
+import json
+import threading
+from collections.abc import Sequence
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from tasks.errors import Transient
+from tasks.events import Event, cloud_event
+from worker.adapters.kafka.connection import connect, ensure_topic
+
+# https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
+_HEADERS = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+
+# A batch fails after the delivery time-out, and so before the flush gives up.
+_REQUEST_MS = 2000
+_DELIVERY_MS = 3000
+_FLUSH_SECONDS = 4.0
+
+
+class KafkaEvents:
+    """Events as CloudEvents 1.0 in the structured mode, keyed by the interview.
+
+    It connects when there is something to publish, and anew after a failure. All events of one
+    interview go to one partition, in their order. After a failure some events may be out all the
+    same: published again, they have the same ids.
+    """
+
+    def __init__(self, bootstrap_servers: str, topic: str) -> None:
+        """Describe where events go.
+
+        Args:
+            bootstrap_servers: `host:port` of one broker or, separated by commas, of several.
+            topic: The topic, which is created where it is missing.
+        """
+        self._bootstrap_servers = bootstrap_servers
+        self._topic = topic
+        self._lock = threading.Lock()
+        self._producer: KafkaProducer | None = None
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Publish events in their order; returns once all in-sync replicas have them.
+
+        Raises:
+            Transient: Kafka did not take all of them within about five seconds.
+        """
+        if not events:
+            return
+        with self._lock:
+            try:
+                self._send(self._connected(), events)
+            except KafkaError as error:
+                self._disconnect(0)
+                raise Transient(
+                    f"Kafka at {self._bootstrap_servers} did not take the events: {error}"
+                ) from error
+
+    def close(self) -> None:
+        """Close the connection; publishing opens it again."""
+        with self._lock:
+            self._disconnect(1)
+
+    def _send(self, producer: KafkaProducer, events: Sequence[Event]) -> None:
+        sent = [
+            producer.send(
+                self._topic,
+                key=event.interview_id.encode(),
+                value=json.dumps(cloud_event(event), ensure_ascii=False).encode(),
+                headers=_HEADERS,
+            )
+            for event in events
+        ]
+        producer.flush(timeout=_FLUSH_SECONDS)
+        for future in sent:
+            future.get(timeout=0)
+
+    def _connected(self) -> KafkaProducer:
+        if self._producer is None:
+            ensure_topic(self._bootstrap_servers, self._topic)
+            self._producer = connect(
+                KafkaProducer,
+                self._bootstrap_servers,
+                acks="all",
+                enable_idempotence=True,
+                max_block_ms=_REQUEST_MS,
+                request_timeout_ms=_REQUEST_MS,
+                delivery_timeout_ms=_DELIVERY_MS,
+                reconnect_backoff_max_ms=500,
+            )
+        return self._producer
+
+    def _disconnect(self, seconds: float) -> None:
+        if self._producer is not None:
+            with contextlib.suppress(KafkaError):
+                self._producer.close(timeout=seconds)
+            self._producer = None

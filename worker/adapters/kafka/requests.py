@@ -1,0 +1,121 @@
+"""Consumes requests for interviews from a Kafka topic."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from kafka import KafkaConsumer
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
+
+from tasks.errors import Permanent, Transient
+from worker.adapters.kafka.connection import connect, ensure_topic
+from worker.adapters.kafka.message import RequestMessage, read_message
+
+Handle = Callable[[RequestMessage], None]
+"""Does what a message asks for; called again where the message is delivered again."""
+
+Reject = Callable[[RequestMessage, Permanent], None]
+"""Takes note of a message that cannot be done, and why."""
+
+_POLL_MS = 500
+_RETRY_MS = 1000
+_SESSION_MS = 30_000
+
+log = logging.getLogger(__name__)
+
+
+class KafkaRequests:
+    """The messages of a topic, each handled at least once, in the order of its partition."""
+
+    def __init__(
+        self, bootstrap_servers: str, topic: str, group: str, *, max_poll_interval: float = 10.0
+    ) -> None:
+        """Describe where requests come from.
+
+        Args:
+            bootstrap_servers: `host:port` of one broker or, separated by commas, of several.
+            topic: The topic, which is created where it is missing.
+            group: The consumer group, which shares the partitions among its members.
+            max_poll_interval: The longest a message may take, in seconds, before Kafka gives it to
+                another member of the group. Tansu holds a new member back for half of
+                it.
+        """
+        self._bootstrap_servers = bootstrap_servers
+        self._topic = topic
+        self._group = group
+        self._max_poll_interval_ms = int(max_poll_interval * 1000)
+
+    def run(self, handle: Handle, stop: threading.Event, *, reject: Reject) -> None:
+        """Handle messages until told to stop, through any absence of Kafka.
+
+        A message is committed once it is handled or rejected. One that raises `Transient` is tried
+        again, and those behind it wait; one that raises `Permanent` is rejected.
+
+        Args:
+            handle: Does what a message asks for.
+            stop: Set to stop, which takes up to a second and the message at hand.
+            reject: Takes note of a message that cannot be read or done.
+        """
+        while not stop.is_set():
+            try:
+                with contextlib.closing(self._connected()) as consumer:
+                    while not stop.is_set():
+                        self._step(consumer, handle, reject)
+            except KafkaError as error:
+                log.warning("connecting to Kafka again: %s", error)
+                stop.wait(_RETRY_MS / 1000)
+
+    def _connected(self) -> Any:
+        ensure_topic(self._bootstrap_servers, self._topic)
+        # Tansu never lets a member in whose session may be silent for longer than its polls.
+        session_ms = min(_SESSION_MS, self._max_poll_interval_ms)
+        consumer = connect(
+            KafkaConsumer,
+            self._bootstrap_servers,
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            max_poll_interval_ms=self._max_poll_interval_ms,
+            session_timeout_ms=session_ms,
+            heartbeat_interval_ms=session_ms // 6,
+            reconnect_backoff_max_ms=1000,
+        )
+        consumer.subscribe([self._topic])
+        return consumer
+
+    def _step(self, consumer: Any, handle: Handle, reject: Reject) -> None:
+        for partition, records in consumer.poll(timeout_ms=_POLL_MS, max_records=1).items():
+            for record in records:
+                try:
+                    _settle(record, handle, reject)
+                except Transient as error:
+                    log.warning("trying a message again: %s", error)
+                    consumer.seek(partition, record.offset)
+                    _rest(consumer)
+                else:
+                    consumer.commit({partition: OffsetAndMetadata(record.offset + 1)})
+
+
+def _settle(record: Any, handle: Handle, reject: Reject) -> None:
+    position = f"{record.topic}-{record.partition}-{record.offset}"
+    fault: Permanent | None
+    message, fault = read_message(position, record.key, record.value, record.headers)
+    if fault is None:
+        try:
+            handle(message)
+        except Permanent as error:
+            fault = error
+    if fault is not None:
+        reject(message, fault)
+
+
+def _rest(consumer: Any) -> None:
+    # Polling goes on meanwhile, lest the group believes us dead.
+    consumer.pause(*consumer.assignment())
+    for partition, records in consumer.poll(timeout_ms=_RETRY_MS).items():
+        consumer.seek(partition, records[0].offset)  # of a partition assigned just now
+    consumer.resume(*consumer.paused())
