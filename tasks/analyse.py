@@ -1,0 +1,45 @@
+"""The second stage: words become a report for a human reviewer."""
+
+from celery import shared_task
+
+from tasks.analysis import analyse as compose
+from tasks.clock import now
+from tasks.errors import Permanent
+from tasks.interview import Stage
+from tasks.rubric import rubric_for
+from tasks.stage import Outcome, Run, StageTask, execute, task_name
+from tasks.transcript import Transcript
+
+
+@shared_task(name=task_name(Stage.ANALYSE), bind=True)
+def analyse(task: StageTask, interview_id: str) -> None:
+    """Analyse the transcript of an interview."""
+    execute(task, Stage.ANALYSE, interview_id, _work)
+
+
+def _work(run: Run) -> Outcome:
+    interview, services = run.interview, run.services
+    if not interview.analyses:
+        return Outcome(results={}, facts={"outcome": "not_requested"})
+    if services.consent_required and interview.consent is None:
+        raise Permanent("the interview has no consent record", code="consent_missing")
+    report = compose(
+        interview,
+        _transcript(run),
+        rubric_for(interview.type),
+        services.language,
+        interview.analyses,
+        now(),
+    )
+    return Outcome(
+        results={"report": report},
+        provider=services.language.name,
+        facts={"provider": services.language.name, "outcome": report.status},
+    )
+
+
+def _transcript(run: Run) -> Transcript:
+    transcript = run.services.interviews.transcript(run.interview.id)
+    if transcript is None:
+        raise Permanent("the interview has no transcript", code="transcript_missing")
+    return transcript

@@ -1,0 +1,49 @@
+"""The adapters of this process, handed to the stages by whoever runs them."""
+
+from dataclasses import dataclass
+
+from tasks.ports import (
+    AudioStore,
+    CalendarProvider,
+    InterviewStore,
+    LanguageProvider,
+    Reservations,
+    SpeechProvider,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All that the stages work with.
+
+    Attributes:
+        max_attempts: How often a stage is tried before its interview fails.
+        backoff: Seconds before the second attempt; doubled for each further one.
+        consent_required: Whether only interviews with a consent record are analysed.
+    """
+
+    interviews: InterviewStore
+    audio: AudioStore
+    speech: SpeechProvider
+    language: LanguageProvider
+    calendar: CalendarProvider
+    reservations: Reservations
+    max_attempts: int
+    backoff: float
+    consent_required: bool
+
+
+_provided: Services | None = None
+
+
+def provide(services: Services | None) -> None:
+    """Hand this process its services; None takes them back."""
+    global _provided
+    _provided = services
+
+
+def current() -> Services:
+    """The services of this process."""
+    if _provided is None:
+        raise RuntimeError("no services were provided to this process")
+    return _provided

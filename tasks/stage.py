@@ -1,0 +1,185 @@
+"""How a stage is run: claimed, worked, and its outcome delivered or refused."""
+
+import logging
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+from uuid import uuid4
+
+from celery import Task
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
+
+from tasks import changes
+from tasks.clock import now
+from tasks.errors import (
+    IllegalTransition,
+    InterviewWorkerError,
+    NotFound,
+    Permanent,
+    Superseded,
+    Transient,
+)
+from tasks.interview import Interview, Stage, Status
+from tasks.services import Services, current
+
+log = logging.getLogger(__name__)
+
+_LONGEST_BACKOFF = 60.0
+"""Seconds. A delayed message sits unacknowledged in the worker, so delays stay short."""
+
+_UNWANTED = (NotFound, IllegalTransition, Superseded)
+"""The interview was cancelled, erased, or taken over by another run: the work is not wanted."""
+
+
+def task_name(stage: Stage) -> str:
+    """The name of a stage's task, and of its queue."""
+    return f"interviews.{stage}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One attempt at a stage of an interview."""
+
+    stage: Stage
+    id: str
+    interview: Interview
+    services: Services
+
+    def progress(self, percent: float) -> None:
+        """Report the percent done.
+
+        Raises:
+            Superseded, IllegalTransition, NotFound: The work is no longer wanted.
+        """
+        step = changes.advance(self.stage, self.id, round(percent, 1), now())
+        self.services.interviews.apply(self.interview.id, step)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run has to show.
+
+    Attributes:
+        results: Fields of the interview's document, and their values.
+        provider: Who did the work, where there was a choice.
+        facts: What the event tells of it; nothing about any person.
+        undo: Takes back effects outside the document, where the interview is called off meanwhile.
+    """
+
+    results: Mapping[str, object]
+    provider: str | None = None
+    facts: Mapping[str, str | int | float | None] = field(default_factory=dict)
+    undo: Callable[[], None] | None = None
+
+
+Work = Callable[[Run], Outcome]
+
+StageTask: TypeAlias = "Task[[str], None]"
+"""A Celery task that takes the id of an interview."""
+
+
+def execute(task: StageTask, stage: Stage, interview_id: str, work: Work) -> None:
+    """Run a stage for one interview, inside its Celery task.
+
+    Raises:
+        Ignore: The work is not wanted (any more); the chain ends here.
+        Retry: The attempt failed for a reason that may pass.
+        InterviewWorkerError: The stage failed for good, and the interview with it.
+    """
+    services = current()
+    run_id = uuid4().hex
+    try:
+        services.interviews.apply(interview_id, changes.begin(stage, run_id, now()))
+        run = Run(stage, run_id, services.interviews.get(interview_id), services)
+        _deliver(run, _attempt(run, work))
+    except _UNWANTED as error:
+        log.info("%s of %s is not wanted: %s", stage, interview_id, error.message)
+        raise Ignore from error
+    except _StumbledError as error:
+        raise task.retry(exc=error.cause, countdown=error.delay, max_retries=None) from error
+    except Transient as error:
+        # The store itself is away: nothing can be recorded, and no attempt is counted.
+        delay = _delay(services.backoff, task.request.retries + 1)
+        raise task.retry(exc=error, countdown=delay, max_retries=None) from error
+
+
+class _StumbledError(Exception):
+    """An attempt failed and another is due."""
+
+    def __init__(self, cause: Transient, delay: float) -> None:
+        super().__init__(cause.message)
+        self.cause = cause
+        self.delay = delay
+
+
+def _attempt(run: Run, work: Work) -> Outcome:
+    attempts = run.interview.stages[run.stage].attempts
+    try:
+        _check_attempts(run, attempts)
+        return work(run)
+    except _UNWANTED:
+        raise
+    except Transient as error:
+        if attempts >= run.services.max_attempts:
+            _fail(run, error)
+            raise Permanent(error.message, code=error.code) from error
+        stumbled = changes.stumble(run.stage, run.id, error, now())
+        run.services.interviews.apply(run.interview.id, stumbled)
+        raise _StumbledError(error, _delay(run.services.backoff, attempts)) from error
+    except InterviewWorkerError as error:
+        _fail(run, error)
+        raise
+    except SoftTimeLimitExceeded as error:
+        limit = Permanent(f"{run.stage} took longer than it may", code="time_limit")
+        _fail(run, limit)
+        raise limit from error
+    except Exception as error:
+        # The message stays in the log: it may quote what was said.
+        bug = Permanent(f"unexpected {type(error).__name__}", code="internal_error")
+        _fail(run, bug)
+        raise
+
+
+def _check_attempts(run: Run, attempts: int) -> None:
+    if attempts > run.services.max_attempts:
+        # The attempts before this one ended without a word: they took their process with them.
+        lost = attempts - 1
+        raise Permanent(f"{run.stage} was given up after {lost} attempts", code="poison")
+
+
+def _fail(run: Run, error: InterviewWorkerError) -> None:
+    failed = changes.fail(run.interview, run.stage, run.id, error, now())
+    run.services.interviews.apply(run.interview.id, failed)
+
+
+def _deliver(run: Run, outcome: Outcome) -> None:
+    finished = changes.finish(
+        run.interview,
+        run.stage,
+        run.id,
+        now(),
+        provider=outcome.provider,
+        results=outcome.results,
+        facts=outcome.facts,
+    )
+    try:
+        run.services.interviews.apply(run.interview.id, finished)
+    except _UNWANTED:
+        if outcome.undo is not None and _called_off(run):
+            outcome.undo()
+        raise
+
+
+def _called_off(run: Run) -> bool:
+    """Whether the interview was cancelled or erased; else another run has the same effects."""
+    try:
+        return run.services.interviews.get(run.interview.id).status is Status.CANCELLED
+    except NotFound:
+        return True
+
+
+def _delay(base: float, attempt: int) -> float:
+    """Exponential back-off with full jitter (Brooker, AWS Architecture Blog, 2015), seconds."""
+    longest = min(_LONGEST_BACKOFF, base * 2 ** (attempt - 1))
+    return random.uniform(0, longest)  # noqa: S311 - jitter is no secret

@@ -1,0 +1,243 @@
+"""How a stage is run: claimed, retried, given up, and stopped when it is not wanted."""
+
+import io
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import pytest
+from celery import Celery
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
+
+from tasks import changes, services, stage
+from tasks.clock import now
+from tasks.errors import Permanent, Transient
+from tasks.interview import Interview, Stage, Status
+from tasks.services import Services
+from tasks.stage import Outcome, Run
+from tests.fakes.audio import MemoryAudio
+from tests.fakes.interviews import MemoryInterviews
+from tests.fakes.speech import ScriptedSpeech
+from tests.samples import an_interview
+
+Execute = Callable[..., Any]
+
+
+@pytest.fixture
+def store() -> MemoryInterviews:
+    return MemoryInterviews()
+
+
+@pytest.fixture
+def audio() -> MemoryAudio:
+    return MemoryAudio()
+
+
+@pytest.fixture
+def speech() -> ScriptedSpeech:
+    return ScriptedSpeech()
+
+
+@pytest.fixture(autouse=True)
+def provided(
+    store: MemoryInterviews, audio: MemoryAudio, speech: ScriptedSpeech
+) -> Iterator[Services]:
+    unused = cast("Any", None)
+    given = Services(
+        interviews=store,
+        audio=audio,
+        speech=speech,
+        language=unused,
+        calendar=unused,
+        reservations=unused,
+        max_attempts=3,
+        backoff=0.0,
+        consent_required=True,
+    )
+    services.provide(given)
+    yield given
+    services.provide(None)
+
+
+@pytest.fixture
+def interview(store: MemoryInterviews, audio: MemoryAudio) -> Interview:
+    interview = an_interview()
+    store.create(interview, changes.created(interview))
+    audio.save(interview.id, "a.flac", io.BytesIO(b"sound"))
+    return interview
+
+
+@pytest.fixture
+def execute() -> Execute:
+    """Run a piece of work as the first stage, inside a real Celery task, retries included."""
+
+    def run(interview_id: str, work: stage.Work) -> None:
+        app = Celery(set_as_current=False)
+
+        @app.task(bind=True, name="test.stage", shared=False)
+        def task(self: Any, interview_id: str) -> None:
+            stage.execute(self, Stage.TRANSCRIBE, interview_id, work)
+
+        outcome = task.apply((interview_id,))
+        if isinstance(outcome.result, BaseException):
+            raise outcome.result
+
+    return run
+
+
+def done(_: Run) -> Outcome:
+    return Outcome(results={}, provider="scripted")
+
+
+def failing(times: int, error: Exception) -> stage.Work:
+    left = [error] * times
+
+    def work(run: Run) -> Outcome:
+        if left:
+            raise left.pop()
+        return done(run)
+
+    return work
+
+
+def test_delivers(execute: Execute, store: MemoryInterviews, interview: Interview) -> None:
+    execute(interview.id, done)
+    found = store.get(interview.id)
+    assert found.status is Status.ANALYSING
+    record = found.stages[Stage.TRANSCRIBE]
+    assert (record.attempts, record.provider, record.error) == (1, "scripted", None)
+
+
+def test_tries_again_after_a_transient_error(
+    execute: Execute, store: MemoryInterviews, interview: Interview
+) -> None:
+    execute(interview.id, failing(2, Transient("away", code="away")))
+    found = store.get(interview.id)
+    assert found.status is Status.ANALYSING
+    record = found.stages[Stage.TRANSCRIBE]
+    assert record.attempts == 3
+    assert record.error is not None
+    assert record.error.code == "away"
+
+
+def test_gives_up_after_the_last_attempt(
+    execute: Execute, store: MemoryInterviews, interview: Interview
+) -> None:
+    with pytest.raises(Permanent, match="away"):
+        execute(interview.id, failing(9, Transient("away", code="away")))
+    found = store.get(interview.id)
+    assert found.status is Status.FAILED
+    assert found.stages[Stage.TRANSCRIBE].attempts == 3
+    assert store.pending_events(9)[-1].facts == {
+        "type": "screening",
+        "stage": "transcribe",
+        "error": "away",
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Permanent("no", code="no"), "no"),
+        (SoftTimeLimitExceeded(), "time_limit"),
+        (RuntimeError("quotes the transcript"), "internal_error"),
+    ],
+)
+def test_fails_at_once_when_trying_again_cannot_help(
+    execute: Execute,
+    store: MemoryInterviews,
+    interview: Interview,
+    error: Exception,
+    code: str,
+) -> None:
+    with pytest.raises(Exception, match=r".*"):
+        execute(interview.id, failing(1, error))
+    found = store.get(interview.id)
+    assert found.status is Status.FAILED
+    recorded = found.stages[Stage.TRANSCRIBE].error
+    assert recorded is not None
+    assert recorded.code == code
+    assert "quotes" not in recorded.message
+    assert found.stages[Stage.TRANSCRIBE].attempts == 1
+
+
+def test_gives_up_on_work_that_kills_its_process(
+    execute: Execute, store: MemoryInterviews, interview: Interview
+) -> None:
+    for attempt in range(3):
+        # Attempts of which nothing was heard again.
+        store.apply(interview.id, changes.begin(Stage.TRANSCRIBE, f"lost-{attempt}", now()))
+    worked = []
+
+    def work(run: Run) -> Outcome:
+        worked.append(run)
+        return done(run)
+
+    with pytest.raises(Permanent, match="3 attempts"):
+        execute(interview.id, work)
+    assert not worked
+    assert store.get(interview.id).status is Status.FAILED
+
+
+def test_leaves_alone_what_is_cancelled(
+    execute: Execute, store: MemoryInterviews, interview: Interview
+) -> None:
+    store.apply(interview.id, changes.cancel(interview, now()))
+    with pytest.raises(Ignore):
+        execute(interview.id, done)
+    assert store.get(interview.id).stages[Stage.TRANSCRIBE].attempts == 0
+
+
+def test_leaves_alone_what_is_not_there(execute: Execute) -> None:
+    with pytest.raises(Ignore):
+        execute("no-such-id", done)
+
+
+def test_stops_at_its_next_step_when_it_is_cancelled(
+    execute: Execute, store: MemoryInterviews, interview: Interview
+) -> None:
+    steps = []
+
+    def work(run: Run) -> Outcome:
+        run.progress(10)
+        store.apply(interview.id, changes.cancel(run.interview, now()))
+        steps.append(10)
+        run.progress(20)
+        steps.append(20)
+        return done(run)
+
+    with pytest.raises(Ignore):
+        execute(interview.id, work)
+    assert steps == [10]
+    assert store.get(interview.id).status is Status.CANCELLED
+
+
+def test_takes_back_what_it_did_when_its_result_is_refused(
+    execute: Execute, store: MemoryInterviews, interview: Interview
+) -> None:
+    undone = []
+
+    def work(run: Run) -> Outcome:
+        store.apply(interview.id, changes.cancel(run.interview, now()))
+        return Outcome(results={}, undo=lambda: undone.append(True))
+
+    with pytest.raises(Ignore):
+        execute(interview.id, work)
+    assert undone == [True]
+
+
+def test_the_transcribe_stage_keeps_what_was_heard(
+    store: MemoryInterviews, interview: Interview, speech: ScriptedSpeech
+) -> None:
+    from tasks.transcribe import transcribe
+
+    speech.script = lambda progress: progress(50)
+    transcribe.apply((interview.id,), throw=True)
+    assert store.transcript(interview.id) == speech.heard
+    event = store.pending_events(9)[-1]
+    assert event.facts == {
+        "type": "screening",
+        "provider": "scripted",
+        "language": None,
+        "segments": 0,
+        "audio_seconds": 1.0,
+    }

@@ -1,0 +1,82 @@
+"""Interviews sent on their way. Of all that is sent, nothing is more than an id and small facts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from tasks.errors import Transient
+from tasks.interview import Priority, Source, Stage
+from tasks.stage import task_name
+
+PRIORITIES: Mapping[Priority, int] = {Priority.HIGH: 0, Priority.NORMAL: 3, Priority.LOW: 9}
+"""Steps of kombu's Redis transport, one list each; the smallest number is taken first."""
+
+REQUESTS = "interviews.submit"
+"""The task, and its queue, by which any Celery producer submits an interview."""
+
+_PUBLISH_RETRIES = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2}
+
+
+class CeleryDispatcher:
+    """Sends interviews on their way.
+
+    Args:
+        app: The Celery application whose broker takes the messages.
+    """
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def dispatch(self, interview_id: str, first: Stage, priority: Priority) -> None:
+        """Publish the chain of stages, from `first` to the last.
+
+        Raises:
+            Transient: The broker cannot be reached.
+        """
+        stages = list(Stage)
+        links = stages[stages.index(first) + 1 :]
+        self._send(
+            task_name(first),
+            args=(interview_id,),
+            **_options(first, priority),
+            # The rest of the chain as the message carries it, the last link first. What
+            # `celery.chain` would build from signatures comes to the same and takes longer.
+            chain=[_link(stage, interview_id, priority) for stage in reversed(links)],
+        )
+
+    def request(self, request: Mapping[str, Any], message_id: str, source: Source) -> None:
+        """Have a worker take in an interview, and fetch its recording.
+
+        Args:
+            request: The body of `POST /api/v1/interviews` in its JSON form.
+            message_id: The request's own id; the same one again gives the same interview.
+            source: The producer.
+
+        Raises:
+            Transient: The broker cannot be reached.
+        """
+        arguments = {"request": dict(request), "message_id": message_id, "source": source}
+        self._send(REQUESTS, kwargs=arguments, queue=REQUESTS)
+
+    def _send(self, name: str, **message: Any) -> None:
+        try:
+            self._app.send_task(name, retry_policy=_PUBLISH_RETRIES, **message)
+        except (OperationalError, OSError) as error:
+            raise Transient(f"the broker is away: {error}", code="broker_error") from error
+
+
+def _options(stage: Stage, priority: Priority) -> dict[str, Any]:
+    return {"queue": task_name(stage), "priority": PRIORITIES[priority]}
+
+
+def _link(stage: Stage, interview_id: str, priority: Priority) -> dict[str, Any]:
+    return {
+        "task": task_name(stage),
+        "args": [interview_id],
+        "kwargs": {},
+        "options": _options(stage, priority),
+        "subtask_type": None,
+        "immutable": True,
+    }

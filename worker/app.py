@@ -1,0 +1,64 @@
+"""The Celery application."""
+
+from typing import Any
+
+from celery import Celery
+from kombu import Queue
+
+from tasks.interview import Stage
+from tasks.stage import task_name
+from worker.adapters.broker import REQUESTS
+from worker.settings import Settings
+
+QUEUES = (REQUESTS, *(task_name(stage) for stage in Stage))
+
+_TRANSPORT = "worker.adapters.broker.transport:Transport"
+
+_VISIBILITY_MARGIN = 600
+"""Seconds between the longest a stage may take and the redelivery of its message."""
+
+
+def create_app(settings: Settings) -> Celery:
+    """A Celery application for the given settings; nothing is connected yet."""
+    app = Celery("interview-worker")
+    app.conf.update(_configuration(settings))
+    app.set_current()
+    return app
+
+
+def _configuration(settings: Settings) -> dict[str, Any]:
+    limit = settings.stage_time_limit
+    url = settings.redis_url.get_secret_value() if settings.redis_url else ""
+    return {
+        "broker_url": url or None,
+        "broker_transport": _TRANSPORT if url.startswith("redis") else None,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": {
+            "visibility_timeout": limit + _VISIBILITY_MARGIN,
+            "socket_timeout": 30,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 25,
+        },
+        "imports": ("tasks.transcribe", "tasks.analyse", "tasks.schedule", "worker.submit"),
+        "task_queues": [Queue(name) for name in QUEUES],
+        "task_default_queue": REQUESTS,
+        "task_routes": {name: {"queue": name} for name in QUEUES},
+        "task_create_missing_queues": False,
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        # A message is acknowledged when its stage is done, so that a lost worker loses nothing.
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_prefetch_multiplier": 1,
+        "worker_cancel_long_running_tasks_on_connection_loss": True,
+        # The interview's document is the result; a result backend would only be a second truth.
+        "task_ignore_result": True,
+        "task_track_started": False,
+        "task_soft_time_limit": limit,
+        "task_time_limit": limit + 60,
+        "worker_proc_alive_timeout": 30,
+        "enable_utc": True,
+        "timezone": "UTC",
+    }

@@ -1,0 +1,153 @@
+"""The settings: the only reader of the environment."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from tasks.errors import Permanent
+
+MiB = 1 << 20
+
+
+class Settings(BaseSettings):
+    """Every setting of the service: environment variables of these names, in capitals."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    # Where the servers are. Without an address, the embedded one is started.
+    redis_url: SecretStr | None = Field(
+        None, description="Broker, such as redis://host:6379/0. Unset: embedded Valkey."
+    )
+    mongodb_url: SecretStr | None = Field(
+        None, description="Documents and audio, mongodb://host/database. Unset: embedded."
+    )
+    kafka_bootstrap_servers: str | None = Field(
+        None, description="Events and requests, host:9092[,…]. Unset: embedded Tansu."
+    )
+    caldav_url: SecretStr | None = Field(
+        None, description="Calendars, https://user:password@host/. Unset: embedded Radicale."
+    )
+    data_dir: Path = Field(
+        Path(".interview-worker"), description="Where the embedded servers keep data and logs."
+    )
+
+    # HTTP.
+    api_host: str = Field("127.0.0.1", description="Address the API listens on.")
+    api_port: int = Field(
+        3001, ge=0, le=65535, description="Port of API, metrics and health; 0 takes a free one."
+    )
+    api_url: str | None = Field(
+        None, description="Where the command line finds the API. Unset: the running stack's."
+    )
+    flower_port: int = Field(5555, ge=0, le=65535, description="Port of Flower; 0: a free one.")
+
+    # What is accepted.
+    interview_types: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("screening", "technical", "behavioural"),
+        min_length=1,
+        max_length=50,
+        description="Types of interview, separated by commas.",
+    )
+    consent_required: bool = Field(
+        True, description="Refuse to analyse interviews that carry no consent record."
+    )
+    max_upload_bytes: int = Field(
+        1024 * MiB, ge=MiB, description="Largest recording, in bytes, uploaded or fetched."
+    )
+    max_audio_seconds: float = Field(
+        4 * 3600, gt=0, description="Longest recording, in seconds of audio."
+    )
+    audio_url_allow_private: bool = Field(
+        False, description="Fetch audio_url from private, loopback and link-local addresses too."
+    )
+    audio_url_timeout: float = Field(
+        60, gt=0, le=600, description="Seconds within which a recording must be fetched."
+    )
+
+    # Stages.
+    max_attempts: int = Field(3, ge=1, le=20, description="Attempts at a stage before failing.")
+    retry_backoff: float = Field(
+        2.0, ge=0, le=60, description="Seconds before the second attempt; doubles each time."
+    )
+    stage_time_limit: int = Field(
+        3 * 3600, ge=10, description="Seconds after which a stage is given up."
+    )
+    transcribe_concurrency: int = Field(
+        2, ge=1, le=64, description="Interviews transcribed at once by `interview-worker up`."
+    )
+    analyse_concurrency: int = Field(
+        2, ge=1, le=64, description="Interviews analysed or scheduled at once by `up`."
+    )
+    shutdown_grace: float = Field(
+        30, ge=0, description="Seconds that work in hand is given when the stack is stopped."
+    )
+
+    # Providers.
+    whisper_model: str = Field(
+        "tiny.en", description="faster-whisper model: tiny.en … large-v3, or a path."
+    )
+    whisper_threads: int = Field(
+        1, ge=1, le=64, description="Threads of each worker process that transcribes."
+    )
+    caldav_create_calendars: bool = Field(
+        False, description="Create calendars that are missing, rather than call them unreadable."
+    )
+    caldav_timeout: float = Field(10, gt=0, description="Seconds to wait for the calendar server.")
+
+    # Kafka.
+    kafka_events_topic: str = Field("interviews.events", description="Lifecycle events go here.")
+    kafka_requests_topic: str = Field("interviews.requested", description="Requests come here.")
+    kafka_group: str = Field("interview-worker", description="Consumer group of the requests.")
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="What is logged: this level and those above."
+    )
+
+    def with_environment(self, environment: Mapping[str, str]) -> "Settings":
+        """These settings, some of them replaced by the values of environment variables."""
+        replaced = {name.lower(): value for name, value in environment.items()}
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return Settings.model_validate({**given, **replaced})
+
+    def environment(self) -> dict[str, str]:
+        """These settings as environment variables, but those that were left at their defaults."""
+        given = ((name, getattr(self, name)) for name in self.model_fields_set)
+        return {name.upper(): _as_text(value) for name, value in given if value is not None}
+
+    @field_validator("interview_types", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for name in self.interview_types:
+            if len(name) > 64:
+                raise ValueError("INTERVIEW_TYPES: a type is longer than 64 characters")
+        return self
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        Permanent: A value is wrong; the message is one line that names the setting.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = str(problem["loc"][0]).upper() if problem["loc"] else ""
+        prefix = f"{name}: " if name else ""
+        raise Permanent(f"{prefix}{problem['msg']}", code="configuration") from None
