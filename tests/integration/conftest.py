@@ -1,0 +1,47 @@
+"""The service's own parts on real servers."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+import redis
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+from pymongo.database import Database
+
+from tests.conftest import Document
+from worker.api.application import create_api
+from worker.server import open_context
+from worker.settings import Settings
+
+_numbers = itertools.cycle(range(1, 16))
+
+
+@pytest.fixture
+def broker_url(redis_url: str) -> Iterator[str]:
+    """A Redis database of this test's own, which is empty."""
+    url = f"{redis_url.rstrip('/').removesuffix('/0')}/{next(_numbers)}"
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+        yield url
+        client.flushdb()
+
+
+@pytest.fixture
+def settings(broker_url: str, mongodb_url: str, database: Database[Document]) -> Settings:
+    """Settings that lead to this test's servers; Kafka and calendars are left out."""
+    return Settings(
+        redis_url=SecretStr(broker_url),
+        mongodb_url=SecretStr(f"{mongodb_url.partition('?')[0].rstrip('/')}/{database.name}"),
+        caldav_url=SecretStr("http://127.0.0.1:9/"),
+        audio_url_allow_private=True,
+        max_upload_bytes=4 << 20,
+        max_audio_seconds=600,
+    )
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[TestClient]:
+    """The API."""
+    with TestClient(create_api(settings, open_context), raise_server_exceptions=False) as client:
+        yield client

@@ -1,0 +1,155 @@
+"""Fetching recordings: from the outside only, and only so much."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from tasks.errors import InvalidInput
+from worker.adapters.fetch import FetchLimits, fetched
+
+LIMITS: FetchLimits = {"max_bytes": 1000, "timeout": 5.0, "allow_private": False}
+OPEN: FetchLimits = {**LIMITS, "allow_private": True}
+
+
+class Handler(BaseHTTPRequestHandler):
+    redirect_to = ""
+
+    def do_GET(self) -> None:
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", self.redirect_to)
+            self.end_headers()
+        elif self.path == "/gone":
+            self.send_error(404)
+        elif self.path == "/declared":
+            self.send_response(200)
+            self.send_header("Content-Length", "1001")
+            self.end_headers()
+        elif self.path == "/broken":
+            self.send_response(200)
+            self.send_header("Content-Length", "500")
+            self.end_headers()
+            self.wfile.write(b"x" * 100)
+        else:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"x" * (2000 if self.path == "/large" else 1000))
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = threading.Thread(target=http.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{http.server_port}"
+        http.shutdown()
+        thread.join()
+
+
+def code_of(url: str, limits: FetchLimits) -> str:
+    with pytest.raises(InvalidInput) as caught, fetched(url, **limits):
+        pass
+    assert caught.value.pointer == "/audio_url"
+    return caught.value.code
+
+
+def test_fetches(server: str) -> None:
+    with fetched(f"{server}/some/my%20talk.flac?x=1", **OPEN) as (file, name):
+        assert file.read_bytes() == b"x" * 1000
+        assert name == "my talk.flac"
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/gone", "audio_url_unreachable"),
+        ("/broken", "audio_url_unreachable"),
+        ("/declared", "too_large"),
+        ("/large", "too_large"),
+    ],
+)
+def test_says_why_it_cannot(server: str, path: str, code: str) -> None:
+    assert code_of(server + path, OPEN) == code
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/a",
+        "http://localhost/a",
+        "http://[::1]/a",
+        "http://[::ffff:127.0.0.1]/a",
+        "http://[64:ff9b::7f00:1]/a",
+        "http://[2002:7f00:1::]/a",
+        "http://0.0.0.0/a",
+        "http://0x7f.1/a",
+        "http://2130706433/a",
+        "http://10.1.2.3/a",
+        "http://172.16.0.1/a",
+        "http://192.168.1.1/a",
+        "http://169.254.169.254/latest/meta-data",
+        "http://[fe80::1]/a",
+        "http://[fd00::1]/a",
+        "http://100.64.0.1/a",
+        "http://224.0.0.1/a",
+        "https://user@127.0.0.1/a",
+        "ftp://example.com/a",
+        "file:///etc/passwd",
+        "gopher://127.0.0.1/a",
+        "javascript:alert(1)",
+        "no url at all",
+    ],
+)
+def test_reaches_nothing_inside(url: str) -> None:
+    assert code_of(url, LIMITS) == "audio_url_forbidden"
+
+
+def test_a_name_that_leads_inside_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        stream = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        # One public address does not excuse a private one.
+        return [(*stream, ("93.184.215.14", 80)), (*stream, ("127.0.0.1", 80))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    assert code_of("http://rebound.example/a", LIMITS) == "audio_url_forbidden"
+
+
+def test_a_redirect_that_leads_inside_is_refused(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from worker.adapters import fetch
+
+    # The test's own server plays the public one; what it redirects to is checked for real.
+    port = server.rpartition(":")[2]
+    check = fetch._public_address
+    monkeypatch.setattr(
+        fetch,
+        "_public_address",
+        lambda host, on: "127.0.0.1" if host == "public.example" else check(host, on),
+    )
+    monkeypatch.setattr(Handler, "redirect_to", f"{server}/inside")
+    assert code_of(f"http://public.example:{port}/moved", LIMITS) == "audio_url_forbidden"
+    monkeypatch.setattr(Handler, "redirect_to", "file:///etc/passwd")
+    assert code_of(f"http://public.example:{port}/moved", LIMITS) == "audio_url_forbidden"
+    with fetched(f"http://public.example:{port}/a", **LIMITS) as (file, _):
+        assert file.stat().st_size == 1000
+
+
+def test_an_endless_redirect_ends(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Handler, "redirect_to", f"{server}/moved")
+    assert code_of(f"{server}/moved", OPEN) == "audio_url_unreachable"
+
+
+def test_a_closed_port_is_unreachable() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/a"
+        assert code_of(url, OPEN) == "audio_url_unreachable"

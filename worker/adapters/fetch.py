@@ -1,0 +1,166 @@
+"""Recordings fetched from an `audio_url`, never from inside the network we run in."""
+
+import ipaddress
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import NamedTemporaryFile
+from typing import TypedDict
+from urllib.parse import unquote, urlsplit
+
+import httpx2
+
+from tasks.errors import InvalidInput
+
+_POINTER = "/audio_url"
+_REDIRECTS = 5
+_PIECE = 1 << 16
+
+
+class FetchLimits(TypedDict):
+    """What an `audio_url` may ask for."""
+
+    max_bytes: int
+    """The largest recording."""
+    timeout: float
+    """Seconds for all of it."""
+    allow_private: bool
+    """Whether addresses that are not public may be reached."""
+
+
+@contextmanager
+def fetched(
+    url: str, *, max_bytes: int, timeout: float, allow_private: bool
+) -> Iterator[tuple[Path, str]]:
+    """Fetch a recording into a temporary file, for as long as the context lasts.
+
+    Every address is checked after its name was resolved, and the connection goes to that very
+    address, so that neither a redirect nor a second answer of the name server leads inside.
+
+    Args:
+        url: An http or https URL.
+        max_bytes: The largest recording.
+        timeout: Seconds for all of it.
+        allow_private: Whether addresses that are not public may be reached.
+
+    Yields:
+        The file, and the recording's name.
+
+    Raises:
+        InvalidInput: It cannot be fetched, or must not be.
+    """
+    _check_scheme(urlsplit(url).scheme)
+    deadline = time.monotonic() + timeout
+    with NamedTemporaryFile(prefix="interview-", suffix=".audio") as file:
+        try:
+            with _client(timeout, allow_private) as client, client.stream("GET", url) as answer:
+                _check(answer, max_bytes)
+                for written, piece in _counted(answer.iter_bytes(_PIECE)):
+                    if written > max_bytes:
+                        raise _too_large(max_bytes)
+                    if time.monotonic() > deadline:
+                        raise InvalidInput(
+                            f"the recording took longer than {timeout:g} s to fetch",
+                            pointer=_POINTER,
+                            code="audio_url_timeout",
+                        )
+                    file.write(piece)
+        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
+            raise InvalidInput(
+                f"the recording cannot be fetched: {str(error) or type(error).__name__}",
+                pointer=_POINTER,
+                code="audio_url_unreachable",
+            ) from error
+        file.flush()
+        yield Path(file.name), _name(url)
+
+
+class _PublicOnly(httpx2.HTTPTransport):
+    """A transport that connects to public addresses only, on every hop of a redirect."""
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request to an address of its host, after all of them were found to be public."""
+        _check_scheme(request.url.scheme)
+        host = request.url.host
+        address = _public_address(host, request.url.port)
+        # The name still goes into the Host header, which is set, and into the TLS handshake.
+        request.extensions = {**request.extensions, "sni_hostname": host}
+        request.url = request.url.copy_with(host=address)
+        return super().handle_request(request)
+
+
+def _check_scheme(scheme: str) -> None:
+    if scheme not in {"http", "https"}:
+        raise InvalidInput(
+            "only http and https are fetched", pointer=_POINTER, code="audio_url_forbidden"
+        )
+
+
+def _public_address(host: str, port: int | None) -> str:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpx2.ConnectError(f"{host} is not known") from error
+    addresses = [str(entry[4][0]) for entry in found]
+    if not all(map(_public, addresses)):
+        raise InvalidInput(
+            f"{host} leads to an address that is not public",
+            pointer=_POINTER,
+            code="audio_url_forbidden",
+        )
+    return addresses[0]
+
+
+def _public(address: str) -> bool:
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(parsed, ipaddress.IPv6Address):
+        # Addresses that carry an IPv4 address inside lead to that one.
+        inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo or (None, None))[1]
+        if inner is not None:
+            return inner.is_global
+        if parsed in ipaddress.ip_network("64:ff9b::/96"):
+            return ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF).is_global
+    return parsed.is_global and not parsed.is_multicast
+
+
+def _client(timeout: float, allow_private: bool) -> httpx2.Client:
+    transport = httpx2.HTTPTransport if allow_private else _PublicOnly
+    return httpx2.Client(
+        transport=transport(trust_env=False),
+        timeout=min(timeout, 10.0),
+        follow_redirects=True,
+        max_redirects=_REDIRECTS,
+        trust_env=False,
+        headers={"Accept": "audio/*, video/*, */*;q=0.1", "Accept-Encoding": "identity"},
+    )
+
+
+def _check(answer: httpx2.Response, max_bytes: int) -> None:
+    if answer.status_code != httpx2.codes.OK:
+        raise InvalidInput(
+            f"the server answered {answer.status_code}",
+            pointer=_POINTER,
+            code="audio_url_unreachable",
+        )
+    declared = answer.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > max_bytes:
+        raise _too_large(max_bytes)
+
+
+def _too_large(max_bytes: int) -> InvalidInput:
+    return InvalidInput(
+        f"the recording is larger than {max_bytes} bytes", pointer=_POINTER, code="too_large"
+    )
+
+
+def _counted(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    total = 0
+    for piece in pieces:
+        total += len(piece)
+        yield total, piece
+
+
+def _name(url: str) -> str:
+    return unquote(PurePosixPath(urlsplit(url).path).name)[:255] or "recording"

@@ -1,0 +1,97 @@
+"""The ASGI application."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
+from starlette.concurrency import run_in_threadpool
+
+from tasks.interview import Submission
+from worker.api import interviews, metrics, problems
+from worker.api.context import Context
+from worker.api.limits import BodyLimit
+from worker.requests import UrlSubmission
+from worker.settings import Settings
+
+OpenContext = Callable[[Settings], AbstractContextManager[Context]]
+
+
+def create_api(settings: Settings, open_context: OpenContext) -> FastAPI:
+    """The API as an ASGI application.
+
+    Args:
+        settings: The settings.
+        open_context: Opens the adapters when the application starts, and closes them at its end.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        context = open_context(settings)
+        app.state.context = await run_in_threadpool(context.__enter__)
+        try:
+            yield
+        finally:
+            await run_in_threadpool(context.__exit__, None, None, None)
+
+    app = FastAPI(
+        title="Interview Worker",
+        version=version("interview-worker"),
+        description="Recorded interviews in; transcript, analysis and booked follow-up out.",
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.include_router(interviews.router)
+    app.include_router(metrics.router)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_upload_bytes)
+    problems.install(app)
+
+    @app.get("/health/live", tags=["health"])
+    def live() -> dict[str, str]:
+        """Whether this process answers."""
+        return {"status": "ok"}
+
+    _describe_submission(app)
+    return app
+
+
+def _describe_submission(app: FastAPI) -> None:
+    """Document the body of `POST /api/v1/interviews`, which is read by hand, as it is streamed."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = generate()
+            _, definitions = models_json_schema(
+                [(Submission, "validation"), (UrlSubmission, "validation")],
+                ref_template="#/components/schemas/{model}",
+            )
+            known = schema["components"]["schemas"]
+            for name, definition in definitions["$defs"].items():
+                known.setdefault(name, definition)
+            schema["paths"][interviews.router.prefix]["post"]["requestBody"] = _SUBMISSION_BODY
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+_SUBMISSION_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["audio", "interview"],
+                "properties": {
+                    "audio": {"type": "string", "format": "binary"},
+                    "interview": {"$ref": "#/components/schemas/Submission"},
+                },
+            },
+            "encoding": {"interview": {"contentType": "application/json"}},
+        },
+        "application/json": {"schema": {"$ref": "#/components/schemas/UrlSubmission"}},
+    },
+}

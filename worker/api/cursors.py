@@ -1,0 +1,31 @@
+"""Opaque cursors: where the next page of a list begins."""
+
+import base64
+import binascii
+from datetime import datetime
+
+from tasks.errors import InvalidInput
+from tasks.interview import Interview
+
+
+def cursor_after(interview: Interview) -> str:
+    """The cursor of the page that follows an interview."""
+    text = f"{interview.created_at.isoformat()} {interview.id}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def parse_cursor(cursor: str) -> tuple[datetime, str]:
+    """Read a cursor.
+
+    Raises:
+        InvalidInput: It is none of ours.
+    """
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        moment, _, interview_id = text.partition(" ")
+        created_at = datetime.fromisoformat(moment)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidInput("this is not a cursor of ours", pointer="/cursor") from error
+    if created_at.tzinfo is None or not interview_id:
+        raise InvalidInput("this is not a cursor of ours", pointer="/cursor")
+    return created_at, interview_id

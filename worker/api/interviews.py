@@ -1,0 +1,192 @@
+"""The routes of `/api/v1/interviews`."""
+
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import PlainTextResponse
+from pydantic import AwareDatetime, BaseModel, Field
+
+from tasks import ports
+from tasks.errors import NotFound
+from tasks.interview import Interview, Source, Status
+from tasks.report import Report
+from tasks.review import Decision
+from tasks.transcript import Transcript
+from worker import operations
+from worker.api import subtitles
+from worker.api.context import Here
+from worker.api.cursors import cursor_after, parse_cursor
+from worker.api.problems import Problem
+from worker.api.submissions import accept
+
+router = APIRouter(
+    prefix="/api/v1/interviews",
+    tags=["interviews"],
+    responses={
+        status: {"model": Problem, "content": {"application/problem+json": {}}}
+        for status in (400, 404, 409, 410, 413, 415, 422, 503)
+    },
+)
+
+InterviewId = Annotated[UUID, Path(description="The interview's id")]
+
+
+TypeName = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class InterviewPage(BaseModel):
+    """A page of interviews, newest first."""
+
+    items: list[Interview]
+    next_cursor: str | None
+    """Where the next page begins; None on the last one."""
+
+
+class TranscriptFormat(StrEnum):
+    """The forms a transcript can be had in."""
+
+    JSON = "json"
+    SRT = "srt"
+    VTT = "vtt"
+    TEXT = "text"
+
+
+_RENDERED = {
+    TranscriptFormat.SRT: (subtitles.srt, "application/x-subrip"),
+    TranscriptFormat.VTT: (subtitles.vtt, "text/vtt"),
+    TranscriptFormat.TEXT: (subtitles.text, "text/plain"),
+}
+
+
+@router.post("", status_code=202)
+async def submit(request: Request, response: Response, here: Here) -> Interview:
+    """Submit a recording.
+
+    Either `multipart/form-data` with the parts `audio` (the recording) and `interview` (JSON), or
+    `application/json` with an `audio_url` from which the recording is fetched.
+    """
+    by_cli = request.headers.get("user-agent", "").startswith("interview-worker-cli/")
+    interview = await accept(request, here.intake, Source.CLI if by_cli else Source.HTTP)
+    response.headers["Location"] = f"{router.prefix}/{interview.id}"
+    response.headers["Retry-After"] = "2"
+    return interview
+
+
+@router.get("")
+def list_interviews(
+    here: Here,
+    status: Annotated[list[Status] | None, Query(description="Only these statuses")] = None,
+    type: Annotated[list[TypeName] | None, Query(description="Only these types")] = None,  # noqa: A002
+    created_from: Annotated[AwareDatetime | None, Query(description="Created at or after")] = None,
+    created_before: Annotated[AwareDatetime | None, Query(description="Created before")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> InterviewPage:
+    """List interviews, newest first."""
+    query = ports.Query(
+        statuses=frozenset(status or ()),
+        types=frozenset(type or ()),
+        created_from=created_from,
+        created_before=created_before,
+        after=parse_cursor(cursor) if cursor else None,
+        limit=limit + 1,
+    )
+    found = here.stores.interviews.find(query)
+    items = list(found[:limit])
+    more = len(found) > limit
+    return InterviewPage(items=items, next_cursor=cursor_after(items[-1]) if more else None)
+
+
+@router.get("/{interview_id}")
+def get_interview(interview_id: InterviewId, here: Here) -> Interview:
+    """Show an interview; a failed one is an answer like any other."""
+    return here.stores.interviews.get(str(interview_id))
+
+
+@router.get(
+    "/{interview_id}/transcript",
+    response_model=Transcript,
+    responses={200: {"content": {media: {} for _, media in _RENDERED.values()}}},
+)
+def get_transcript(
+    interview_id: InterviewId,
+    here: Here,
+    format: Annotated[TranscriptFormat, Query()] = TranscriptFormat.JSON,  # noqa: A002
+) -> Transcript | Response:
+    """The transcript, once the recording is transcribed."""
+    transcript = here.stores.interviews.transcript(str(interview_id))
+    if transcript is None:
+        raise NotFound("there is no transcript yet", code="not_ready")
+    if format is TranscriptFormat.JSON:
+        return transcript
+    render, media_type = _RENDERED[format]
+    return PlainTextResponse(render(transcript), media_type=f"{media_type}; charset=utf-8")
+
+
+@router.get("/{interview_id}/analysis")
+def get_analysis(interview_id: InterviewId, here: Here) -> Report:
+    """The analysis, once the transcript is analysed."""
+    report = here.stores.interviews.report(str(interview_id))
+    if report is None:
+        raise NotFound("there is no analysis (yet)", code="not_ready")
+    return report
+
+
+@router.get(
+    "/{interview_id}/invitation",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/calendar": {}}}},
+)
+def get_invitation(interview_id: InterviewId, here: Here) -> Response:
+    """The invitation to the follow-up meeting (iTIP REQUEST), once it is booked."""
+    booking = here.stores.interviews.get(str(interview_id)).booking
+    if booking is None or booking.invitation is None:
+        raise NotFound("no meeting is booked", code="not_ready")
+    media_type = "text/calendar; method=REQUEST; charset=utf-8"
+    return PlainTextResponse(booking.invitation, media_type=media_type)
+
+
+@router.post("/{interview_id}/cancel")
+def cancel(interview_id: InterviewId, here: Here) -> Interview:
+    """Call an interview off; a stage at work stops at its next step."""
+    return operations.cancel(here.stores.interviews, str(interview_id))
+
+
+@router.post("/{interview_id}/retry", status_code=202)
+def retry(interview_id: InterviewId, here: Here) -> Interview:
+    """Send a failed interview on its way again, from the stage that failed."""
+    return operations.retry(here.stores.interviews, here.dispatcher, str(interview_id))
+
+
+class ReviewRequest(Decision):
+    """A reviewer's decision, and who takes it, and why."""
+
+    by: str = Field(min_length=1, max_length=200)
+    reason: str = Field(default="", max_length=2000)
+
+
+@router.post("/{interview_id}/review")
+def review(interview_id: InterviewId, request: ReviewRequest, here: Here) -> Report:
+    """Confirm the analysis, or override it; what the machine had said is kept."""
+    decision = Decision.model_validate(request.model_dump(exclude={"by", "reason"}))
+    return operations.review(
+        here.stores.interviews,
+        str(interview_id),
+        decision,
+        by=request.by,
+        reason=request.reason,
+    )
+
+
+@router.delete("/{interview_id}", status_code=204)
+def erase(interview_id: InterviewId, here: Here) -> None:
+    """Erase audio, transcript, analysis and booking; a tombstone without any person is left."""
+    operations.erase(
+        here.stores.interviews,
+        here.stores.audio,
+        here.calendar,
+        here.stores.reservations,
+        str(interview_id),
+    )

@@ -1,0 +1,136 @@
+"""Errors as RFC 9457 problem documents."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from tasks.errors import (
+    AlreadyExists,
+    Erased,
+    IllegalTransition,
+    InterviewWorkerError,
+    InvalidInput,
+    NotFound,
+    Superseded,
+    Transient,
+)
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+_STATUS: tuple[tuple[type[InterviewWorkerError], HTTPStatus], ...] = (
+    (Erased, HTTPStatus.GONE),
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (AlreadyExists, HTTPStatus.CONFLICT),
+    (IllegalTransition, HTTPStatus.CONFLICT),
+    (Superseded, HTTPStatus.CONFLICT),
+    (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (Transient, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+_STATUS_OF_CODE = {
+    "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "not_audio": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+}
+
+_RETRY_AFTER = {"Retry-After": "5"}
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field."""
+
+    pointer: str = Field(description="JSON pointer (RFC 6901) of the field")
+    detail: str
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="Stable name of the fault, for programs")
+    errors: list[FieldError] = []
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of an application leave it as a problem document."""
+    app.add_exception_handler(InterviewWorkerError, _ours)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def problem(
+    status: int,
+    detail: str,
+    code: str,
+    errors: Iterable[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """A response that is a problem document."""
+    body = Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        errors=list(errors),
+    )
+    return JSONResponse(body.model_dump(), status, headers, media_type=MEDIA_TYPE)
+
+
+def field_errors(errors: Iterable[Mapping[str, Any]], skip: int = 0) -> list[FieldError]:
+    """Pydantic's errors as ours.
+
+    Args:
+        errors: What `ValidationError.errors()` returns.
+        skip: Leading parts of each location that are not part of the document.
+    """
+    return [
+        FieldError(pointer="".join(f"/{part}" for part in e["loc"][skip:]), detail=e["msg"])
+        for e in errors
+    ]
+
+
+def _ours(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, InterviewWorkerError)  # noqa: S101 - registered for this class
+    status = _STATUS_OF_CODE.get(error.code) or next(
+        (status for kind, status in _STATUS if isinstance(error, kind)),
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+    )
+    errors = []
+    if isinstance(error, InvalidInput) and error.pointer:
+        errors = [FieldError(pointer=error.pointer, detail=error.message)]
+    headers = _RETRY_AFTER if isinstance(error, Transient) else None
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("%s: %s", error.code, error.message)
+    return problem(status, error.message, error.code, errors, headers)
+
+
+def _validation(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    errors = field_errors(error.errors(), skip=1)
+    detail = "; ".join(f"{e.pointer}: {e.detail}" for e in errors[:3])
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, "invalid", errors)
+
+
+def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    code = HTTPStatus(error.status_code).name.lower()
+    return problem(error.status_code, error.detail, code, headers=error.headers)
+
+
+def _unexpected(_: Request, error: Exception) -> JSONResponse:
+    log.error("unexpected %s", type(error).__name__, exc_info=error)
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    return problem(status, "something went wrong here", "internal_error")

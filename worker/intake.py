@@ -1,0 +1,138 @@
+"""The one door by which interviews come in, whoever brings them."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+from tasks import changes
+from tasks.clock import now
+from tasks.errors import InvalidInput
+from tasks.interview import Audio, Interview, Priority, Source, Stage, Submission
+from tasks.ports import AudioStore, InterviewStore
+from worker.adapters.fetch import FetchLimits
+from worker.adapters.media import probe
+from worker.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Dispatcher(Protocol):
+    """Sends interviews on their way."""
+
+    def dispatch(self, interview_id: str, first: Stage, priority: Priority) -> None:
+        """Publish the chain of stages, from `first` to the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Checks what comes in, stores it, and sends it on its way."""
+
+    interviews: InterviewStore
+    audio: AudioStore
+    dispatcher: Dispatcher
+    settings: Settings
+
+    def accept(
+        self,
+        submission: Submission,
+        recording: Path,
+        *,
+        name: str,
+        source: Source,
+        interview_id: str | None = None,
+    ) -> Interview:
+        """Take an interview in; when this returns it is stored and queued.
+
+        Args:
+            submission: What the producer says of it.
+            recording: A file with the recording; it is copied.
+            name: The recording's file name.
+            source: The producer.
+            interview_id: An id of the producer's choice, a new one else.
+
+        Raises:
+            InvalidInput: The submission or the recording cannot be used; nothing is stored.
+            AlreadyExists: There is an interview with this id; nothing is changed.
+            Transient: A store or the broker cannot be reached; nothing is left behind.
+        """
+        self.check(submission)
+        moment = now()
+        found = probe(recording, name=name, max_duration=self.settings.max_audio_seconds)
+        _check_channels(submission, found)
+        interview = Interview(
+            **dict(submission),
+            id=interview_id or str(uuid4()),
+            source=source,
+            audio=found,
+            created_at=moment,
+            updated_at=moment,
+        )
+        with self._undone_on_failure(interview, recording):
+            self.dispatcher.dispatch(interview.id, Stage.TRANSCRIBE, interview.priority)
+        log.info("%s interview %s is queued", interview.type, interview.id)
+        return interview
+
+    @property
+    def fetch_limits(self) -> FetchLimits:
+        """What an `audio_url` may ask for."""
+        return {
+            "max_bytes": self.settings.max_upload_bytes,
+            "timeout": self.settings.audio_url_timeout,
+            "allow_private": self.settings.audio_url_allow_private,
+        }
+
+    def check(self, submission: Submission) -> None:
+        """Refuse what can be refused before the recording is looked at.
+
+        Raises:
+            InvalidInput: The submission cannot be used.
+        """
+        moment = now()
+        if submission.type not in self.settings.interview_types:
+            known = ", ".join(self.settings.interview_types)
+            raise InvalidInput(f"unknown type {submission.type!r}; known: {known}", pointer="/type")
+        if submission.analyses and submission.consent is None and self.settings.consent_required:
+            raise InvalidInput(
+                "an analysis needs a consent record; without one, ask for no analyses",
+                pointer="/consent",
+                code="consent_missing",
+            )
+        if submission.consent is not None and submission.consent.at > moment:
+            raise InvalidInput("the consent lies in the future", pointer="/consent/at")
+        latest = submission.follow_up.latest
+        if latest is not None and latest <= moment:
+            raise InvalidInput("this date is past", pointer="/follow_up/latest", code="past_date")
+        if submission.follow_up.window(moment) is None:
+            raise InvalidInput(
+                "notice, earliest and latest leave no time to meet", pointer="/follow_up"
+            )
+
+    @contextmanager
+    def _undone_on_failure(self, interview: Interview, recording: Path) -> Iterator[None]:
+        # The document comes first: its id is what makes a second submission an AlreadyExists.
+        self.interviews.create(interview, changes.created(interview))
+        try:
+            with recording.open("rb") as stream:
+                self.audio.save(interview.id, interview.audio.name, stream)
+            yield
+        except BaseException:
+            self._undo(interview)
+            raise
+
+    def _undo(self, interview: Interview) -> None:
+        self.interviews.apply(interview.id, changes.cancel(interview, now()))
+        self.audio.delete(interview.id)
+        self.interviews.erase(interview.id, now())
+
+
+def _check_channels(submission: Submission, audio: Audio) -> None:
+    if submission.channels is not None and audio.channels != 2:
+        raise InvalidInput(
+            f"channels names two speakers, but the recording has {audio.channels} channel(s)",
+            pointer="/channels",
+            code="wrong_channel_count",
+        )

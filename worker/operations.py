@@ -1,0 +1,92 @@
+"""What people do to an interview that is under way or done."""
+
+import logging
+
+from tasks import changes
+from tasks.booking import calendars_of, unschedule
+from tasks.clock import now
+from tasks.errors import Erased, IllegalTransition, Permanent, Transient
+from tasks.interview import Interview, Stage, Status
+from tasks.ports import AudioStore, CalendarProvider, InterviewStore, Reservations
+from tasks.report import Report
+from tasks.review import Decision, apply_review
+from worker.intake import Dispatcher
+
+log = logging.getLogger(__name__)
+
+
+def cancel(interviews: InterviewStore, interview_id: str) -> Interview:
+    """Call an interview off; a stage at work stops at its next step.
+
+    Raises:
+        NotFound: There is no such interview.
+        IllegalTransition: It is over already.
+    """
+    interviews.apply(interview_id, changes.cancel(interviews.get(interview_id), now()))
+    return interviews.get(interview_id)
+
+
+def retry(interviews: InterviewStore, dispatcher: Dispatcher, interview_id: str) -> Interview:
+    """Send a failed interview on its way again, from the stage that failed.
+
+    Raises:
+        NotFound: There is no such interview.
+        IllegalTransition: It has not failed.
+        Transient: The broker cannot be reached; the interview stays failed.
+    """
+    failed = interviews.get(interview_id)
+    stage = failed.failed_stage
+    interviews.apply(interview_id, changes.retry(failed, now()))
+    if stage is None:  # changes.retry refuses it
+        raise IllegalTransition("cannot retry")
+    resumed = interviews.get(interview_id)
+    try:
+        dispatcher.dispatch(interview_id, stage, resumed.priority)
+    except Transient as error:
+        interviews.apply(interview_id, changes.undispatched(resumed, stage, error, now()))
+        raise
+    return resumed
+
+
+def review(
+    interviews: InterviewStore, interview_id: str, decision: Decision, *, by: str, reason: str
+) -> Report:
+    """Record what a human reviewer made of a report."""
+    report = interviews.report(interview_id)
+    if report is None:
+        raise IllegalTransition("there is no analysis to review yet", code="not_ready")
+    reviewed = apply_review(report, decision, by=by, at=now(), reason=reason)
+    interviews.apply(interview_id, changes.reviewed(report, reviewed, now()))
+    return reviewed
+
+
+def erase(
+    interviews: InterviewStore,
+    audio: AudioStore,
+    calendar: CalendarProvider,
+    reservations: Reservations,
+    interview_id: str,
+) -> None:
+    """Remove all that is known of an interview: booking, audio, transcript, analysis, people.
+
+    Where a server is away, what is left is still there to be erased by a second call.
+
+    Raises:
+        NotFound: There never was such an interview.
+        Transient: A server is away.
+    """
+    try:
+        interview = interviews.get(interview_id)
+    except Erased:
+        return
+    if interview.status not in {Status.COMPLETED, Status.FAILED, Status.CANCELLED}:
+        interviews.apply(interview_id, changes.cancel(interview, now()))
+    if interview.stages[Stage.SCHEDULE].attempts:
+        try:
+            unschedule(interview_id, calendars_of(interview, calendar), calendar, reservations)
+        except Permanent as error:
+            # A calendar that refuses us must not keep all the rest from being erased.
+            log.error("the booking of %s is still in a calendar: %s", interview_id, error.message)  # noqa: TRY400
+    audio.delete(interview_id)
+    interviews.erase(interview_id, now())
+    log.info("interview %s is erased", interview_id)

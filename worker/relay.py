@@ -1,0 +1,64 @@
+"""From the outbox to the outside: recorded events are published, then marked."""
+
+import logging
+import threading
+
+from tasks.errors import InterviewWorkerError
+from tasks.ports import EventPublisher, InterviewStore
+
+log = logging.getLogger(__name__)
+
+_BATCH = 200
+_LONGEST_PAUSE = 10.0
+"""Seconds between attempts while the store or Kafka is away."""
+
+
+class Relay:
+    """Publishes recorded events until it is told to stop.
+
+    An event may be published twice, when the process dies between publishing and marking; its id
+    is the same then, so that a consumer can tell.
+
+    Args:
+        interviews: Where events are recorded.
+        publisher: Where they go.
+        interval: Seconds between two looks at the outbox.
+    """
+
+    def __init__(
+        self, interviews: InterviewStore, publisher: EventPublisher, *, interval: float = 0.25
+    ) -> None:
+        self._interviews = interviews
+        self._publisher = publisher
+        self._interval = interval
+
+    def run(self, stop: threading.Event) -> None:
+        """Publish until `stop` is set, and once more then, so that little is left behind."""
+        pause = self._interval
+        while not stop.wait(pause):
+            pause = self._interval if self._turn() else min(_LONGEST_PAUSE, pause * 2)
+        self._turn()
+
+    def publish_pending(self) -> int:
+        """Publish what is recorded now.
+
+        Returns:
+            The number of events published.
+
+        Raises:
+            Transient: The store or the publisher is away; what was not marked comes again.
+        """
+        total = 0
+        while events := self._interviews.pending_events(_BATCH):
+            self._publisher.publish(events)
+            self._interviews.mark_published(events)
+            total += len(events)
+        return total
+
+    def _turn(self) -> bool:
+        try:
+            self.publish_pending()
+        except InterviewWorkerError as error:
+            log.warning("events wait in the outbox: %s", error.message)
+            return False
+        return True

@@ -1,0 +1,101 @@
+"""The sidecar: one ASGI process with the API, and the threads that talk to Kafka."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from celery import Celery
+
+from monitoring.collectors import BrokerCollector
+from tasks.errors import Permanent
+from tasks.interview import Source
+from worker.adapters.broker import CeleryDispatcher
+from worker.adapters.kafka import KafkaEvents, KafkaRequests, RequestMessage
+from worker.api.application import create_api
+from worker.api.context import Context
+from worker.app import create_app
+from worker.relay import Relay
+from worker.requests import parse_request
+from worker.settings import Settings
+from worker.wiring import Stores, broker, calendar, intake, open_stores, prepare
+
+LOG_FORMAT = "[%(asctime)s: %(levelname)s/%(threadName)s] %(name)s: %(message)s"
+
+log = logging.getLogger(__name__)
+
+_STOP_TIMEOUT = 15.0
+"""Seconds a thread is given to finish what it has in hand."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal comes."""
+    logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
+    api = create_api(settings, open_context)
+    uvicorn.run(
+        api,
+        host=settings.api_host,
+        port=settings.api_port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=int(settings.shutdown_grace),
+    )
+
+
+@contextmanager
+def open_context(settings: Settings) -> Iterator[Context]:
+    """Open the adapters of the sidecar, and run its threads, for as long as the context lasts."""
+    app = create_app(settings)
+    with open_stores(settings) as stores:
+        prepare(stores)
+        with _kafka(settings, stores, app):
+            yield Context(
+                settings=settings,
+                stores=stores,
+                intake=intake(settings, stores, app),
+                dispatcher=CeleryDispatcher(app),
+                calendar=calendar(settings),
+                collectors=(BrokerCollector(broker(settings)),),
+            )
+
+
+@contextmanager
+def _kafka(settings: Settings, stores: Stores, app: Celery) -> Iterator[None]:
+    servers = settings.kafka_bootstrap_servers
+    if servers is None:
+        log.warning("KAFKA_BOOTSTRAP_SERVERS is not set: events stay in the outbox")
+        yield
+        return
+    events = KafkaEvents(servers, settings.kafka_events_topic)
+    requests = KafkaRequests(servers, settings.kafka_requests_topic, settings.kafka_group)
+    relay = Relay(stores.interviews, events)
+    dispatcher = CeleryDispatcher(app)
+
+    def forward(message: RequestMessage) -> None:
+        # The recording is fetched by a worker: fetching here would hold up the partition.
+        parse_request(message.value)
+        dispatcher.request(message.value, message.id, Source.KAFKA)
+
+    def consume(stop: threading.Event) -> None:
+        requests.run(forward, stop, reject=_reject)
+
+    with _thread("relay", relay.run), _thread("requests", consume):
+        yield
+    events.close()
+
+
+def _reject(message: RequestMessage, reason: Permanent) -> None:
+    log.warning("request %s was refused: %s", message.id, reason.message)
+
+
+@contextmanager
+def _thread(name: str, run: Callable[[threading.Event], None]) -> Iterator[None]:
+    stop = threading.Event()
+    thread = threading.Thread(target=run, args=(stop,), name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(_STOP_TIMEOUT)

@@ -1,0 +1,97 @@
+"""The one place where adapters are chosen, opened and put together."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from celery import Celery
+from pydantic import SecretStr
+
+from monitoring.broker import RedisBroker
+from tasks.errors import Permanent
+from tasks.interview import Priority
+from tasks.ports import CalendarProvider
+from tasks.services import Services
+from worker.adapters.broker import PRIORITIES, CeleryDispatcher
+from worker.adapters.calendars import open_caldav
+from worker.adapters.language.local import LocalProvider
+from worker.adapters.mongo import GridFSAudio, Mongo, MongoInterviews, MongoReservations
+from worker.adapters.speech.whisper import WhisperProvider
+from worker.app import QUEUES
+from worker.intake import Intake
+from worker.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What is kept in MongoDB."""
+
+    mongo: Mongo
+    interviews: MongoInterviews
+    audio: GridFSAudio
+    reservations: MongoReservations
+
+
+@contextmanager
+def open_stores(settings: Settings) -> Iterator[Stores]:
+    """Connect to MongoDB, for as long as the context lasts."""
+    mongo = Mongo(_required(settings.mongodb_url, "MONGODB_URL"))
+    try:
+        yield Stores(
+            mongo,
+            MongoInterviews(mongo.database),
+            GridFSAudio(mongo.database),
+            MongoReservations(mongo.database),
+        )
+    finally:
+        mongo.close()
+
+
+def prepare(stores: Stores) -> None:
+    """Create what the stores need: indexes."""
+    stores.interviews.prepare()
+    stores.audio.prepare()
+    stores.reservations.prepare()
+
+
+def intake(settings: Settings, stores: Stores, app: Celery) -> Intake:
+    """The door for new interviews."""
+    return Intake(stores.interviews, stores.audio, CeleryDispatcher(app), settings)
+
+
+def calendar(settings: Settings) -> CalendarProvider:
+    """The calendar provider of the settings."""
+    return open_caldav(
+        _required(settings.caldav_url, "CALDAV_URL"),
+        create_missing=settings.caldav_create_calendars,
+        timeout=settings.caldav_timeout,
+    )
+
+
+def services(settings: Settings, stores: Stores) -> Services:
+    """What the stages work with; models are loaded at their first use."""
+    return Services(
+        interviews=stores.interviews,
+        audio=stores.audio,
+        speech=WhisperProvider(settings.whisper_model, cpu_threads=settings.whisper_threads),
+        language=LocalProvider(),
+        calendar=calendar(settings),
+        reservations=stores.reservations,
+        max_attempts=settings.max_attempts,
+        backoff=settings.retry_backoff,
+        consent_required=settings.consent_required,
+    )
+
+
+def broker(settings: Settings) -> RedisBroker:
+    """The broker, as monitoring reads it."""
+    names = {step: str(priority) for priority, step in PRIORITIES.items()}
+    # kombu has a step 6 too, which we never send to but others may.
+    priorities = {6: str(Priority.LOW), **names}
+    return RedisBroker(_required(settings.redis_url, "REDIS_URL"), QUEUES, priorities)
+
+
+def _required(value: SecretStr | None, name: str) -> str:
+    if value is None:
+        raise Permanent(f"{name} is not set", code="configuration")
+    return value.get_secret_value()
