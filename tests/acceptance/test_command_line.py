@@ -1,0 +1,213 @@
+"""The installed command line, driven as a user would."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.processes import is_alive, wait_until
+from tests.samples import SAMPLES, SCREENING
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("acceptance")]
+
+PROGRAM = str(Path(sys.executable).with_name("interview-worker"))
+ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+# What the settings read from the environment must not leak into the test from outside.
+ENVIRONMENT = {
+    "PATH": os.environ["PATH"],
+    "HOME": os.environ.get("HOME", "/"),
+    "COLUMNS": "100",
+    "API_PORT": "0",
+    "FLOWER_PORT": "0",
+    "SHUTDOWN_GRACE": "20",
+}
+
+
+def run(place: Path, *arguments: str, code: int = 0) -> str:
+    done = subprocess.run(
+        [PROGRAM, *arguments],
+        cwd=place,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@contextmanager
+def stack(place: Path) -> Iterator[Mapping[str, str]]:
+    """`interview-worker up`, from its start to the end that Ctrl-C brings."""
+    output = place / "up.log"
+    with output.open("wb") as log:
+        process = subprocess.Popen([PROGRAM, "up"], cwd=place, env=ENVIRONMENT, stdout=log)
+    try:
+        wait_until(lambda: "Ctrl-C" in output.read_text() or process.poll() is not None, 60)
+        assert process.poll() is None, output.read_text()
+        yield json.loads((place / ".interview-worker" / "stack.json").read_text())
+        started = descendants(process.pid)
+        assert len(started) >= 8
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        assert output.read_text().rstrip().endswith("Stopped.")
+        assert [pid for pid in started if is_alive(pid)] == []
+        assert not (place / ".interview-worker" / "stack.json").exists()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def descendants(pid: int) -> list[int]:
+    children = [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return children + [grandchild for child in children for grandchild in descendants(child)]
+
+
+def particulars(place: Path, **changed: Any) -> str:
+    given = json.loads((SAMPLES / "screening.submission.json").read_text())
+    given["consent"]["at"] = datetime.now(UTC).isoformat()
+    file = place / "particulars.json"
+    file.write_text(json.dumps({**given, **changed}))
+    return str(file)
+
+
+def test_a_day_with_the_command_line(tmp_path: Path) -> None:
+    assert "nothing runs here" in run(tmp_path, "list", code=1)
+
+    with stack(tmp_path) as addresses:
+        shown = run(
+            tmp_path,
+            *("submit", str(SCREENING), "--type", "screening"),
+            *("--particulars", particulars(tmp_path), "--wait"),
+        )
+        interview_id = check_report(shown)
+
+        listed = run(tmp_path, "list", "--status", "completed")
+        assert interview_id in listed
+        assert check_report(run(tmp_path, "show", interview_id)) == interview_id
+
+        check_flower(addresses["flower"])
+        check_api(addresses["api"], interview_id)
+
+        confirmed = run(tmp_path, "review", interview_id, "--by", "Robin")
+        assert "confirmed" in confirmed
+        assert "Confirmed by Robin" in run(tmp_path, "show", interview_id)
+
+        for action in ("cancel", "retry"):
+            assert "illegal_transition" in run(tmp_path, action, interview_id, code=1)
+        assert "not_audio" in run(
+            tmp_path,
+            "submit",
+            particulars(tmp_path),
+            "--type",
+            "screening",
+            "--no-analysis",
+            code=1,
+        )
+        assert "consent_missing" in run(
+            tmp_path, "submit", str(SCREENING), "--type", "screening", code=1
+        )
+        assert "already" in run(tmp_path, "up", code=1)
+
+    with stack(tmp_path):
+        # What was stored has survived the restart.
+        assert check_report(run(tmp_path, "show", interview_id)) == interview_id
+        assert "erased" in run(tmp_path, "erase", interview_id, "--yes")
+        assert "erased" in run(tmp_path, "show", interview_id, code=1)
+        assert interview_id not in run(tmp_path, "list")
+
+
+def check_report(shown: str) -> str:
+    assert "completed" in shown
+    for part in (
+        "Advice to the reviewer, who decides",
+        "Problem solving",
+        "interviewer 24%, candidate 76%",
+        "Booked",
+        "ines@company.example, maya@candidates.example",
+    ):
+        assert part in shown, shown
+    # The evidence is what was said: the sentence about the cache stands in the recording.
+    assert re.search(r"I\s+added\s+a\s+cache", shown), shown
+    found = ID.search(shown)
+    assert found
+    return found[0]
+
+
+def check_flower(url: str) -> None:
+    # Flower hears of tasks by events, so it may be a moment late.
+    def names() -> str:
+        return httpx2.get(f"{url}/tasks/datatable", params=DATATABLE, timeout=5).text
+
+    wait_until(lambda: "interviews.schedule" in names(), 20)
+    for stage in ("transcribe", "analyse", "schedule"):
+        assert f"interviews.{stage}" in names()
+    assert "Maya" not in names()
+
+
+DATATABLE: dict[str, str | int] = {
+    "draw": 1,
+    "start": 0,
+    "length": 10,
+    "search[value]": "",
+    "order[0][column]": 0,
+    "order[0][dir]": "asc",
+    "columns[0][data]": "name",
+}
+
+
+def check_api(url: str, interview_id: str) -> None:
+    with httpx2.Client(base_url=url) as api:
+        path = f"/api/v1/interviews/{interview_id}"
+        transcript = api.get(f"{path}/transcript").json()
+        assert {s["speaker"] for s in transcript["segments"]} == {"interviewer", "candidate"}
+        assert all(s["words"] for s in transcript["segments"])
+        assert api.get(f"{path}/transcript?format=vtt").text.startswith("WEBVTT")
+        invitation = api.get(f"{path}/invitation").text
+        assert "METHOD:REQUEST" in invitation
+        assert interview_id in invitation
+        assert "interviews_active_total 0.0" in api.get("/metrics").text
+        assert api.get("/docs").is_success
+
+
+def test_the_demo(tmp_path: Path) -> None:
+    shown = run(tmp_path, "demo")
+    check_report(shown)
+    assert shown.rstrip().endswith("Everything that was started is stopped again.")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_config_prints_every_setting_and_no_secret(tmp_path: Path) -> None:
+    shown = run(tmp_path, "config")
+    for name in ("REDIS_URL", "INTERVIEW_TYPES", "WHISPER_MODEL"):
+        assert name in shown
+
+
+@pytest.mark.parametrize("command", ["up", "demo", "server", "worker", "config"])
+def test_a_wrong_setting_is_one_line_before_anything_starts(tmp_path: Path, command: str) -> None:
+    done = subprocess.run(
+        [PROGRAM, command],
+        cwd=tmp_path,
+        env={**ENVIRONMENT, "MAX_ATTEMPTS": "none"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("interview-worker: MAX_ATTEMPTS: ")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

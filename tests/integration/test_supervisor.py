@@ -1,0 +1,133 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ROOT, is_alive, wait_until
+from worker.processes.child import Child, ProcessFailed
+from worker.supervisor import Service, Supervisor
+
+
+def service(name: str, directory: Path, *, drains: bool = False) -> Service:
+    """Notes in the file `journal` when it starts and when it stops."""
+    journal = directory / "journal"
+    script = f"""
+        trap 'sleep 0.2; echo {name} stopped >> {journal}; exit 0' TERM
+        echo $$ > {directory / name}.pid
+        echo {name} started >> {journal}
+        while :; do sleep 0.02; done
+    """
+    started = f"{name} started"
+    return Service(
+        name,
+        ["sh", "-c", script],
+        ready=lambda: journal.exists() and started in journal.read_text(),
+        drains=drains,
+    )
+
+
+def stubborn(name: str, directory: Path) -> Service:
+    script = f"trap '' TERM; echo $$ > {directory / name}.pid; while :; do sleep 0.02; done"
+    pid_file = directory / f"{name}.pid"
+    return Service(name, ["sh", "-c", script], ready=pid_file.exists, drains=True)
+
+
+def pids(directory: Path) -> list[int]:
+    return [int(file.read_text()) for file in directory.glob("*.pid")]
+
+
+def test_services_start_in_order_and_the_draining_ones_stop_first(tmp_path: Path) -> None:
+    names = ("api", "worker", "flower")
+    services = [service(name, tmp_path, drains=name == "worker") for name in names]
+    with Supervisor(services, log_dir=tmp_path):
+        assert len(pids(tmp_path)) == 3
+        assert all(map(is_alive, pids(tmp_path)))
+    journal = (tmp_path / "journal").read_text().splitlines()
+    assert journal[:4] == ["api started", "worker started", "flower started", "worker stopped"]
+    assert sorted(journal[4:]) == ["api stopped", "flower stopped"]
+    assert not any(map(is_alive, pids(tmp_path)))
+
+
+def test_one_that_does_not_come_up_stops_the_rest(tmp_path: Path) -> None:
+    broken = Service("worker", ["sh", "-c", "echo no; exit 2"], ready=lambda: False)
+    supervisor = Supervisor([service("api", tmp_path), broken], log_dir=tmp_path)
+    with pytest.raises(ProcessFailed, match=r"^worker ended with exit code 2.*\n  no$"):
+        supervisor.start()
+    assert not any(map(is_alive, pids(tmp_path)))
+
+
+def test_one_that_ends_by_itself_is_reported_and_stops_the_rest(tmp_path: Path) -> None:
+    crash = Service("worker", ["sh", "-c", "echo out of luck; sleep 0.3; exit 7"])
+    supervisor = Supervisor([service("api", tmp_path), crash], log_dir=tmp_path)
+    with pytest.raises(ProcessFailed, match=r"^worker ended with exit code 7.*\n  out of luck$"):
+        supervisor.run()
+    assert "api stopped" in (tmp_path / "journal").read_text()
+    assert not any(map(is_alive, pids(tmp_path)))
+
+
+def test_the_end_of_a_process_they_need_stops_them(tmp_path: Path) -> None:
+    valkey = Child("valkey", ["sh", "-c", "exit 1"], log=tmp_path / "valkey.log")
+    valkey.start()
+    supervisor = Supervisor([service("api", tmp_path)], log_dir=tmp_path, watched=[valkey])
+    with pytest.raises(ProcessFailed, match=r"^valkey ended with exit code 1"):
+        supervisor.run()
+    assert "api stopped" in (tmp_path / "journal").read_text()
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from tests.integration.test_supervisor import service, stubborn
+from worker.supervisor import Supervisor
+
+directory = Path(sys.argv[1])
+services = [service("api", directory), service("worker", directory, drains=True)]
+services += [stubborn(name, directory) for name in sys.argv[2:]]
+Supervisor(services, log_dir=directory, drain_seconds=120).run(lambda: print("up", flush=True))
+"""
+
+
+@contextmanager
+def running(directory: Path, *stubborn_names: str) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-c", SCRIPT, str(directory), *stubborn_names]
+    with subprocess.Popen(
+        command, cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"up\n"
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_drains(tmp_path: Path, number: signal.Signals) -> None:
+    with running(tmp_path) as process:
+        os.killpg(process.pid, number)
+        assert process.wait(20) == 0
+    journal = (tmp_path / "journal").read_text().splitlines()
+    assert journal[2:] == ["worker stopped", "api stopped"]
+    assert not any(map(is_alive, pids(tmp_path)))
+
+
+def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
+    with running(tmp_path, "endless") as process:
+        process.send_signal(signal.SIGINT)
+        wait_until(lambda: "worker stopped" in (tmp_path / "journal").read_text())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    assert not any(map(is_alive, pids(tmp_path)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel does it on Linux only")
+def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    with running(tmp_path, "endless") as process:
+        process.kill()
+        process.wait()
+        wait_until(lambda: not any(map(is_alive, pids(tmp_path))))

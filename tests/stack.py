@@ -1,0 +1,69 @@
+"""The whole service as processes, for tests that look at it from the outside."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from tasks.interview import Interview, Stage, Status
+from tests.processes import wait_until
+from worker.cli.client import ApiClient
+from worker.processes.child import Child
+from worker.settings import Settings
+from worker.stack import Stack, open_stack, services
+from worker.supervisor import Supervisor
+
+
+@dataclass(frozen=True)
+class RunningStack:
+    stack: Stack
+    supervisor: Supervisor
+    api: ApiClient
+
+    @property
+    def settings(self) -> Settings:
+        return self.stack.settings
+
+    def process(self, name: str) -> Child:
+        (found,) = (
+            child
+            for child in (*self.supervisor.children, *self.stack.servers)
+            if child.name == name
+        )
+        return found
+
+
+@contextmanager
+def running_stack(data_dir: Path, **environment: str) -> Iterator[RunningStack]:
+    """Embedded servers, sidecar and workers, without Flower."""
+    settings = Settings().with_environment(
+        {"DATA_DIR": str(data_dir), "API_PORT": "0", "FLOWER_PORT": "0", **environment}
+    )
+    with (
+        open_stack(settings) as stack,
+        Supervisor(
+            services(stack, flower=False), log_dir=stack.log_dir, watched=stack.servers
+        ) as supervisor,
+        ApiClient(stack.settings.with_environment({"API_URL": stack.api_url})) as api,
+    ):
+        yield RunningStack(stack, supervisor, api)
+
+
+def wait_for(
+    api: ApiClient, interview_id: UUID | str, *statuses: Status, timeout: float = 60
+) -> Interview:
+    """Wait until an interview is in one of these statuses, or in a final one if none is named."""
+
+    def reached() -> bool:
+        status = api.get(interview_id).status
+        return status in statuses if statuses else status.final
+
+    wait_until(reached, timeout)
+    return api.get(interview_id)
+
+
+def wait_for_progress(api: ApiClient, interview_id: UUID | str, stage: Stage) -> Interview:
+    """Wait until a stage has reported that it has got somewhere, and is not done."""
+    wait_until(lambda: api.get(interview_id).stages[stage].progress > 0, 60)
+    return api.get(interview_id)

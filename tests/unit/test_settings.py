@@ -1,0 +1,69 @@
+"""Settings: one clear line for a wrong one, and no secret shown."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from tasks.errors import Permanent
+from worker.cli.listing import masked, settings_table
+from worker.settings import Settings, load_settings
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    assert not [name for name, field in Settings.model_fields.items() if not field.description]
+
+
+def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INTERVIEW_TYPES", "screening, panel,")
+    monkeypatch.setenv("API_PORT", "0")
+    monkeypatch.setenv("REDIS_URL", "")
+    settings = load_settings()
+    assert settings.interview_types == ("screening", "panel")
+    assert settings.api_port == 0
+    assert settings.redis_url is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("API_PORT", "eighty"),
+        ("API_PORT", "70000"),
+        ("INTERVIEW_TYPES", ","),
+        ("INTERVIEW_TYPES", "x" * 65),
+        ("MAX_ATTEMPTS", "0"),
+        ("LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_the_setting(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Permanent) as caught:
+        load_settings()
+    assert name in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONGODB_URL", "mongodb://user:s3cret@db.example/interviews?password=s3cret")
+    monkeypatch.setenv("REDIS_URL", "redis://:s3cret@broker.example:6379/0")
+    shown = StringIO()
+    Console(file=shown, width=200).print(settings_table(load_settings()))
+    assert "s3cret" not in shown.getvalue()
+    assert "db.example/interviews" in shown.getvalue()
+    for name in Settings.model_fields:
+        assert name.upper() in shown.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://:pw@h:6379/0", "redis://***@h:6379/0"),
+        ("redis://h", "redis://h"),
+        ("https://u:p@h/a/b?token=x", "https://***@h/a/b"),
+        ("mongodb://u:p@a@h1,h2/db", "mongodb://***@h1,h2/db"),
+    ],
+)
+def test_masks(url: str, expected: str) -> None:
+    assert masked(url) == expected

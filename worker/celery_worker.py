@@ -1,0 +1,33 @@
+"""Celery's own programs, run with our application."""
+
+from collections.abc import Sequence
+
+from worker import process  # noqa: F401 - its signal handlers open the adapters after the fork
+from worker.app import QUEUES, create_app
+from worker.settings import Settings
+
+
+def run_worker(
+    settings: Settings, *, queues: Sequence[str], concurrency: int, name: str, events: bool
+) -> None:
+    """Run a worker until a signal comes; the first one lets it finish what it has in hand."""
+    app = create_app(settings)
+    arguments = [
+        "worker",
+        f"--queues={','.join(queues or QUEUES)}",
+        f"--concurrency={concurrency}",
+        f"--hostname={name}@%h",
+        f"--loglevel={settings.log_level}",
+        # Workers need not know of each other, and the chatter costs at every start.
+        "--without-gossip",
+        "--without-mingle",
+    ]
+    app.worker_main([*arguments, "--events"] if events else arguments)
+
+
+def run_flower(settings: Settings) -> None:
+    """Run Flower until a signal comes."""
+    app = create_app(settings)
+    # Flower knows brokers by the scheme of their URL, and would not know our transport.
+    app.conf.broker_transport = None
+    app.start(["flower", "--address=127.0.0.1", f"--port={settings.flower_port}"])

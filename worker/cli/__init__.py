@@ -1,0 +1,20 @@
+"""The command line."""
+
+import sys
+
+from rich.console import Console
+
+from tasks.errors import InterviewWorkerError
+from worker.cli.commands import app
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; what goes wrong is one line on standard error, and exit code 1."""
+    try:
+        app()
+    except InterviewWorkerError as error:
+        message = f"interview-worker: {error.message}"
+        Console(stderr=True, soft_wrap=True).print(message, style="red", markup=False)
+        sys.exit(1)

@@ -1,0 +1,113 @@
+"""The API, as the command line calls it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+import httpx2
+
+from tasks.errors import Permanent, Transient
+from tasks.interview import Interview, Status
+from tasks.report import Report
+from worker.settings import Settings
+from worker.stack_file import running_api
+
+_PREFIX = "/api/v1/interviews"
+
+_TIMEOUT = httpx2.Timeout(10.0, read=120.0)
+"""Seconds; an upload is answered when it is stored."""
+
+
+class ApiClient:
+    """A client of the interviews API.
+
+    Args:
+        settings: Say where the API is: `API_URL`, else the stack that runs in this directory.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.base_url = settings.api_url or running_api(settings)
+        self._http = httpx2.Client(
+            base_url=self.base_url,
+            timeout=_TIMEOUT,
+            headers={"User-Agent": f"interview-worker-cli/{version('interview-worker')}"},
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    def submit(self, recording: Path, submission: Mapping[str, Any]) -> Interview:
+        """Submit a recording with its particulars."""
+        with recording.open("rb") as stream:
+            answer = self._call(
+                "POST",
+                "",
+                data={"interview": json.dumps(submission)},
+                files={"audio": (recording.name, stream)},
+            )
+        return Interview.model_validate(answer)
+
+    def get(self, interview_id: UUID | str) -> Interview:
+        """Show an interview."""
+        return Interview.model_validate(self._call("GET", f"/{interview_id}"))
+
+    def report(self, interview_id: UUID | str) -> Report | None:
+        """The analysis, or None where there is none."""
+        answer = self._call("GET", f"/{interview_id}/analysis", missing=True)
+        return None if answer is None else Report.model_validate(answer)
+
+    def list(
+        self, statuses: Sequence[Status], types: Sequence[str], limit: int
+    ) -> Sequence[Interview]:
+        """List interviews, newest first."""
+        query = {"status": [str(status) for status in statuses], "type": types, "limit": limit}
+        answer = self._call("GET", "", params=query)
+        return [Interview.model_validate(item) for item in answer["items"]]
+
+    def act(self, interview_id: UUID | str, action: str) -> Interview:
+        """Cancel or retry an interview."""
+        return Interview.model_validate(self._call("POST", f"/{interview_id}/{action}"))
+
+    def review(self, interview_id: UUID | str, decision: Mapping[str, Any]) -> Report:
+        """Confirm or override an analysis."""
+        answer = self._call("POST", f"/{interview_id}/review", json=dict(decision))
+        return Report.model_validate(answer)
+
+    def erase(self, interview_id: UUID | str) -> None:
+        """Erase an interview."""
+        self._call("DELETE", f"/{interview_id}")
+
+    def _call(self, method: str, path: str, *, missing: bool = False, **options: Any) -> Any:
+        try:
+            answer = self._http.request(method, f"{_PREFIX}{path}", **options)
+        except httpx2.HTTPError as error:
+            raise Transient(
+                f"the API at {self.base_url} does not answer ({error}); is it running? "
+                "Start it with `interview-worker up`, or set API_URL"
+            ) from error
+        if missing and answer.status_code == httpx2.codes.NOT_FOUND:
+            return None
+        if answer.is_error:
+            raise Permanent(_problem(answer))
+        return answer.json() if answer.content else None
+
+
+def _problem(answer: httpx2.Response) -> str:
+    try:
+        problem = answer.json()
+        fields = "".join(f"\n  {e['pointer']}: {e['detail']}" for e in problem.get("errors", []))
+        return f"{problem['detail']} ({problem['code']}, {answer.status_code}){fields}"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"the API answered {answer.status_code}"

@@ -1,0 +1,203 @@
+"""The commands, each a few lines that call what does the work."""
+
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Console
+
+from tasks.interview import AnalysisType, Priority, Status
+from worker.cli import listing, particulars
+from worker.cli.client import ApiClient
+from worker.cli.following import follow
+from worker.cli.report import render
+from worker.settings import load_settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Recorded interviews in; transcript, analysis and booked follow-up out.",
+)
+out = Console()
+
+InterviewId = Annotated[UUID, typer.Argument(metavar="ID", help="The interview's id.")]
+Recording = Annotated[
+    Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="The recording.")
+]
+
+
+@app.command()
+def submit(
+    recording: Recording,
+    type: Annotated[str, typer.Option(help="Type of interview, such as screening.")],  # noqa: A002
+    candidate: Annotated[
+        str, typer.Option(help="The candidate, as 'Name <e-mail>'.")
+    ] = "Candidate <candidate@example.invalid>",
+    interviewer: Annotated[
+        list[str] | None, typer.Option(help="Who meets the candidate next; may be repeated.")
+    ] = None,
+    time_zone: Annotated[str, typer.Option(help="Zone of all who name no other.")] = "UTC",
+    priority: Annotated[Priority, typer.Option()] = Priority.NORMAL,
+    left: Annotated[
+        str | None, typer.Option(help="Who speaks on the left channel: interviewer or candidate.")
+    ] = None,
+    analysis: Annotated[
+        list[AnalysisType] | None, typer.Option(help="Only these parts; may be repeated.")
+    ] = None,
+    no_analysis: Annotated[bool, typer.Option("--no-analysis", help="Transcribe only.")] = False,
+    consent: Annotated[
+        str | None, typer.Option(help="Id of the candidate's consent to the analysis.")
+    ] = None,
+    particulars_file: Annotated[
+        Path | None,
+        typer.Option("--particulars", exists=True, dir_okay=False, help="All of it, as JSON."),
+    ] = None,
+    wait: Annotated[bool, typer.Option(help="Show the progress, and then the report.")] = False,
+) -> None:
+    """Submit a recording."""
+    given = particulars.submission(
+        particulars_file,
+        type=type,
+        candidate=candidate,
+        interviewers=interviewer or [],
+        time_zone=time_zone,
+        priority=priority,
+        left=left,
+        analyses=[] if no_analysis else analysis,
+        consent=consent,
+    )
+    with ApiClient(load_settings()) as api:
+        interview = api.submit(recording, given)
+        out.print(f"Submitted {recording.name} as interview {interview.id}", highlight=False)
+        if wait:
+            final = follow(api, interview, out)
+            render(api, final, out)
+            if final.status is not Status.COMPLETED:
+                raise typer.Exit(2)
+
+
+@app.command("list")
+def list_interviews(
+    status: Annotated[list[Status] | None, typer.Option(help="Only these; repeatable.")] = None,
+    type: Annotated[list[str] | None, typer.Option(help="Only these; repeatable.")] = None,  # noqa: A002
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
+) -> None:
+    """List interviews, newest first."""
+    with ApiClient(load_settings()) as api:
+        out.print(listing.table(api.list(status or [], type or [], limit)))
+
+
+@app.command()
+def show(
+    interview_id: InterviewId,
+    wait: Annotated[bool, typer.Option(help="Show the progress until it is done.")] = False,
+) -> None:
+    """Show an interview, and the report where there is one."""
+    with ApiClient(load_settings()) as api:
+        interview = api.get(interview_id)
+        if wait:
+            interview = follow(api, interview, out)
+        render(api, interview, out)
+
+
+@app.command()
+def cancel(interview_id: InterviewId) -> None:
+    """Call an interview off."""
+    with ApiClient(load_settings()) as api:
+        interview = api.act(interview_id, "cancel")
+    out.print(f"Interview {interview.id} is {interview.status}", highlight=False)
+
+
+@app.command()
+def retry(interview_id: InterviewId) -> None:
+    """Send a failed interview on its way again, from the stage that failed."""
+    with ApiClient(load_settings()) as api:
+        interview = api.act(interview_id, "retry")
+    out.print(f"Interview {interview.id} is {interview.status} again", highlight=False)
+
+
+@app.command()
+def review(
+    interview_id: InterviewId,
+    by: Annotated[str, typer.Option(help="Who reviews.")],
+    score: Annotated[
+        list[str] | None,
+        typer.Option(help="Override a score, as COMPETENCY=1…5 or COMPETENCY=none; repeatable."),
+    ] = None,
+    recommendation: Annotated[str | None, typer.Option(help="Override the advice.")] = None,
+    reason: Annotated[str, typer.Option(help="Why; an override needs one.")] = "",
+) -> None:
+    """Confirm an analysis, or override parts of it."""
+    given = particulars.review(score or [], recommendation, by=by, reason=reason)
+    with ApiClient(load_settings()) as api:
+        report = api.review(interview_id, given)
+    out.print(f"The analysis of {interview_id} is {report.review.state}", highlight=False)
+
+
+@app.command()
+def erase(
+    interview_id: InterviewId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Erase an interview: its audio, transcript, analysis and booking."""
+    if not yes:
+        typer.confirm(f"Erase interview {interview_id} for good?", abort=True)
+    with ApiClient(load_settings()) as api:
+        api.erase(interview_id)
+    out.print(f"Interview {interview_id} is erased", highlight=False)
+
+
+@app.command()
+def config() -> None:
+    """Print every setting, its value with secrets masked, and what it is for."""
+    out.print(listing.settings_table(load_settings()))
+
+
+@app.command()
+def up() -> None:
+    """Run all of it until Ctrl-C: servers, workers, API and Flower."""
+    from worker.stack import run_stack
+
+    run_stack(load_settings(), out)
+
+
+@app.command()
+def demo() -> None:
+    """Run all of it for one bundled interview, print its report, and stop it again."""
+    from worker.demo import run_demo
+
+    run_demo(load_settings(), out)
+
+
+@app.command()
+def worker(
+    queues: Annotated[
+        str, typer.Option(help="Queues, separated by commas; all of them if not given.")
+    ] = "",
+    concurrency: Annotated[int, typer.Option(min=1, help="Child processes.")] = 1,
+    name: Annotated[str, typer.Option(help="Name of this worker on its host.")] = "worker",
+    events: Annotated[bool, typer.Option(help="Send task events, which Flower shows.")] = False,
+) -> None:
+    """Run a Celery worker."""
+    from worker.celery_worker import run_worker
+
+    chosen = [queue for queue in queues.split(",") if queue]
+    run_worker(load_settings(), queues=chosen, concurrency=concurrency, name=name, events=events)
+
+
+@app.command()
+def server() -> None:
+    """Run the sidecar: API, metrics and health."""
+    from worker.server import serve
+
+    serve(load_settings())
+
+
+@app.command()
+def flower() -> None:
+    """Run Flower."""
+    from worker.celery_worker import run_flower
+
+    run_flower(load_settings())

@@ -1,0 +1,66 @@
+"""Tables for the terminal."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import SecretStr
+from rich.table import Column, Table
+from rich.text import Text
+
+from tasks.interview import Interview, Status
+from worker.settings import Settings
+
+_COLOURS = {Status.COMPLETED: "green", Status.FAILED: "red", Status.CANCELLED: "yellow"}
+
+
+def table(interviews: Sequence[Interview]) -> Table:
+    """Interviews, one a line."""
+    # Ids are copied from here into other commands, so they are never cut short.
+    found = Table(Column("id", min_width=36, no_wrap=True), box=None)
+    for name in ("type", "status", "created", "minutes", "candidate"):
+        found.add_column(name)
+    for interview in interviews:
+        found.add_row(
+            interview.id,
+            interview.type,
+            coloured(interview.status),
+            f"{interview.created_at.astimezone():%Y-%m-%d %H:%M}",
+            f"{interview.audio.duration / 60:.1f}",
+            Text(interview.candidate.name),
+        )
+    return found
+
+
+def coloured(status: Status) -> Text:
+    """A status in its colour."""
+    return Text(status, style=_COLOURS.get(status, "cyan"))
+
+
+def settings_table(settings: Settings) -> Table:
+    """Settings, their values with secrets masked, and what they are for."""
+    found = Table("setting", "value", "meaning", box=None)
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        changed = value != field.get_default()
+        found.add_row(
+            name.upper(),
+            Text(_shown(value), style="bold" if changed else ""),
+            Text(field.description or ""),
+        )
+    return found
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, SecretStr):
+        return masked(value.get_secret_value())
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def masked(url: str) -> str:
+    """A URL without the user and password in it, and without its query."""
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    _, at, host = authority.rpartition("@")
+    return f"{scheme}{separator}{'***@' if at else ''}{host}{slash}{path.partition('?')[0]}"

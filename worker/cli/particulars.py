@@ -1,0 +1,94 @@
+"""From the options of `submit` to the JSON the API takes."""
+
+import json
+from collections.abc import Sequence
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Any
+
+from tasks.clock import now
+from tasks.errors import InvalidInput
+from tasks.interview import AnalysisType, Priority
+from tasks.transcript import Speaker
+
+
+def submission(
+    file: Path | None,
+    *,
+    type: str,  # noqa: A002
+    candidate: str,
+    interviewers: Sequence[str],
+    time_zone: str,
+    priority: Priority,
+    left: str | None,
+    analyses: Sequence[AnalysisType] | None,
+    consent: str | None,
+) -> dict[str, Any]:
+    """The submission that the options describe; what a file says comes first.
+
+    Raises:
+        InvalidInput: An option or the file cannot be understood.
+    """
+    given: dict[str, Any] = {
+        "type": type,
+        "candidate": _person(candidate),
+        "interviewers": [_person(each) for each in interviewers],
+        "time_zone": time_zone,
+        "priority": priority,
+    }
+    if left is not None:
+        given["channels"] = _channels(left)
+    if analyses is not None:
+        given["analyses"] = list(analyses)
+    if consent is not None:
+        given["consent"] = {"id": consent, "at": now().isoformat()}
+    return {**given, **(_read(file) if file else {})}
+
+
+def review(
+    scores: Sequence[str], recommendation: str | None, *, by: str, reason: str
+) -> dict[str, Any]:
+    """The review that the options describe: an override where they change anything.
+
+    Raises:
+        InvalidInput: A score cannot be understood.
+    """
+    overridden = bool(scores) or recommendation is not None
+    return {
+        "state": "overridden" if overridden else "confirmed",
+        "scores": dict(map(_score, scores)),
+        "recommendation": recommendation,
+        "by": by,
+        "reason": reason,
+    }
+
+
+def _score(text: str) -> tuple[str, int | None]:
+    name, _, value = text.partition("=")
+    if not name or value not in {"1", "2", "3", "4", "5", "none"}:
+        raise InvalidInput(f"{text!r} is not of the form COMPETENCY=1…5 or COMPETENCY=none")
+    return name, None if value == "none" else int(value)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text())
+    except ValueError as error:
+        raise InvalidInput(f"{file} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise InvalidInput(f"{file} does not hold a JSON object")
+    return content
+
+
+def _person(text: str) -> dict[str, str]:
+    name, email = parseaddr(text)
+    if "@" not in email:
+        raise InvalidInput(f"{text!r} is not of the form 'Name <e-mail>'")
+    return {"name": name or email, "email": email}
+
+
+def _channels(left: str) -> dict[str, str]:
+    if left not in tuple(Speaker):
+        raise InvalidInput("--left is either interviewer or candidate")
+    right = Speaker.CANDIDATE if left == Speaker.INTERVIEWER else Speaker.INTERVIEWER
+    return {"left": left, "right": right}

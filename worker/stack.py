@@ -1,0 +1,164 @@
+"""Everything on one machine: embedded servers where none are named, workers, sidecar, Flower."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+from rich.console import Console
+from rich.table import Table
+
+from tasks.interview import Stage
+from tasks.stage import task_name
+from worker.adapters.broker import REQUESTS
+from worker.app import create_app
+from worker.cli.listing import masked
+from worker.embedded.servers import KINDS, EmbeddedServers
+from worker.processes.child import Child
+from worker.processes.ports import free_port
+from worker.settings import Settings
+from worker.stack_file import noted
+from worker.supervisor import Service, Supervisor
+
+_PROGRAM = str(Path(sys.executable).with_name("interview-worker"))
+_LONG_QUEUES = (task_name(Stage.TRANSCRIBE),)
+_SHORT_QUEUES = (task_name(Stage.ANALYSE), task_name(Stage.SCHEDULE), REQUESTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The servers of a stack, and the settings that lead to them.
+
+    Attributes:
+        settings: The settings, with all addresses filled in.
+        environment: The same addresses as environment variables.
+        servers: The processes of the embedded servers.
+    """
+
+    settings: Settings
+    environment: Mapping[str, str]
+    servers: list[Child]
+
+    @property
+    def log_dir(self) -> Path:
+        """Where every process writes its log."""
+        return self.settings.data_dir / "log"
+
+    @property
+    def api_url(self) -> str:
+        """Where the API is."""
+        return f"http://{self.settings.api_host}:{self.settings.api_port}"
+
+    @property
+    def flower_url(self) -> str:
+        """Where Flower is."""
+        return f"http://127.0.0.1:{self.settings.flower_port}"
+
+
+@contextmanager
+def open_stack(settings: Settings) -> Iterator[Stack]:
+    """Start the embedded servers that the settings leave to us, for as long as the context lasts.
+
+    The service's processes are given the settings as their environment, whatever ours says.
+
+    Raises:
+        AlreadyRunning: Another stack uses the data directory.
+        MissingExtra: An embedded server is not installed.
+    """
+    wanted = {kind.name for kind in KINDS if getattr(settings, kind.setting.lower()) is None}
+    embedded = EmbeddedServers(settings.data_dir, wanted)
+    with embedded as addresses:
+        environment = {
+            **settings.environment(),
+            **addresses,
+            "API_PORT": str(settings.api_port or free_port()),
+            "FLOWER_PORT": str(settings.flower_port or free_port()),
+        }
+        if "CALDAV_URL" in addresses:
+            # Nobody administers the embedded calendar server, so calendars come with their use.
+            environment["CALDAV_CREATE_CALENDARS"] = "true"
+        filled = settings.with_environment(environment)
+        yield Stack(filled, environment, embedded.children)
+
+
+def services(stack: Stack, *, flower: bool) -> list[Service]:
+    """The processes of a stack, in the order in which they are started."""
+    settings = stack.settings
+    workers = [
+        _worker(stack, "transcribe", _LONG_QUEUES, settings.transcribe_concurrency, flower),
+        _worker(stack, "analyse", _SHORT_QUEUES, settings.analyse_concurrency, flower),
+    ]
+    sidecar = _service(stack, "server", [], f"{stack.api_url}/health/live")
+    if not flower:
+        return [sidecar, *workers]
+    return [sidecar, *workers, _service(stack, "flower", [], f"{stack.flower_url}/healthcheck")]
+
+
+def run_stack(settings: Settings, out: Console) -> None:
+    """Run all of it until SIGINT or SIGTERM, then let the work in hand end.
+
+    Raises:
+        ProcessFailed: A process ended by itself; all have been stopped.
+    """
+    with open_stack(settings) as stack:
+        supervisor = Supervisor(
+            services(stack, flower=True),
+            log_dir=stack.log_dir,
+            drain_seconds=settings.shutdown_grace,
+            watched=stack.servers,
+        )
+        with noted(stack.settings, {"api": stack.api_url, "flower": stack.flower_url}):
+            out.print("Starting …")
+            supervisor.run(lambda: _announce(stack, out))
+            out.print("Stopping: work in hand is brought to its end …")
+    out.print("Stopped.")
+
+
+def _worker(
+    stack: Stack, name: str, queues: tuple[str, ...], concurrency: int, events: bool
+) -> Service:
+    app = create_app(stack.settings)
+
+    def ready() -> bool:
+        answers = app.control.ping(timeout=0.5, pattern=f"{name}@*", matcher="glob")
+        return bool(answers)
+
+    return Service(
+        name=f"worker-{name}",
+        argv=[
+            *(_PROGRAM, "worker", "--name", name, "--queues", ",".join(queues)),
+            *("--concurrency", str(concurrency)),
+            *(["--events"] if events else []),
+        ],
+        env=stack.environment,
+        ready=ready,
+        drains=True,
+    )
+
+
+def _service(stack: Stack, name: str, arguments: list[str], health: str) -> Service:
+    def ready() -> bool:
+        try:
+            return httpx2.get(health, timeout=1.0, trust_env=False).is_success
+        except httpx2.HTTPError:
+            return False
+
+    return Service(name, [_PROGRAM, name, *arguments], env=stack.environment, ready=ready)
+
+
+def _announce(stack: Stack, out: Console) -> None:
+    calendar = stack.settings.caldav_url
+    addresses = Table(box=None, show_header=False)
+    for name, address in (
+        ("API", f"{stack.api_url}/docs"),
+        ("Metrics", f"{stack.api_url}/metrics"),
+        ("Flower", stack.flower_url),
+        ("Calendar", masked(calendar.get_secret_value()) if calendar else "-"),
+        ("Logs", str(stack.log_dir)),
+    ):
+        addresses.add_row(name, address)
+    out.print("Interview Worker is up.", addresses, sep="\n")
+    out.print("Try:  interview-worker submit FILE --type screening --no-analysis --wait")
+    out.print("Ctrl-C lets work in hand end, and stops all of it.")
