@@ -1,0 +1,95 @@
+"""The pipeline with stages that take no time, and documents in Redis.
+
+The stages run through `tasks.stage.execute` as the real ones do: each claims its interview, reads
+it, and delivers its result. The documents lie in Redis since the embedded database would be all
+that is measured: it does some hundreds of updates a second.
+"""
+
+import os
+import time
+from typing import Any, cast
+
+from celery import Celery
+from pydantic import SecretStr
+from redis import Redis
+
+from benchmarks.stock import BEGUN, DONE
+from tasks import services
+from tasks.changes import Change
+from tasks.errors import IllegalTransition
+from tasks.interview import Interview, Stage, Status
+from tasks.services import Services
+from tasks.stage import Outcome, execute, task_name
+from tests.samples import an_interview
+from worker.app import create_app
+from worker.settings import Settings
+
+_APPLY = """
+local status = redis.call('HGET', KEYS[1], 'status') or 'queued'
+for allowed in string.gmatch(ARGV[1], '%a+') do
+  if allowed == status then
+    redis.call('HSET', KEYS[1], 'status', ARGV[2])
+    if ARGV[2] == 'completed' then redis.call('INCR', KEYS[2]) end
+    return 1
+  end
+end
+return 0
+"""
+
+
+class RedisInterviews:
+    """As much of an `InterviewStore` as a stage needs."""
+
+    def __init__(self, url: str) -> None:
+        self._redis: Redis = Redis.from_url(url)
+        self._apply = self._redis.register_script(_APPLY)
+        self._template = an_interview()
+
+    def apply(self, interview_id: str, change: Change) -> None:
+        """Apply a change in one atomic step."""
+        keys = [f"document:{interview_id}", DONE]
+        if not self._apply(keys, [" ".join(change.when), change.to or ""]):
+            raise IllegalTransition(f"cannot {change.name}")
+
+    def get(self, interview_id: str) -> Interview:
+        """Read an interview."""
+        stored: Any = self._redis.hget(f"document:{interview_id}", "status")
+        status = Status(stored.decode())
+        return self._template.model_copy(update={"id": interview_id, "status": status})
+
+
+def create(url: str) -> Celery:
+    """The service's own Celery application, with instant stages."""
+    application = create_app(Settings(redis_url=SecretStr(url)))
+    application.conf.imports = ()
+    interviews = cast("Any", RedisInterviews(url))
+    nothing = cast("Any", None)
+    services.provide(
+        Services(
+            interviews=interviews,
+            audio=nothing,
+            speech=nothing,
+            language=nothing,
+            calendar=nothing,
+            reservations=nothing,
+            max_attempts=3,
+            backoff=1.0,
+            consent_required=False,
+        )
+    )
+    clock = Redis.from_url(url)
+    for stage in Stage:
+        _add_stage(application, stage, clock)
+    return application
+
+
+def _add_stage(application: Celery, stage: Stage, clock: Redis) -> None:
+    @application.task(name=task_name(stage), bind=True, shared=False)
+    def run(self: Any, interview_id: str) -> None:
+        if stage is Stage.TRANSCRIBE:
+            clock.set(BEGUN, time.time(), nx=True)
+        execute(self, stage, interview_id, lambda _: Outcome(results={}))
+
+
+if "BENCHMARK_BROKER" in os.environ:
+    app = create(os.environ["BENCHMARK_BROKER"])

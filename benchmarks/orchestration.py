@@ -1,0 +1,98 @@
+"""Interviews per second with instant stages, against a stock chain of three no-op tasks."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from uuid import uuid4
+
+from redis import Redis
+
+from benchmarks import instant, stock
+from tasks.interview import Priority, Stage
+from worker.adapters.broker import CeleryDispatcher
+from worker.embedded.servers import EmbeddedServers
+
+_WANTED = 2.0
+_COUNT = 2000
+_ROUNDS = 3
+_TIMEOUT = 120.0
+
+
+def rows() -> Iterator[tuple[str, str, str, str, bool]]:
+    """Both pipelines in alternating rounds, each with its queue filled before its workers start."""
+    with (
+        tempfile.TemporaryDirectory() as place,
+        EmbeddedServers(Path(place), {"valkey"}) as servers,
+    ):
+        url = servers["REDIS_URL"]
+        pairs = [(_ours(url), _stock(url)) for _ in range(_ROUNDS)]
+    ratio = statistics.median(ours / theirs for ours, theirs in pairs)
+    ours, theirs = (statistics.median(figures) for figures in zip(*pairs, strict=True))
+    yield (
+        "orchestration, instant stages",
+        f"{ours:.0f} interviews a second, two solo workers",
+        f"stock celery.chain, prefork of two: {theirs:.0f}",
+        f"{ratio:.2f} (at least {_WANTED:g})",
+        ratio >= _WANTED,
+    )
+
+
+def _ours(url: str) -> float:
+    dispatcher = CeleryDispatcher(instant.create(url))
+
+    def enqueue() -> None:
+        for _ in range(_COUNT):
+            dispatcher.dispatch(uuid4().hex, Stage.TRANSCRIBE, Priority.NORMAL)
+
+    workers = [
+        ["benchmarks.instant", "--pool=solo", f"--hostname=w{n}@%h", *_QUIET] for n in range(2)
+    ]
+    return _drained(url, enqueue, workers)
+
+
+def _stock(url: str) -> float:
+    app = stock.create(url)
+
+    def enqueue() -> None:
+        for n in range(_COUNT):
+            stock.chain_of(app, n).apply_async()
+
+    return _drained(url, enqueue, [["benchmarks.stock", "--concurrency=2"]])
+
+
+_QUIET = ("--without-gossip", "--without-mingle")
+
+
+def _drained(url: str, enqueue: Callable[[], None], workers: Sequence[Sequence[str]]) -> float:
+    """Interviews per second, from the first that begins to the last that ends."""
+    environment = {**os.environ, "BENCHMARK_BROKER": url}
+    with Redis.from_url(url) as broker:
+        broker.flushall()
+        enqueue()
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-m", "celery", "-A", module, "worker", *arguments],
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for module, *arguments in workers
+        ]
+        try:
+            deadline = time.monotonic() + _TIMEOUT
+            while int(broker.get(stock.DONE) or 0) < _COUNT:
+                if time.monotonic() > deadline:
+                    raise TimeoutError("the workers did not get through the queue")
+                time.sleep(0.01)
+            ended = time.time()
+            return _COUNT / (ended - float(broker.get(stock.BEGUN) or ended))
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait()
