@@ -1,11 +1,12 @@
 """What is found out about recordings of all kinds that are accepted."""
 
+import math
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tasks.interview import Audio
+from tasks.interview import Audio, AudioQuality
 from tests.recordings import Signal, silence, tone, write
 from tests.samples import SCREENING, TECHNICAL
 from worker.adapters.media import probe
@@ -126,3 +127,18 @@ def test_a_wav_file_from_a_pipe_has_no_length_in_its_header(tmp_path: Path) -> N
 def test_digital_silence_has_no_level(tmp_path: Path) -> None:
     quality = look(flac(tmp_path / "silence.flac", silence(2))).quality
     assert (quality.loudness_dbfs, quality.snr_db, quality.silence_ratio) == (None, None, 1.0)
+
+
+def written_quality(folder: Path, signal: Signal) -> AudioQuality:
+    path = write(folder / "a.wav", signal, codec="pcm_f32le", container="wav")
+    return probe(path, name="a.wav", max_duration=60).quality
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e30])
+def test_numbers_that_are_no_sound_do_not_spoil_the_figures(tmp_path: Path, value: float) -> None:
+    signal = tone(2)
+    expected = written_quality(tmp_path, signal)
+    signal[0, 1000] = value
+    quality = written_quality(tmp_path, signal)
+    assert quality.loudness_dbfs == pytest.approx(expected.loudness_dbfs, abs=0.1)
+    assert quality.snr_db == pytest.approx(expected.snr_db, abs=0.1)

@@ -94,7 +94,9 @@ def _floats(frame: AudioFrame) -> Samples:
     raw = frame.to_ndarray()
     samples = raw if frame.format.is_planar else raw.reshape(-1, frame.layout.nb_channels).T
     if samples.dtype.kind == "f":
-        return samples.astype(np.float32)
+        # Files of floating-point numbers may hold anything, infinities among it.
+        bounded: Samples = np.clip(np.nan_to_num(samples), -1, 1).astype(np.float32, copy=False)
+        return bounded
     half = np.float32(2 ** (8 * samples.itemsize - 1))
     centre = half if samples.dtype.kind == "u" else np.float32(0)
     return (samples.astype(np.float32) - centre) / half
