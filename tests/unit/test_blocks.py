@@ -55,6 +55,17 @@ def test_damaged_frames_are_skipped(tmp_path: Path) -> None:
     assert 9 < heard < 10.2
 
 
+def test_much_damage_is_an_error(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mp4", tone(30), codec="aac", container="mp4")
+    content = bytearray(path.read_bytes())
+    first, last = len(content) // 5, len(content) * 4 // 5
+    content[first:last] = np.random.default_rng(1).bytes(last - first)
+    path.write_bytes(content)
+    with pytest.raises(Permanent) as caught:
+        list(read_blocks(path, split=False, max_duration=60))
+    assert caught.value.code == "invalid_audio"
+
+
 def test_more_sound_than_allowed(tmp_path: Path) -> None:
     path = write(tmp_path / "a.flac", tone(30), codec="flac", container="flac")
     with pytest.raises(Permanent) as caught:

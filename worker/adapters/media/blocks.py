@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+import av
 import numpy as np
 import numpy.typing as npt
 from av.audio.frame import AudioFrame
@@ -20,6 +21,9 @@ SAMPLE_RATE = 16_000
 
 _Pcm = npt.NDArray[np.int16]
 """Samples of the shape (channels, samples)."""
+
+_MAX_DAMAGED, _MAX_DAMAGED_RATIO = 50, 0.01
+"""Packets that may be damaged, most of them 20 to 60 ms long; in a long recording, their share."""
 
 _SEARCH = 0.1
 """Share of a block, at its end, in which a quiet spot is looked for."""
@@ -51,7 +55,7 @@ def read_blocks(
 ) -> Generator[Block, None, None]:
     """Decode a recording in blocks, of which one at a time is in memory.
 
-    Blocks end at the quietest spot of their last tenth, so that no word is cut. Packets that
+    Blocks end at the quietest spot of their last tenth, so that no word is cut. A few packets that
     cannot be decoded are skipped.
 
     Args:
@@ -61,7 +65,7 @@ def read_blocks(
         block_seconds: The longest block.
 
     Raises:
-        Permanent: Nothing, or more than `max_duration`, can be decoded.
+        Permanent: Nothing, too little, or more than `max_duration`, can be decoded.
     """
     size = round(block_seconds * SAMPLE_RATE)
     start = 0
@@ -115,8 +119,16 @@ def _resampled(track: Track, layout: Literal["mono", "stereo"]) -> Iterator[_Pcm
 
 def _frames(track: Track) -> Iterator[AudioFrame]:
     own = (packet for packet in track.packets() if packet.stream_index == track.stream.index)
-    for packet in chain(own, [None]):
-        for frame in track.decode(packet):
+    damaged = 0
+    for count, packet in enumerate(chain(own, [None])):
+        try:
+            frames = track.stream.codec_context.decode(packet)
+        except av.FFmpegError as error:
+            damaged += 1
+            if damaged > max(_MAX_DAMAGED, count * _MAX_DAMAGED_RATIO):
+                raise _unusable("too much of the recording is damaged") from error
+            continue
+        for frame in frames:
             # Only the order of frames counts: timestamps may be damaged.
             frame.pts = None
             yield frame
