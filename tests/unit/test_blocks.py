@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from tasks.errors import Permanent
 from tests.recordings import tone, write
-from worker.adapters.media import SAMPLE_RATE, read_blocks
+from worker.adapters.media import SAMPLE_RATE, probe, read_blocks
 
 
 def test_blocks_join_to_the_whole(tmp_path: Path) -> None:
@@ -53,6 +54,25 @@ def test_damaged_frames_are_skipped(tmp_path: Path) -> None:
     path.write_bytes(content)
     heard = sum(block.duration for block in read_blocks(path, split=False, max_duration=20))
     assert 9 < heard < 10.2
+
+
+def test_a_pause_of_the_recorder_is_silence(tmp_path: Path) -> None:
+    path = tmp_path / "a.mka"
+    with av.open(str(path), "w", format="matroska") as output:
+        stream = output.add_stream("pcm_s16le", rate=SAMPLE_RATE, layout="mono")
+        for second in (10, 15):
+            sound = np.full((1, SAMPLE_RATE), 3277, np.int16)
+            frame = av.AudioFrame.from_ndarray(sound, format="s16", layout="mono")
+            frame.sample_rate, frame.pts = SAMPLE_RATE, second * SAMPLE_RATE
+            output.mux(stream.encode(frame))
+    blocks = list(read_blocks(path, split=False, max_duration=10, block_seconds=2))
+    joined = np.concatenate([block.channels[0] for block in blocks])
+    seconds = [
+        float(np.abs(joined[n * SAMPLE_RATE :][: SAMPLE_RATE - 50]).mean()) for n in range(6)
+    ]
+    assert len(joined) == pytest.approx(6 * SAMPLE_RATE, abs=50)
+    assert seconds == pytest.approx([0.1, 0, 0, 0, 0, 0.1], abs=0.001)
+    assert probe(path, name="a.mka", max_duration=10).duration == pytest.approx(6)
 
 
 def test_much_damage_is_an_error(tmp_path: Path) -> None:

@@ -25,6 +25,9 @@ _Pcm = npt.NDArray[np.int16]
 _MAX_DAMAGED, _MAX_DAMAGED_RATIO = 50, 0.01
 """Packets that may be damaged, most of them 20 to 60 ms long; in a long recording, their share."""
 
+_GAP = 0.25
+"""Seconds; timestamps jitter by less, as containers round them."""
+
 _SEARCH = 0.1
 """Share of a block, at its end, in which a quiet spot is looked for."""
 _SPOT = SAMPLE_RATE // 5
@@ -56,7 +59,8 @@ def read_blocks(
     """Decode a recording in blocks, of which one at a time is in memory.
 
     Blocks end at the quietest spot of their last tenth, so that no word is cut. A few packets that
-    cannot be decoded are skipped.
+    cannot be decoded are skipped. Where sound is missing for longer, as a recorder was paused or
+    packets were lost, there is silence, so that what follows is at its time.
 
     Args:
         path: A local file.
@@ -106,15 +110,43 @@ def _quiet_spot(pcm: _Pcm) -> int:
 
 
 def _resampled(track: Track, layout: Literal["mono", "stereo"]) -> Iterator[_Pcm]:
-    resampler, kind = None, None
+    resampler, kind, clock = None, None, _Clock()
     for frame in _frames(track):
         found = frame.format.name, frame.layout.name, frame.sample_rate
-        if resampler is None or found != kind:
+        gap = clock.gap_before(frame)
+        if resampler is None or gap or found != kind:
             # A track may change on its way: HE-AAC doubles its rate, streams are joined.
             yield from _converted(resampler, None)
             resampler, kind = AudioResampler("s16p", layout, SAMPLE_RATE), found
+        yield from _silence(gap, channels=2 if layout == "stereo" else 1)
+        # Timestamps that go back would stop the resampler.
+        frame.pts = None
         yield from _converted(resampler, frame)
     yield from _converted(resampler, None)
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Tells, by the timestamps of frames, where sound is missing."""
+
+    _end: float | None = None
+
+    def gap_before(self, frame: AudioFrame) -> float:
+        """Seconds missing between the frames so far and this one, which is the next."""
+        start, end = frame.time, self._end
+        if start is None:
+            return 0.0
+        gap = 0.0 if end is None or start - end <= _GAP else start - end
+        self._end = max(end or start, start) + frame.samples / frame.sample_rate
+        return gap
+
+
+def _silence(seconds: float, *, channels: int) -> Iterator[_Pcm]:
+    # In pieces, as a damaged timestamp may call for more than there is memory.
+    left = round(seconds * SAMPLE_RATE)
+    while left > 0:
+        yield np.zeros((channels, min(left, SAMPLE_RATE)), np.int16)
+        left -= SAMPLE_RATE
 
 
 def _frames(track: Track) -> Iterator[AudioFrame]:
@@ -128,10 +160,7 @@ def _frames(track: Track) -> Iterator[AudioFrame]:
             if damaged > max(_MAX_DAMAGED, count * _MAX_DAMAGED_RATIO):
                 raise _unusable("too much of the recording is damaged") from error
             continue
-        for frame in frames:
-            # Only the order of frames counts: timestamps may be damaged.
-            frame.pts = None
-            yield frame
+        yield from frames
 
 
 def _converted(resampler: AudioResampler | None, frame: AudioFrame | None) -> Iterator[_Pcm]:
