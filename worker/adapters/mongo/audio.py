@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gridfs import GridFSBucket, NoFile
-from pymongo import IndexModel
+from pymongo import IndexModel, WriteConcern
 from pymongo.database import Database
 
 from tasks.clock import now
@@ -24,7 +24,10 @@ class GridFSAudio:
     def __init__(self, database: Database[Document]) -> None:
         self._bucket = GridFSBucket(database, bucket_name="audio")
         self._files = database["audio.files"]
-        self._chunks = database["audio.chunks"]
+        # The write that follows, of the file or of the interview, waits until it is safe, and
+        # with it all that was written before.
+        unawaited = WriteConcern(w=1, j=False)
+        self._chunks = database.get_collection("audio.chunks", write_concern=unawaited)
 
     def prepare(self) -> None:
         """Create the index that GridFS asks for; doing it again changes nothing."""
