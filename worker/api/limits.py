@@ -1,4 +1,7 @@
-"""No request body grows beyond what is allowed, declared or not."""
+"""No request body grows beyond what is allowed, declared or not.
+
+Starlette has such a limit too, but answers a declared excess in plain text.
+"""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
