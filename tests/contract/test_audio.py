@@ -2,6 +2,9 @@
 
 import io
 import os
+import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +50,19 @@ def test_the_copy_is_gone_afterwards(store: AudioStore) -> None:
     with store.local_copy("one") as file:
         pass
     assert not file.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the copy has a name")
+def test_the_copy_is_in_no_directory(
+    store: AudioStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if isinstance(store, MemoryAudio):
+        pytest.skip("the fake is never killed")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    store.save("one", "a.flac", io.BytesIO(b"sound"))
+    with store.local_copy("one") as file:
+        assert file.read_bytes() == b"sound"
+        assert not list(tmp_path.iterdir())
 
 
 def test_saving_again_replaces(store: AudioStore) -> None:

@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from tempfile import NamedTemporaryFile
 from typing import TypedDict
 from urllib.parse import unquote, urlsplit
 
 import httpx2
 
 from tasks.errors import InvalidInput
+from worker.adapters.scratch import scratch_file
 
 _POINTER = "/audio_url"
 _REDIRECTS = 5
@@ -53,7 +53,7 @@ def fetched(
     """
     _check_scheme(urlsplit(url).scheme)
     deadline = time.monotonic() + timeout
-    with NamedTemporaryFile(prefix="interview-", suffix=".audio") as file:
+    with scratch_file() as (file, recording):
         try:
             with _client(timeout, allow_private) as client, client.stream("GET", url) as answer:
                 _check(answer, max_bytes)
@@ -74,7 +74,7 @@ def fetched(
                 code="audio_url_unreachable",
             ) from error
         file.flush()
-        yield Path(file.name), _name(url)
+        yield recording, _name(url)
 
 
 class _PublicOnly(httpx2.HTTPTransport):

@@ -1,11 +1,10 @@
 """Reading what is posted: a recording with its particulars, or particulars with an `audio_url`."""
 
 import shutil
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
@@ -16,6 +15,7 @@ from starlette.requests import Request
 from tasks.errors import InvalidAudio, InvalidInput
 from tasks.interview import Interview, Source, Submission
 from worker.adapters.fetch import fetched
+from worker.adapters.scratch import scratch_file
 from worker.intake import Intake
 from worker.requests import UrlSubmission
 
@@ -55,7 +55,10 @@ def _accept_upload(form: FormData, intake: Intake, source: Source) -> Interview:
     # Refused before a large recording is copied.
     intake.check(submission)
     name = Path(upload.filename or "recording").name[:255]
-    with _named(upload.file) as recording:
+    with scratch_file() as (file, recording):
+        # Decoders open a recording more than once, and the form's file may be in memory.
+        shutil.copyfileobj(upload.file, file, 1 << 20)
+        file.flush()
         return intake.accept(submission, recording, name=name, source=source)
 
 
@@ -89,12 +92,3 @@ async def _body(request: Request) -> bytes:
         if len(body) > _MAX_JSON:
             raise InvalidInput(f"the JSON is larger than {_MAX_JSON} bytes", code="too_large")
     return body
-
-
-@contextmanager
-def _named(upload: BinaryIO) -> Iterator[Path]:
-    """The upload as a file with a name, which decoders need."""
-    with NamedTemporaryFile(prefix="interview-", suffix=".audio") as file:
-        shutil.copyfileobj(upload, file, 1 << 20)
-        file.flush()
-        yield Path(file.name)

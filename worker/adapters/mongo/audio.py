@@ -1,6 +1,5 @@
 """Recordings in GridFS."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from pymongo.database import Database
 from tasks.clock import now
 from tasks.errors import NotFound
 from worker.adapters.mongo.client import Document, translated
+from worker.adapters.scratch import scratch_file
 
 _CHUNK = 1 << 20
 """Bytes a chunk: a fourth of the round trips of GridFS's default, and far below the 16 MB limit."""
@@ -61,7 +61,7 @@ class GridFSAudio:
     @contextmanager
     def local_copy(self, interview_id: str) -> Iterator[Path]:
         """Copy a recording to a temporary file; see `AudioStore.local_copy`."""
-        with tempfile.NamedTemporaryFile(prefix="interview-", suffix=".audio") as copy:
+        with scratch_file() as (copy, path):
             try:
                 with translated():
                     self._bucket.download_to_stream(interview_id, copy)
@@ -70,7 +70,7 @@ class GridFSAudio:
                     raise NotFound(f"there is no recording of {interview_id}") from error
                 raise
             copy.flush()
-            yield Path(copy.name)
+            yield path
 
     def delete(self, interview_id: str) -> None:
         """Remove a recording; see `AudioStore.delete`."""

@@ -1,0 +1,24 @@
+"""Recordings on the local disk, for as long as they are looked at."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryFile
+from typing import IO
+
+_OPEN_FILES = Path("/proc/self/fd")
+
+
+@contextmanager
+def scratch_file() -> Iterator[tuple[IO[bytes], Path]]:
+    """An empty file to write a recording into, and a path by which this process can open it.
+
+    Flush the file before the path is read. On Linux the file has no name in any directory, so that
+    nothing of a recording stays behind when the process is killed.
+    """
+    if _OPEN_FILES.is_dir():
+        with TemporaryFile() as file:
+            yield file, _OPEN_FILES / str(file.fileno())
+    else:
+        with NamedTemporaryFile(prefix="interview-") as named:
+            yield named.file, Path(named.name)
