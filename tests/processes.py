@@ -1,7 +1,10 @@
 """What tests of real processes need."""
 
+import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -16,10 +19,25 @@ def wait_until(condition: Callable[[], object], timeout: float = 10) -> None:
 
 def is_alive(pid: int) -> bool:
     try:
-        status = Path(f"/proc/{pid}/stat").read_text()
+        return _state(Path(f"/proc/{pid}")) != "Z"
     except FileNotFoundError:
         return False
-    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """Stop a process, as if it hung, for as long as the context lasts."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        # The signal reaches one thread first; the others may go on for a moment.
+        wait_until(lambda: {_state(each) for each in Path(f"/proc/{pid}/task").iterdir()} == {"T"})
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _state(process: Path) -> str:
+    return (process / "stat").read_text().rpartition(")")[2].split()[0]
 
 
 def children_of(pid: int) -> list[int]:

@@ -1,5 +1,3 @@
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +10,7 @@ import pytest
 from tasks.errors import Permanent, Transient
 from tasks.events import Event, EventType
 from tests.kafka import read, write
-from tests.processes import wait_until
+from tests.processes import frozen, wait_until
 from worker.adapters.kafka.connection import ensure_topic
 from worker.adapters.kafka.events import KafkaEvents
 from worker.adapters.kafka.message import RequestMessage
@@ -116,13 +114,12 @@ def test_events_go_on_after_kafka_was_away(broker: EmbeddedServer) -> None:
 def test_a_kafka_that_hangs_is_given_up_on(broker: EmbeddedServer) -> None:
     with closing(KafkaEvents(broker.url, "events")) as events:
         events.publish([CREATED])
-        os.kill(broker.child.pid, signal.SIGSTOP)
-        for _ in range(2):
-            began = time.monotonic()
-            with pytest.raises(Transient):
-                events.publish([CREATED])
-            assert time.monotonic() - began < 6
-        os.kill(broker.child.pid, signal.SIGCONT)
+        with frozen(broker.child.pid):
+            for _ in range(2):
+                began = time.monotonic()
+                with pytest.raises(Transient):
+                    events.publish([CREATED])
+                assert time.monotonic() - began < 6
         events.publish([CREATED])
     wait_until(lambda: not kafka_threads())
 

@@ -19,7 +19,7 @@ from tasks.clock import now
 from tasks.errors import Permanent
 from tasks.interview import BookingOutcome, Interview, Source, Stage, Status
 from tasks.report import Gate, GateReason
-from tests.processes import children_of, wait_until
+from tests.processes import children_of, frozen, wait_until
 from tests.samples import SAMPLES, SCREENING, TECHNICAL
 from tests.stack import RunningStack, running_stack, wait_for, wait_for_progress
 from worker.adapters.media import SAMPLE_RATE, read_blocks
@@ -211,13 +211,9 @@ def test_a_recording_without_speech_completes_and_says_so(
 
 
 def test_a_stage_that_failed_is_taken_up_again(running: RunningStack, clip: Path) -> None:
-    calendar = running.process("radicale")
-    os.kill(calendar.pid, signal.SIGSTOP)
-    try:
+    with frozen(running.process("radicale").pid):
         interview = submitted(running, clip)
         failed = wait_for(running.api, interview.id, timeout=120)
-    finally:
-        os.kill(calendar.pid, signal.SIGCONT)
     assert failed.status is Status.FAILED
     assert failed.failed_stage is Stage.SCHEDULE
     record = failed.stages[Stage.SCHEDULE]
