@@ -49,11 +49,13 @@ class Relay:
             Transient: The store or the publisher is away; what was not marked comes again.
         """
         total = 0
-        while events := self._interviews.pending_events(_BATCH):
+        while True:
+            events = self._interviews.pending_events(_BATCH)
             self._publisher.publish(events)
             self._interviews.mark_published(events)
             total += len(events)
-        return total
+            if len(events) < _BATCH:
+                return total
 
     def _turn(self) -> bool:
         try:

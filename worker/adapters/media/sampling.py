@@ -13,7 +13,7 @@ from worker.adapters.media.container import Track
 from worker.adapters.media.quality import Samples
 
 _WINDOWS = 10
-_WINDOW = 2.0
+_WINDOW = 1.0
 """Seconds."""
 _WARM_UP = 0.1
 """Seconds that a decoder may need after a gap; 80 ms for Opus (RFC 7845, section 4.6)."""
@@ -35,7 +35,7 @@ class _Window:
 
 
 class Sampler:
-    """Decodes the first two seconds of each tenth of a recording, so all of a short one.
+    """Decodes the first second of each tenth of a recording, so all of a short one.
 
     Packets are decoded in passing, as seeking is slow in some containers and wrong in others.
 
