@@ -440,4 +440,11 @@ def test_documents_itself(client: TestClient) -> None:
     text = json.dumps(schema)
     for reference in set(re.findall(r'"#/components/schemas/([^"]+)"', text)):
         assert reference in schema["components"]["schemas"]
-    assert client.get("/docs").status_code == 200
+
+
+def test_its_description_can_be_read_without_any_other_host(client: TestClient) -> None:
+    page = client.get("/docs").text
+    needed = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(needed) >= 2
+    assert {client.get(each).status_code for each in needed} == {200}
+    assert "//" not in "".join(needed)

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 from pydantic.json_schema import models_json_schema
 from starlette.concurrency import run_in_threadpool
 
@@ -36,7 +37,7 @@ def create_api(settings: Settings, open_context: OpenContext) -> FastAPI:
         finally:
             await run_in_threadpool(context.__exit__, None, None, None)
 
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Interview Worker",
         version=version("interview-worker"),
         description="Recorded interviews in; transcript, analysis and booked follow-up out.",

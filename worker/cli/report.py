@@ -18,6 +18,8 @@ from worker.cli.listing import coloured
 _QUOTES = 2
 """Quotes shown for each competency; the report has them all."""
 
+_LAYOUTS = {1: "mono", 2: "stereo"}
+
 
 def render(api: ApiClient, interview: Interview, out: Console) -> None:
     """Print what is known of an interview."""
@@ -40,7 +42,7 @@ def _head(interview: Interview) -> ConsoleRenderable:
         ("Candidate", interview.candidate.name),
         (
             "Recording",
-            f"{audio.name}, {audio.codec}, {_clock(audio.duration)}, {audio.channels} channels",
+            f"{audio.name}, {audio.codec}, {_clock(audio.duration)}, {_LAYOUTS[audio.channels]}",
         ),
         ("Sound", _sound(interview.audio.quality)),
     )
