@@ -7,7 +7,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from monitoring.broker import Backlog, RedisBroker
-from monitoring.metrics import ACTIVE, QUEUE_DEPTH, REDIS_UP, MetricDefinition
+from monitoring.definitions import Gauge
+from monitoring.metrics import INTERVIEWS_ACTIVE, QUEUE_DEPTH, REDIS_UP
 from tasks.errors import Transient
 
 
@@ -40,10 +41,10 @@ def _backlog(backlog: Backlog) -> Iterator[Metric]:
         depth.add_metric(labels, length)
     yield depth
     # One message is in flight for each interview, so those that wait and those in hand are all.
-    active = _family(ACTIVE)
+    active = _family(INTERVIEWS_ACTIVE)
     active.add_metric((), sum(backlog.depth.values()) + backlog.reserved)
     yield active
 
 
-def _family(definition: MetricDefinition) -> GaugeMetricFamily:
+def _family(definition: Gauge) -> GaugeMetricFamily:
     return GaugeMetricFamily(definition.name, definition.help, labels=definition.labels)

@@ -1,24 +1,76 @@
 """Metrics in the form Prometheus reads."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
+
+from monitoring import metrics
+from monitoring.definitions import Counter, Metric
 
 
-def exposition(collectors: Iterable[Collector], accept: str) -> tuple[bytes, str]:
-    """Scrape collectors.
+class Exposition(Collector):
+    """All metrics of a list, in its order, with the figures that some sources have for them.
+
+    A metric without figures is there as well, with its type and its help text, so that a query
+    or a reader can tell what is not known from what does not exist.
 
     Args:
-        collectors: What to scrape.
-        accept: The request's Accept header: OpenMetrics where it asks for it, else plain text.
-
-    Returns:
-        The body and its content type.
+        sources: What gives families of samples.
+        definitions: The metrics to show; others of the sources are left out.
     """
-    registry = CollectorRegistry(auto_describe=False)
-    for collector in collectors:
-        registry.register(collector)
-    encode, content_type = choose_encoder(accept)
-    return encode(registry), content_type
+
+    def __init__(
+        self, sources: Iterable[Collector], definitions: Iterable[Metric] = metrics.ALL
+    ) -> None:
+        self._sources = tuple(sources)
+        self._definitions = tuple(definitions)
+
+    def collect(self) -> Iterable[Family]:
+        """Read all sources once."""
+        found: dict[str, list[Sample]] = {}
+        for source in self._sources:
+            for family in source.collect():
+                found.setdefault(family.name, []).extend(family.samples)
+        for definition in self._definitions:
+            yield _family(definition, _samples(definition, found))
+
+    def encode(self, accept: str) -> tuple[bytes, str]:
+        """Read all sources once.
+
+        Args:
+            accept: The request's Accept header: OpenMetrics where it asks for it, else plain text.
+
+        Returns:
+            The body and its content type.
+        """
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(self)
+        encoder, content_type = choose_encoder(accept)
+        return encoder(registry), content_type
+
+
+def _samples(definition: Metric, found: Mapping[str, list[Sample]]) -> list[Sample]:
+    if isinstance(definition, Counter) and definition.counts is not None:
+        histogram = definition.counts.name
+        return [
+            Sample(definition.name, sample.labels, sample.value)
+            for sample in found.get(histogram, ())
+            if sample.name == f"{histogram}_count"
+        ]
+    return found.get(definition.family, [])
+
+
+def _family(definition: Metric, samples: list[Sample]) -> Family:
+    family = Family(definition.family, definition.help, definition.kind, definition.unit)
+    family.samples = sorted(samples, key=_order) if definition.kind == "histogram" else samples
+    return family
+
+
+def _order(sample: Sample) -> tuple[list[tuple[str, str]], str, float]:
+    """Buckets by size, then count and sum, as OpenMetrics wants the samples of a histogram."""
+    labels = sorted((name, value) for name, value in sample.labels.items() if name != "le")
+    return labels, sample.name, float(sample.labels.get("le", 0))

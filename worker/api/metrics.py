@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from monitoring.exposition import exposition
+from monitoring.exposition import Exposition
 from worker.api.context import Here
 
 router = APIRouter(tags=["monitoring"])
@@ -11,5 +11,5 @@ router = APIRouter(tags=["monitoring"])
 @router.get("/metrics", response_class=Response)
 def metrics(request: Request, here: Here) -> Response:
     """Every metric, in Prometheus' text format or, where asked for, as OpenMetrics."""
-    body, content_type = exposition(here.collectors, request.headers.get("accept", ""))
+    body, content_type = Exposition(here.collectors).encode(request.headers.get("accept", ""))
     return Response(body, media_type=content_type)

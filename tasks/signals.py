@@ -1,0 +1,207 @@
+"""Facts that are announced as they happen, for whoever watches.
+
+Announcing costs a function call where nobody listens. A listener that raises is logged and harms
+nothing else.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from time import monotonic
+from typing import Generic, TypeVar
+
+from celery.utils.dispatch import Signal
+
+from tasks.interview import AnalysisType, Audio, Stage, Status
+from tasks.transcript import Transcript
+
+F = TypeVar("F")
+
+
+class Announcement(Generic[F]):
+    """A signal that carries a fact of one kind."""
+
+    def __init__(self, name: str) -> None:
+        self._signal = Signal(name=name, providing_args=["fact"])
+
+    def send(self, fact: F) -> None:
+        """Tell all listeners."""
+        self._signal.send(sender=None, fact=fact)
+
+    @contextmanager
+    def heard_by(self, listener: Callable[[F], None]) -> Iterator[None]:
+        """Have a listener told, for as long as the context lasts."""
+
+        def receive(*, fact: F, **_: object) -> None:
+            listener(fact)
+
+        self._signal.connect(receive, weak=False)
+        try:
+            yield
+        finally:
+            self._signal.disconnect(receive)
+
+
+class Attempt(StrEnum):
+    """How an attempt at a stage ended."""
+
+    SUCCESS = "success"
+    RETRY = "retry"
+    FAILED = "failed"
+    UNWANTED = "unwanted"
+    """The interview was cancelled, erased or taken over meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """An attempt at a stage came to its end.
+
+    Attributes:
+        seconds: How long it took.
+        reason: The code of the error, where another attempt is due.
+    """
+
+    stage: Stage
+    outcome: Attempt
+    seconds: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLost:
+    """An attempt at a stage ended without a word: its process died, or its broker went away."""
+
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class InterviewEnded:
+    """An interview came to its end.
+
+    Attributes:
+        status: Completed, failed or cancelled.
+        type: The type of interview.
+        seconds: Since it was queued.
+    """
+
+    status: Status
+    type: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionEnded:
+    """A speech provider answered, or did not.
+
+    Attributes:
+        provider: Its name.
+        audio: The recording.
+        seconds: How long it took.
+        transcript: What it heard; None where it failed.
+        recovered: Whether an attempt before this one had failed.
+    """
+
+    provider: str
+    audio: Audio
+    seconds: float
+    transcript: Transcript | None
+    recovered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisEnded:
+    """A language provider answered one question, or did not.
+
+    Attributes:
+        type: The part of the analysis.
+        provider: Its name.
+        seconds: How long it took.
+        succeeded: Whether it answered.
+    """
+
+    type: AnalysisType
+    provider: str
+    seconds: float
+    succeeded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisScored:
+    """A part of a report is done.
+
+    Attributes:
+        type: The part.
+        confidence: From 0 to 1; None where there was nothing to say.
+    """
+
+    type: AnalysisType
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulingEnded:
+    """An attempt to book a follow-up came to its end: success, unscheduled or error."""
+
+    status: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarCalled:
+    """A calendar's interface was called once."""
+
+    provider: str
+    succeeded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceCalled:
+    """A request was made to an external service.
+
+    Attributes:
+        service: Its name.
+        endpoint: What was asked for, as a template: never an id, a name or an address.
+        status: The HTTP status; None where no answer came.
+        seconds: How long it took.
+    """
+
+    service: str
+    endpoint: str
+    status: int | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecordProduced:
+    """A record was sent to Kafka, or could not be."""
+
+    topic: str
+    succeeded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordConsumed:
+    """A record was taken from Kafka: success, rejected or error."""
+
+    topic: str
+    status: str
+
+
+attempt_ended: Announcement[AttemptEnded] = Announcement("attempt_ended")
+attempt_lost: Announcement[AttemptLost] = Announcement("attempt_lost")
+interview_ended: Announcement[InterviewEnded] = Announcement("interview_ended")
+transcription_ended: Announcement[TranscriptionEnded] = Announcement("transcription_ended")
+analysis_ended: Announcement[AnalysisEnded] = Announcement("analysis_ended")
+analysis_scored: Announcement[AnalysisScored] = Announcement("analysis_scored")
+scheduling_ended: Announcement[SchedulingEnded] = Announcement("scheduling_ended")
+calendar_called: Announcement[CalendarCalled] = Announcement("calendar_called")
+service_called: Announcement[ServiceCalled] = Announcement("service_called")
+record_produced: Announcement[RecordProduced] = Announcement("record_produced")
+record_consumed: Announcement[RecordConsumed] = Announcement("record_consumed")
+
+
+def stopwatch() -> Callable[[], float]:
+    """Start counting; the function returned tells the seconds since."""
+    started = monotonic()
+    return lambda: monotonic() - started
