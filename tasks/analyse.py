@@ -3,10 +3,12 @@
 from celery import shared_task
 
 from tasks.analysis import analyse as compose
+from tasks.announced import AnnouncedLanguage, confidences
 from tasks.clock import now
 from tasks.errors import Permanent
 from tasks.interview import Stage
 from tasks.rubric import rubric_for
+from tasks.signals import AnalysisScored, analysis_scored
 from tasks.stage import Outcome, Run, StageTask, execute, task_name
 from tasks.transcript import Transcript
 
@@ -27,10 +29,12 @@ def _work(run: Run) -> Outcome:
         interview,
         _transcript(run),
         rubric_for(interview.type),
-        services.language,
+        AnnouncedLanguage(services.language),
         interview.analyses,
         now(),
     )
+    for part, confidence in confidences(report):
+        analysis_scored.send(AnalysisScored(part, confidence))
     return Outcome(
         results={"report": report},
         provider=services.language.name,

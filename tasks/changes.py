@@ -127,13 +127,18 @@ def finish(
     )
 
 
-def stumble(stage: Stage, run: str, error: InterviewWorkerError, now: datetime) -> Change:
+def stumble(
+    interview: Interview, stage: Stage, run: str, error: InterviewWorkerError, now: datetime
+) -> Change:
     """A run failed and will be tried again: the error is kept, the status stays."""
     return Change(
         name=f"try again to {stage}",
         when=frozenset({stage.status}),
         match={f"stages.{stage}.run": run},
-        values={f"stages.{stage}.error": _stage_error(error), "updated_at": now},
+        values={
+            f"stages.{stage}.error": _stage_error(interview, stage, error),
+            "updated_at": now,
+        },
     )
 
 
@@ -147,7 +152,7 @@ def fail(
         to=Status.FAILED,
         match={f"stages.{stage}.run": run},
         values={
-            f"stages.{stage}.error": _stage_error(error),
+            f"stages.{stage}.error": _stage_error(interview, stage, error),
             "finished_at": now,
             "updated_at": now,
         },
@@ -176,7 +181,12 @@ def retry(interview: Interview, now: datetime) -> Change:
         when=frozenset({Status.FAILED}),
         to=Status.QUEUED if stage is Stage.TRANSCRIBE else stage.status,
         match={"rounds": interview.rounds},
-        values={f"stages.{stage}": StageRecord(), "finished_at": None, "updated_at": now},
+        values={
+            f"stages.{stage}": StageRecord(),
+            "retried_at": now,
+            "finished_at": None,
+            "updated_at": now,
+        },
         increments=("rounds",),
     )
 
@@ -202,7 +212,7 @@ def undispatched(
         to=Status.FAILED,
         match={"rounds": interview.rounds, f"stages.{stage}.run": None},
         values={
-            f"stages.{stage}.error": _stage_error(error),
+            f"stages.{stage}.error": _stage_error(interview, stage, error),
             "finished_at": now,
             "updated_at": now,
         },
@@ -216,9 +226,12 @@ _DONE = {
 }
 
 
-def _stage_error(error: InterviewWorkerError) -> StageError:
+def _stage_error(interview: Interview, stage: Stage, error: InterviewWorkerError) -> StageError:
     return StageError(
-        code=error.code, message=error.message, transient=isinstance(error, Transient)
+        code=error.code,
+        message=error.message,
+        transient=isinstance(error, Transient),
+        attempt=interview.stages[stage].attempts,
     )
 
 

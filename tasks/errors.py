@@ -112,3 +112,7 @@ class Superseded(Permanent):
     """This run no longer owns the stage: it was cancelled, erased or taken over by another run."""
 
     code = "superseded"
+
+
+UNWANTED = (NotFound, IllegalTransition, Superseded)
+"""What tells a stage that its interview was called off, erased, or taken over by another run."""

@@ -156,6 +156,8 @@ class StageError(BaseModel):
     code: str
     message: str
     transient: bool
+    attempt: int
+    """The attempt that failed, counted from 1."""
 
 
 class StageRecord(BaseModel):
@@ -252,7 +254,13 @@ class Interview(Submission):
     """How often the pipeline was started: 1, and one more for each retry asked for."""
     created_at: AwareDatetime
     updated_at: AwareDatetime
+    retried_at: AwareDatetime | None = None
     finished_at: AwareDatetime | None = None
+
+    @property
+    def queued_at(self) -> AwareDatetime:
+        """When it was last sent on its way."""
+        return self.retried_at or self.created_at
 
     @property
     def failed_stage(self) -> Stage | None:

@@ -7,7 +7,8 @@ from celery import shared_task
 from tasks.booking import schedule as book
 from tasks.booking import unschedule
 from tasks.clock import now
-from tasks.interview import Stage
+from tasks.interview import BookingOutcome, Stage
+from tasks.signals import SchedulingEnded, scheduling_ended, stopwatch
 from tasks.stage import Outcome, Run, StageTask, execute, task_name
 
 
@@ -20,7 +21,14 @@ def schedule(task: StageTask, interview_id: str) -> None:
 def _work(run: Run) -> Outcome:
     interview, services = run.interview, run.services
     calendar, reservations = services.calendar, services.reservations
-    booking = book(interview, calendar, reservations, now())
+    seconds = stopwatch()
+    try:
+        booking = book(interview, calendar, reservations, now())
+    except Exception:
+        scheduling_ended.send(SchedulingEnded("error", seconds()))
+        raise
+    status = "success" if booking.outcome is BookingOutcome.BOOKED else "unscheduled"
+    scheduling_ended.send(SchedulingEnded(status, seconds()))
     return Outcome(
         results={"booking": booking},
         provider=calendar.name if booking.uid else None,

@@ -13,7 +13,9 @@ from typing import Generic, TypeVar
 
 from celery.utils.dispatch import Signal
 
-from tasks.interview import AnalysisType, Audio, Stage, Status
+from tasks.clock import now
+from tasks.findings import ModelCall
+from tasks.interview import AnalysisType, Audio, Interview, Stage, Status
 from tasks.transcript import Transcript
 
 F = TypeVar("F")
@@ -96,17 +98,19 @@ class TranscriptionEnded:
 
     Attributes:
         provider: Its name.
+        status: success, error, or unwanted where the interview was called off meanwhile.
         audio: The recording.
         seconds: How long it took.
-        transcript: What it heard; None where it failed.
-        recovered: Whether an attempt before this one had failed.
+        transcript: What it heard, if it answered.
+        attempt: The number of the attempt, counted from 1.
     """
 
     provider: str
+    status: str
     audio: Audio
     seconds: float
     transcript: Transcript | None
-    recovered: bool
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +121,13 @@ class AnalysisEnded:
         type: The part of the analysis.
         provider: Its name.
         seconds: How long it took.
-        succeeded: Whether it answered.
+        call: Which model answered, and at what cost; None where none did.
     """
 
     type: AnalysisType
     provider: str
     seconds: float
-    succeeded: bool
+    call: ModelCall | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +136,11 @@ class AnalysisScored:
 
     Attributes:
         type: The part.
-        confidence: From 0 to 1; None where there was nothing to say.
+        confidence: From 0 to 1.
     """
 
     type: AnalysisType
-    confidence: float | None
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +203,12 @@ calendar_called: Announcement[CalendarCalled] = Announcement("calendar_called")
 service_called: Announcement[ServiceCalled] = Announcement("service_called")
 record_produced: Announcement[RecordProduced] = Announcement("record_produced")
 record_consumed: Announcement[RecordConsumed] = Announcement("record_consumed")
+
+
+def announce_end(interview: Interview, status: Status) -> None:
+    """Announce that an interview came to its end just now."""
+    seconds = (now() - interview.queued_at).total_seconds()
+    interview_ended.send(InterviewEnded(status, interview.type, seconds))
 
 
 def stopwatch() -> Callable[[], float]:

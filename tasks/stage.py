@@ -12,24 +12,23 @@ from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 from tasks import changes
 from tasks.clock import now
-from tasks.errors import (
-    IllegalTransition,
-    InterviewWorkerError,
-    NotFound,
-    Permanent,
-    Superseded,
-    Transient,
-)
-from tasks.interview import Interview, Stage, Status
+from tasks.errors import UNWANTED, InterviewWorkerError, NotFound, Permanent, Transient
+from tasks.interview import Interview, Stage, StageRecord, Status
 from tasks.services import Services, current
+from tasks.signals import (
+    Attempt,
+    AttemptEnded,
+    AttemptLost,
+    announce_end,
+    attempt_ended,
+    attempt_lost,
+    stopwatch,
+)
 
 log = logging.getLogger(__name__)
 
 _LONGEST_BACKOFF = 60.0
 """Seconds. A delayed message sits unacknowledged in the worker, so delays stay short."""
-
-_UNWANTED = (NotFound, IllegalTransition, Superseded)
-"""The interview was cancelled, erased, or taken over by another run: the work is not wanted."""
 
 
 def task_name(stage: Stage) -> str:
@@ -45,6 +44,16 @@ class Run:
     id: str
     interview: Interview
     services: Services
+
+    @property
+    def record(self) -> StageRecord:
+        """What is known of the stage."""
+        return self.interview.stages[self.stage]
+
+    @property
+    def attempt(self) -> int:
+        """The number of this attempt, counted from 1."""
+        return self.record.attempts
 
     def progress(self, percent: float) -> None:
         """Report the percent done.
@@ -88,20 +97,40 @@ def execute(task: StageTask, stage: Stage, interview_id: str, work: Work) -> Non
         InterviewWorkerError: The stage failed for good, and the interview with it.
     """
     services = current()
-    run_id = uuid4().hex
+    seconds = stopwatch()
+
+    def announce(outcome: Attempt, reason: str | None = None) -> None:
+        attempt_ended.send(AttemptEnded(stage, outcome, seconds(), reason))
+
     try:
-        services.interviews.apply(interview_id, changes.begin(stage, run_id, now()))
-        run = Run(stage, run_id, services.interviews.get(interview_id), services)
+        run = _begin(services, stage, interview_id)
         _deliver(run, _attempt(run, work))
-    except _UNWANTED as error:
+    except UNWANTED as error:
         log.info("%s of %s is not wanted: %s", stage, interview_id, error.message)
+        announce(Attempt.UNWANTED)
         raise Ignore from error
     except _StumbledError as error:
+        announce(Attempt.RETRY, error.cause.code)
         raise task.retry(exc=error.cause, countdown=error.delay, max_retries=None) from error
     except Transient as error:
         # The store itself is away: nothing can be recorded, and no attempt is counted.
+        announce(Attempt.RETRY)
         delay = _delay(services.backoff, task.request.retries + 1)
         raise task.retry(exc=error, countdown=delay, max_retries=None) from error
+    except Exception:
+        announce(Attempt.FAILED)
+        raise
+    announce(Attempt.SUCCESS)
+
+
+def _begin(services: Services, stage: Stage, interview_id: str) -> Run:
+    run_id = uuid4().hex
+    services.interviews.apply(interview_id, changes.begin(stage, run_id, now()))
+    run = Run(stage, run_id, services.interviews.get(interview_id), services)
+    before, last = run.attempt - 1, run.record.error
+    if before and (last is None or last.attempt != before):
+        attempt_lost.send(AttemptLost(stage))
+    return run
 
 
 class _StumbledError(Exception):
@@ -114,19 +143,18 @@ class _StumbledError(Exception):
 
 
 def _attempt(run: Run, work: Work) -> Outcome:
-    attempts = run.interview.stages[run.stage].attempts
     try:
-        _check_attempts(run, attempts)
+        _check_attempts(run)
         return work(run)
-    except _UNWANTED:
+    except UNWANTED:
         raise
     except Transient as error:
-        if attempts >= run.services.max_attempts:
+        if run.attempt >= run.services.max_attempts:
             _fail(run, error)
             raise Permanent(error.message, code=error.code) from error
-        stumbled = changes.stumble(run.stage, run.id, error, now())
+        stumbled = changes.stumble(run.interview, run.stage, run.id, error, now())
         run.services.interviews.apply(run.interview.id, stumbled)
-        raise _StumbledError(error, _delay(run.services.backoff, attempts)) from error
+        raise _StumbledError(error, _delay(run.services.backoff, run.attempt)) from error
     except InterviewWorkerError as error:
         _fail(run, error)
         raise
@@ -141,16 +169,17 @@ def _attempt(run: Run, work: Work) -> Outcome:
         raise
 
 
-def _check_attempts(run: Run, attempts: int) -> None:
-    if attempts > run.services.max_attempts:
+def _check_attempts(run: Run) -> None:
+    if run.attempt > run.services.max_attempts:
         # The attempts before this one ended without a word: they took their process with them.
-        lost = attempts - 1
+        lost = run.attempt - 1
         raise Permanent(f"{run.stage} was given up after {lost} attempts", code="poison")
 
 
 def _fail(run: Run, error: InterviewWorkerError) -> None:
     failed = changes.fail(run.interview, run.stage, run.id, error, now())
     run.services.interviews.apply(run.interview.id, failed)
+    announce_end(run.interview, Status.FAILED)
 
 
 def _deliver(run: Run, outcome: Outcome) -> None:
@@ -165,10 +194,12 @@ def _deliver(run: Run, outcome: Outcome) -> None:
     )
     try:
         run.services.interviews.apply(run.interview.id, finished)
-    except _UNWANTED:
+    except UNWANTED:
         if outcome.undo is not None and _called_off(run):
             outcome.undo()
         raise
+    if run.stage.following is Status.COMPLETED:
+        announce_end(run.interview, Status.COMPLETED)
 
 
 def _called_off(run: Run) -> bool:

@@ -1,12 +1,17 @@
 """The first stage: sound becomes words."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from celery import shared_task
 
+from tasks.errors import UNWANTED, NotFound, Permanent
 from tasks.interview import Stage
+from tasks.signals import TranscriptionEnded, stopwatch, transcription_ended
 from tasks.stage import Outcome, Run, StageTask, execute, task_name
+from tasks.transcript import Transcript
 
 _PROGRESS_INTERVAL = 0.5
 """Seconds between two progress reports, each a write to the store."""
@@ -19,11 +24,8 @@ def transcribe(task: StageTask, interview_id: str) -> None:
 
 
 def _work(run: Run) -> Outcome:
-    interview, services = run.interview, run.services
-    with services.audio.local_copy(interview.id) as recording:
-        transcript = services.speech.transcribe(
-            recording, interview.audio, interview.channels, _paced(run.progress)
-        )
+    with _recording(run) as recording:
+        transcript = _listen(run, recording)
     return Outcome(
         results={"transcript": transcript},
         provider=transcript.provider,
@@ -34,6 +36,40 @@ def _work(run: Run) -> Outcome:
             "audio_seconds": round(transcript.duration, 2),
         },
     )
+
+
+@contextmanager
+def _recording(run: Run) -> Iterator[Path]:
+    with ExitStack() as stack:
+        try:
+            recording = stack.enter_context(run.services.audio.local_copy(run.interview.id))
+        except NotFound as error:
+            raise Permanent("the interview has no recording", code="audio_missing") from error
+        yield recording
+
+
+def _listen(run: Run, recording: Path) -> Transcript:
+    interview, speech, seconds = run.interview, run.services.speech, stopwatch()
+
+    def announce(status: str, transcript: Transcript | None = None) -> None:
+        transcription_ended.send(
+            TranscriptionEnded(
+                speech.name, status, interview.audio, seconds(), transcript, run.attempt
+            )
+        )
+
+    try:
+        transcript = speech.transcribe(
+            recording, interview.audio, interview.channels, _paced(run.progress)
+        )
+    except UNWANTED:
+        announce("unwanted")
+        raise
+    except Exception:
+        announce("error")
+        raise
+    announce("success", transcript)
+    return transcript
 
 
 def _paced(report: Callable[[float], None]) -> Callable[[float], None]:

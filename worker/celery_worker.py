@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from worker import process  # noqa: F401 - its signal handlers open the adapters after the fork
 from worker.app import QUEUES, create_app
+from worker.monitored import monitored_worker
 from worker.settings import Settings
 
 
@@ -22,7 +23,8 @@ def run_worker(
         "--without-gossip",
         "--without-mingle",
     ]
-    app.worker_main([*arguments, "--events"] if events else arguments)
+    with monitored_worker(settings.figures_dir, name):
+        app.worker_main([*arguments, "--events"] if events else arguments)
 
 
 def run_flower(settings: Settings) -> None:

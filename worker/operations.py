@@ -10,6 +10,7 @@ from tasks.interview import Interview, Stage, Status
 from tasks.ports import AudioStore, CalendarProvider, InterviewStore, Reservations
 from tasks.report import Report
 from tasks.review import Decision, apply_review
+from tasks.signals import announce_end
 from worker.intake import Dispatcher
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ def cancel(interviews: InterviewStore, interview_id: str) -> Interview:
         NotFound: There is no such interview.
         IllegalTransition: It is over already.
     """
-    interviews.apply(interview_id, changes.cancel(interviews.get(interview_id), now()))
+    _cancel(interviews, interviews.get(interview_id))
     return interviews.get(interview_id)
 
 
@@ -80,7 +81,7 @@ def erase(
     except Erased:
         return
     if interview.status not in {Status.COMPLETED, Status.FAILED, Status.CANCELLED}:
-        interviews.apply(interview_id, changes.cancel(interview, now()))
+        _cancel(interviews, interview)
     if interview.stages[Stage.SCHEDULE].attempts:
         try:
             unschedule(interview_id, calendars_of(interview, calendar), calendar, reservations)
@@ -90,3 +91,8 @@ def erase(
     audio.delete(interview_id)
     interviews.erase(interview_id, now())
     log.info("interview %s is erased", interview_id)
+
+
+def _cancel(interviews: InterviewStore, interview: Interview) -> None:
+    interviews.apply(interview.id, changes.cancel(interview, now()))
+    announce_end(interview, Status.CANCELLED)

@@ -8,7 +8,10 @@ from contextlib import contextmanager
 import uvicorn
 from celery import Celery
 
-from monitoring.collectors import BrokerCollector
+from monitoring.collectors.broker import BrokerCollector
+from monitoring.collectors.processes import ProcessCollector
+from monitoring.collectors.workers import WorkerCollector
+from monitoring.recording import RecordedFigures
 from tasks.errors import Permanent
 from tasks.interview import Source
 from worker.adapters.broker import CeleryDispatcher
@@ -16,6 +19,7 @@ from worker.adapters.kafka import KafkaEvents, KafkaRequests, RequestMessage
 from worker.api.application import create_api
 from worker.api.context import Context
 from worker.app import create_app
+from worker.monitored import recorded
 from worker.relay import Relay
 from worker.requests import parse_request
 from worker.settings import Settings
@@ -32,15 +36,15 @@ _STOP_TIMEOUT = 15.0
 def serve(settings: Settings) -> None:
     """Serve until a signal comes."""
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
-    api = create_api(settings, open_context)
-    uvicorn.run(
-        api,
-        host=settings.api_host,
-        port=settings.api_port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=int(settings.shutdown_grace),
-    )
+    with recorded(settings.figures_dir, "sidecar"):
+        uvicorn.run(
+            create_api(settings, open_context),
+            host=settings.api_host,
+            port=settings.api_port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=int(settings.shutdown_grace),
+        )
 
 
 @contextmanager
@@ -56,7 +60,12 @@ def open_context(settings: Settings) -> Iterator[Context]:
                 intake=intake(settings, stores, app),
                 dispatcher=CeleryDispatcher(app),
                 calendar=calendar(settings),
-                collectors=(BrokerCollector(broker(settings)),),
+                collectors=(
+                    RecordedFigures(settings.figures_dir),
+                    BrokerCollector(broker(settings)),
+                    WorkerCollector(settings.figures_dir),
+                    ProcessCollector(settings.figures_dir),
+                ),
             )
 
 

@@ -102,9 +102,19 @@ class Settings(BaseSettings):
     kafka_requests_topic: str = Field("interviews.requested", description="Requests come here.")
     kafka_group: str = Field("interview-worker", description="Consumer group of the requests.")
 
+    # Monitoring.
+    metrics_dir: Path | None = Field(
+        None, description="Where worker and sidecar keep figures. Unset: DATA_DIR/metrics."
+    )
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="What is logged: this level and those above."
     )
+
+    @property
+    def figures_dir(self) -> Path:
+        """Where worker and sidecar keep figures."""
+        return self.metrics_dir or self.data_dir / "metrics"
 
     def with_environment(self, environment: Mapping[str, str]) -> "Settings":
         """These settings, some of them replaced by the values of environment variables."""

@@ -149,7 +149,7 @@ def test_records_progress(store: InterviewStore, interview: Interview) -> None:
 def test_records_a_stumble_and_stays(store: InterviewStore, interview: Interview) -> None:
     begin(store, interview, Stage.TRANSCRIBE)
     error = Transient("away", code="away")
-    store.apply(interview.id, changes.stumble(Stage.TRANSCRIBE, "run", error, now()))
+    store.apply(interview.id, changes.stumble(interview, Stage.TRANSCRIBE, "run", error, now()))
     found = store.get(interview.id)
     assert found.status is Status.TRANSCRIBING
     recorded = found.stages[Stage.TRANSCRIBE].error

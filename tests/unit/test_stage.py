@@ -8,11 +8,12 @@ import pytest
 from celery import Celery
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
-from tasks import changes, services, stage
+from tasks import changes, services, signals, stage
 from tasks.clock import now
 from tasks.errors import Permanent, Transient
 from tasks.interview import Interview, Stage, Status
 from tasks.services import Services
+from tasks.signals import Attempt
 from tasks.stage import Outcome, Run
 from tests.fakes.audio import MemoryAudio
 from tests.fakes.interviews import MemoryInterviews
@@ -241,3 +242,95 @@ def test_the_transcribe_stage_keeps_what_was_heard(
         "segments": 0,
         "audio_seconds": 1.0,
     }
+
+
+def test_a_recording_that_is_gone_fails_the_interview(
+    store: MemoryInterviews, audio: MemoryAudio, interview: Interview
+) -> None:
+    from tasks.transcribe import transcribe
+
+    audio.delete(interview.id)
+    with pytest.raises(Permanent, match="no recording"):
+        transcribe.apply((interview.id,), throw=True)
+    found = store.get(interview.id)
+    assert found.status is Status.FAILED
+    error = found.stages[Stage.TRANSCRIBE].error
+    assert error is not None
+    assert error.code == "audio_missing"
+
+
+@pytest.fixture
+def announced() -> Iterator[list[object]]:
+    facts: list[object] = []
+    with (
+        signals.attempt_ended.heard_by(facts.append),
+        signals.attempt_lost.heard_by(facts.append),
+        signals.interview_ended.heard_by(facts.append),
+    ):
+        yield facts
+
+
+def told(facts: list[object]) -> list[tuple[object, ...]]:
+    found: list[tuple[object, ...]] = []
+    for fact in facts:
+        match fact:
+            case signals.AttemptEnded(stage=ended, outcome=outcome, reason=reason):
+                found.append((ended, outcome, reason))
+            case signals.AttemptLost(stage=lost):
+                found.append((lost, "lost"))
+            case signals.InterviewEnded(status=status, type=kind):
+                found.append((status, kind))
+    return found
+
+
+def test_announces_every_attempt(
+    execute: Execute, interview: Interview, announced: list[object]
+) -> None:
+    execute(interview.id, failing(1, Transient("away", code="away")))
+    assert told(announced) == [
+        (Stage.TRANSCRIBE, Attempt.RETRY, "away"),
+        (Stage.TRANSCRIBE, Attempt.SUCCESS, None),
+    ]
+
+
+def test_announces_attempts_of_which_nothing_was_heard_again(
+    execute: Execute, store: MemoryInterviews, interview: Interview, announced: list[object]
+) -> None:
+    store.apply(interview.id, changes.begin(Stage.TRANSCRIBE, "lost", now()))
+    execute(interview.id, failing(1, Transient("away", code="away")))
+    assert told(announced) == [
+        (Stage.TRANSCRIBE, "lost"),
+        (Stage.TRANSCRIBE, Attempt.RETRY, "away"),
+        (Stage.TRANSCRIBE, Attempt.SUCCESS, None),
+    ]
+
+
+def test_announces_the_end_of_an_interview_that_fails(
+    execute: Execute, interview: Interview, announced: list[object]
+) -> None:
+    with pytest.raises(Permanent):
+        execute(interview.id, failing(1, Permanent("no", code="no")))
+    assert told(announced) == [
+        (Status.FAILED, "screening"),
+        (Stage.TRANSCRIBE, Attempt.FAILED, None),
+    ]
+
+
+def test_announces_work_that_is_not_wanted(
+    execute: Execute, store: MemoryInterviews, interview: Interview, announced: list[object]
+) -> None:
+    store.apply(interview.id, changes.cancel(interview, now()))
+    with pytest.raises(Ignore):
+        execute(interview.id, done)
+    assert told(announced) == [(Stage.TRANSCRIBE, Attempt.UNWANTED, None)]
+
+
+def test_a_listener_that_breaks_harms_nothing(
+    execute: Execute, store: MemoryInterviews, interview: Interview
+) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError("broken")
+
+    with signals.attempt_ended.heard_by(broken):
+        execute(interview.id, done)
+    assert store.get(interview.id).status is Status.ANALYSING

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from pydantic.json_schema import models_json_schema
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.gzip import GZipMiddleware
 
 from tasks.interview import Submission
 from worker.api import interviews, metrics, problems
@@ -47,6 +48,7 @@ def create_api(settings: Settings, open_context: OpenContext) -> FastAPI:
     app.include_router(interviews.router)
     app.include_router(metrics.router)
     app.add_middleware(BodyLimit, max_bytes=settings.max_upload_bytes)
+    app.add_middleware(GZipMiddleware, minimum_size=1024)
     problems.install(app)
 
     @app.get("/health/live", tags=["health"])

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from monitoring.collectors import BrokerCollector
+from monitoring.collectors import Collector
 from tasks.ports import CalendarProvider
 from worker.intake import Dispatcher, Intake
 from worker.settings import Settings
@@ -22,7 +22,7 @@ class Context:
     intake: Intake
     dispatcher: Dispatcher
     calendar: CalendarProvider
-    collectors: Sequence[BrokerCollector]
+    collectors: Sequence[Collector]
 
 
 def _context(request: Request) -> Context:

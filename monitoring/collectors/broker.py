@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from monitoring.broker import Backlog, RedisBroker
-from monitoring.definitions import Gauge
+from monitoring.collectors.families import family
 from monitoring.metrics import INTERVIEWS_ACTIVE, QUEUE_DEPTH, REDIS_UP
 from tasks.errors import Transient
 
@@ -23,28 +22,24 @@ class BrokerCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Read the broker once."""
-        up = _family(REDIS_UP)
+        up = family(REDIS_UP)
         try:
             backlog = self._broker.backlog()
         except Transient:
-            up.add_metric((), 0)
+            up.add((), 0)
             yield up
             return
-        up.add_metric((), 1)
+        up.add((), 1)
         yield up
         yield from _backlog(backlog)
 
 
 def _backlog(backlog: Backlog) -> Iterator[Metric]:
-    depth = _family(QUEUE_DEPTH)
+    depth = family(QUEUE_DEPTH)
     for labels, length in backlog.depth.items():
-        depth.add_metric(labels, length)
+        depth.add(labels, length)
     yield depth
     # One message is in flight for each interview, so those that wait and those in hand are all.
-    active = _family(INTERVIEWS_ACTIVE)
-    active.add_metric((), sum(backlog.depth.values()) + backlog.reserved)
+    active = family(INTERVIEWS_ACTIVE)
+    active.add((), sum(backlog.depth.values()) + backlog.reserved)
     yield active
-
-
-def _family(definition: Gauge) -> GaugeMetricFamily:
-    return GaugeMetricFamily(definition.name, definition.help, labels=definition.labels)

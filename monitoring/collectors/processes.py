@@ -1,0 +1,48 @@
+"""What the processes of the service take of the machine."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from monitoring import metrics
+from monitoring.collectors.families import family
+from monitoring.processes import ProcessWatch
+from monitoring.workers import known_workers
+
+_FIGURES = {
+    metrics.PROCESS_CPU: "cpu",
+    metrics.PROCESS_MEMORY: "memory",
+    metrics.PROCESS_OPEN_FDS: "open_fds",
+    metrics.PROCESS_MAX_FDS: "max_fds",
+    metrics.HEAP_USED: "heap_used",
+    metrics.HEAP_TOTAL: "heap_total",
+}
+
+
+class ProcessCollector(Collector):
+    """This process, and those of the living workers, which tell their figures themselves.
+
+    Args:
+        directory: Where figures are kept.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._watch = ProcessWatch()
+
+    def collect(self) -> Iterator[Metric]:
+        """Look at this process, and read the cards of all workers."""
+        own = self._watch.look(os.getpid(), "sidecar", "sidecar")
+        workers = (worker for worker in known_workers(self._directory) if worker.alive)
+        told = (process for worker in workers for process in worker.card.processes)
+        processes = [found for found in (own, *told) if found is not None]
+        for definition, figure in _FIGURES.items():
+            found = family(definition)
+            for process in processes:
+                value = getattr(process, figure)
+                if value is not None:
+                    found.add((process.role, process.process), value)
+            yield found

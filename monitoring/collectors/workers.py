@@ -1,0 +1,48 @@
+"""Celery's workers, as they present themselves in the directory beside the sidecar."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from monitoring import metrics
+from monitoring.collectors.families import family
+from monitoring.workers import known_workers
+
+
+class WorkerCollector(Collector):
+    """Which workers are alive, what they do, and who serves which queue.
+
+    A worker that ended is there with 0, until all processes of the machine have ended.
+
+    Args:
+        directory: Where figures are kept.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the cards of all workers."""
+        up, active = family(metrics.CELERY_WORKER_UP), family(metrics.CELERY_TASKS_ACTIVE)
+        served: Counter[str] = Counter()
+        processes: Counter[str] = Counter()
+        for worker in known_workers(self._directory):
+            card, state = worker.card, worker.card.state
+            up.add((card.hostname,), worker.alive)
+            active.add((card.hostname,), state.active if worker.alive else 0)
+            for queue in state.queues:
+                served[queue] += worker.alive
+                processes[queue] += max(1, len(state.children)) if worker.alive else 0
+        yield from (up, active)
+        for definition, counts in (
+            (metrics.CELERY_CONSUMERS, served),
+            (metrics.CELERY_WORKERS, served),
+            (metrics.CELERY_PROCESSES, processes),
+        ):
+            found = family(definition)
+            for queue, count in counts.items():
+                found.add((queue,), count)
+            yield found

@@ -1,0 +1,7 @@
+"""What publishers write into the headers of messages, for those who look at queues."""
+
+PUBLISHED_AT = "published_at"
+"""When this message was published, in seconds since the epoch."""
+
+CHAIN_PUBLISHED_AT = "chain_published_at"
+"""When the first message of its chain was published, in seconds since the epoch."""

@@ -1,0 +1,1 @@
+"""From signals to metrics, and nothing else."""

@@ -1,0 +1,140 @@
+"""What Celery announces, in the process that publishes, in the worker and in its children."""
+
+import builtins
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from billiard import exceptions as pool_errors
+from celery import current_task, signals
+from celery import exceptions as celery_errors
+
+from monitoring import metrics
+from monitoring.headers import CHAIN_PUBLISHED_AT, PUBLISHED_AT
+from monitoring.recording import Recorder
+from tasks.errors import InterviewWorkerError
+from tasks.signals import Announcement
+
+message_returned: Announcement[Any] = Announcement("message_returned")
+"""A worker gives a message back or refuses it; the fact is Celery's `Request`.
+
+Celery itself has no such signal, though it is all that is heard of a child that was killed.
+"""
+
+
+@contextmanager
+def listening(recorder: Recorder, hostname: str) -> Iterator[None]:
+    """Count what becomes of tasks, for as long as the context lasts.
+
+    Args:
+        recorder: Takes the figures.
+        hostname: The name of the worker, or of the process that publishes.
+    """
+    listener = _Celery(recorder, hostname)
+    receivers: dict[Any, Callable[..., None]] = {
+        signals.before_task_publish: listener.before_publish,
+        signals.after_task_publish: listener.after_publish,
+        signals.task_received: listener.received,
+        signals.task_prerun: listener.started,
+        signals.task_success: listener.succeeded,
+        signals.task_failure: listener.failed,
+        signals.task_retry: listener.retried,
+        signals.task_revoked: listener.revoked,
+    }
+    with ExitStack() as stack:
+        for signal, receiver in receivers.items():
+            signal.connect(receiver, weak=False)
+            stack.callback(signal.disconnect, receiver)
+        stack.enter_context(message_returned.heard_by(listener.returned))
+        yield
+
+
+class _Celery:
+    def __init__(self, recorder: Recorder, hostname: str) -> None:
+        self._count = recorder.count
+        self._observe = recorder.observe
+        self._hostname = hostname
+
+    def before_publish(self, *, headers: dict[str, Any], **_: object) -> None:
+        moment = time.time()
+        headers[PUBLISHED_AT] = moment
+        if CHAIN_PUBLISHED_AT not in headers:
+            # A task publishes the next link of its chain, and its own next attempt, as it ends.
+            task: Any = current_task
+            chain = task.request.get(CHAIN_PUBLISHED_AT) if task else None
+            headers[CHAIN_PUBLISHED_AT] = chain or moment
+
+    def after_publish(self, *, sender: str, routing_key: str, **_: object) -> None:
+        self._count(metrics.CELERY_SENT, sender, self._hostname, routing_key)
+
+    def received(self, *, request: Any, **_: object) -> None:
+        queue = _queue_of(request.task, request.delivery_info)
+        self._count(metrics.CELERY_RECEIVED, request.name, self._hostname, queue)
+
+    def started(self, *, task: Any, **_: object) -> None:
+        request = task.request
+        request.monitoring_started_at = time.perf_counter()
+        queue = _queue_of(task, request.delivery_info)
+        wait = _wait(request)
+        self._observe(metrics.CELERY_QUEUE_WAIT, wait, task.name, self._hostname, queue)
+        self._observe(metrics.QUEUE_WAIT, wait, queue)
+
+    def succeeded(self, *, sender: Any, **_: object) -> None:
+        runtime = time.perf_counter() - sender.request.monitoring_started_at
+        self._observe(metrics.CELERY_RUNTIME, runtime, *self._labels(sender))
+
+    def failed(self, *, sender: Any, exception: BaseException, **_: object) -> None:
+        # For a child that was lost, the worker announces it, where the task has no request.
+        self._count(metrics.CELERY_FAILED, *self._labels(sender), _class_of(exception))
+
+    def retried(self, *, sender: Any, **_: object) -> None:
+        self._count(metrics.CELERY_RETRIED, *self._labels(sender))
+
+    def revoked(self, *, sender: Any, **_: object) -> None:
+        self._count(metrics.CELERY_REVOKED, *self._labels(sender))
+
+    def returned(self, request: Any) -> None:
+        queue = _queue_of(request.task, request.delivery_info)
+        self._count(metrics.CELERY_REJECTED, request.name, self._hostname, queue)
+
+    def _labels(self, task: Any) -> tuple[str, str, str]:
+        return task.name, self._hostname, _queue_of(task, task.request.delivery_info)
+
+
+def _queue_of(task: Any, delivery: Mapping[str, Any] | None) -> str:
+    routing_key = (delivery or {}).get("routing_key")
+    return routing_key if isinstance(routing_key, str) else _route(task)
+
+
+@cache
+def _route(task: Any) -> str:
+    name: str = task.app.amqp.router.route({}, task.name)["queue"].name
+    return name
+
+
+def _wait(request: Any) -> float:
+    """Seconds since the message could be taken; 0 where its publisher did not say."""
+    moment = time.time()
+    due = request.get(PUBLISHED_AT)
+    if not isinstance(due, float | int):
+        return 0.0
+    if request.eta:
+        due = max(due, datetime.fromisoformat(request.eta).timestamp())
+    return max(0.0, moment - due)
+
+
+_KNOWN = frozenset(
+    error.__name__
+    for home in (builtins, celery_errors, pool_errors)
+    for error in vars(home).values()
+    if isinstance(error, type) and issubclass(error, BaseException)
+)
+
+
+def _class_of(error: BaseException) -> str:
+    """The class of an error where it is one of a bounded set, else `other`."""
+    name = type(error).__name__
+    return name if isinstance(error, InterviewWorkerError) or name in _KNOWN else "other"

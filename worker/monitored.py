@@ -1,0 +1,73 @@
+"""Processes whose figures are kept, and workers that present themselves."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from billiard.process import current_process
+from celery import signals
+from celery.utils.nodenames import host_format
+from celery.worker.state import active_requests
+
+from monitoring.directory import claimed, joined
+from monitoring.recording import Recorder
+from monitoring.signals import celery, stages
+from monitoring.workers import WorkerState, presented
+
+
+def node_name(name: str) -> str:
+    """The name of a process of this host, as Celery makes them."""
+    return str(host_format(f"{name}@%h"))
+
+
+@contextmanager
+def recorded(directory: Path, name: str) -> Iterator[tuple[Recorder, str]]:
+    """Keep this process's figures in a directory, for as long as the context lasts.
+
+    Yields:
+        What takes the figures, and the name that the process has in the directory.
+    """
+    recorder = Recorder()
+    with joined(directory), claimed(directory, name) as identity:
+        recorder.keep_in(directory, identity)
+        with (
+            stages.listening(recorder),
+            celery.listening(recorder, node_name(name)),
+        ):
+            yield recorder, identity
+
+
+@contextmanager
+def monitored_worker(directory: Path, name: str) -> Iterator[None]:
+    """Watch the Celery worker that is run in this context."""
+    with recorded(directory, name) as (recorder, identity), ExitStack() as stack:
+
+        def forked(**_: object) -> None:
+            slot = getattr(current_process(), "index", None)
+            if slot is not None:
+                recorder.keep_in(directory, f"{identity}-{slot}")
+
+        def ready(*, sender: Any, **_: object) -> None:
+            stack.enter_context(presented(directory, identity, node_name(name), _state_of(sender)))
+
+        _connect(stack, signals.worker_process_init, forked)
+        _connect(stack, signals.worker_ready, ready)
+        yield
+
+
+def _connect(stack: ExitStack, signal: Any, receiver: Callable[..., None]) -> None:
+    signal.connect(receiver, weak=False)
+    stack.callback(signal.disconnect, receiver)
+
+
+def _state_of(consumer: Any) -> Callable[[], WorkerState]:
+    queues = tuple(consumer.app.amqp.queues.consume_from)
+
+    def state() -> WorkerState:
+        # Only a prefork pool has processes; Celery tells their ids, but not their slots.
+        pool = getattr(getattr(consumer.pool, "_pool", None), "_pool", ())
+        children = {process.index: process.pid for process in tuple(pool)}
+        return WorkerState(queues=queues, active=len(active_requests), children=children)
+
+    return state
