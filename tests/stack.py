@@ -1,8 +1,9 @@
 """The whole service as processes, for tests that look at it from the outside."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from worker.cli.client import ApiClient
 from worker.processes.child import Child
 from worker.settings import Settings
 from worker.stack import Stack, open_stack, services
-from worker.supervisor import Supervisor
+from worker.supervisor import Service, Supervisor
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,22 @@ class RunningStack:
         return found
 
 
-@contextmanager
-def running_stack(data_dir: Path, **environment: str) -> Iterator[RunningStack]:
+def running_stack(data_dir: Path, **environment: str) -> AbstractContextManager[RunningStack]:
     """Embedded servers, sidecar and workers, without Flower."""
+    return running_services(data_dir, partial(services, flower=False), **environment)
+
+
+@contextmanager
+def running_services(
+    data_dir: Path, chosen: Callable[[Stack], list[Service]], **environment: str
+) -> Iterator[RunningStack]:
+    """Embedded servers, and the services chosen for the stack that they make."""
     settings = Settings().with_environment(
         {"DATA_DIR": str(data_dir), "API_PORT": "0", "FLOWER_PORT": "0", **environment}
     )
     with (
         open_stack(settings) as stack,
-        Supervisor(
-            services(stack, flower=False), log_dir=stack.log_dir, watched=stack.servers
-        ) as supervisor,
+        Supervisor(chosen(stack), log_dir=stack.log_dir, watched=stack.servers) as supervisor,
         ApiClient(stack.settings.with_environment({"API_URL": stack.api_url})) as api,
     ):
         yield RunningStack(stack, supervisor, api)

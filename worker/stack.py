@@ -1,7 +1,7 @@
 """Everything on one machine: embedded servers where none are named, workers, sidecar, Flower."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,12 +119,6 @@ def run_stack(settings: Settings, out: Console) -> None:
 def _worker(
     stack: Stack, name: str, queues: tuple[str, ...], concurrency: int, events: bool
 ) -> Service:
-    app = create_app(stack.settings)
-
-    def ready() -> bool:
-        answers = app.control.ping(timeout=0.5, pattern=f"{name}@*", matcher="glob")
-        return bool(answers)
-
     return Service(
         name=f"worker-{name}",
         argv=[
@@ -133,9 +127,15 @@ def _worker(
             *(["--events"] if events else []),
         ],
         env=stack.environment,
-        ready=ready,
+        ready=answering(stack, name),
         drains=True,
     )
+
+
+def answering(stack: Stack, name: str) -> Callable[[], bool]:
+    """Asks whether the worker of a name answers."""
+    app = create_app(stack.settings)
+    return lambda: bool(app.control.ping(timeout=0.5, pattern=f"{name}@*", matcher="glob"))
 
 
 def _service(stack: Stack, name: str, arguments: list[str], health: str) -> Service:

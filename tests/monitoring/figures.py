@@ -1,0 +1,68 @@
+"""Reading an exposition as Prometheus would."""
+
+from dataclasses import dataclass
+
+import httpx2
+from prometheus_client.parser import text_string_to_metric_families as parse
+from prometheus_client.registry import Collector
+
+from monitoring.definitions import Histogram, Metric
+from monitoring.exposition import Exposition
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All samples of one scrape."""
+
+    samples: dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+    def value(self, metric: Metric, *labels: str) -> float | None:
+        """One sample; None where there is none."""
+        return self._find(metric.name, metric, labels)
+
+    def count(self, metric: Histogram, *labels: str) -> float:
+        """The observations of a histogram."""
+        return self._find(f"{metric.name}_count", metric, labels) or 0
+
+    def sum(self, metric: Histogram, *labels: str) -> float:
+        """The sum of a histogram's observations."""
+        return self._find(f"{metric.name}_sum", metric, labels) or 0
+
+    def by_labels(self, metric: Metric, suffix: str = "") -> dict[tuple[str, ...], float]:
+        """All samples of a metric, by the values of its labels in their order."""
+        name = f"{metric.name}{suffix}"
+        return {
+            tuple(dict(labels)[label] for label in metric.labels): value
+            for (found, labels), value in self.samples.items()
+            if found == name
+        }
+
+    def counts(self, metric: Histogram) -> dict[tuple[str, ...], float]:
+        """The observations of a histogram, by the values of its labels."""
+        return self.by_labels(metric, "_count")
+
+    def _find(self, name: str, metric: Metric, labels: tuple[str, ...]) -> float | None:
+        return self.samples.get((name, frozenset(zip(metric.labels, labels, strict=True))))
+
+
+def figures_of(*sources: Collector) -> Figures:
+    """Scrape sources."""
+    text, _ = Exposition(sources).encode("")
+    return _parsed(text.decode())
+
+
+def scraped(url: str) -> Figures:
+    """Scrape a sidecar at its base URL."""
+    answer = httpx2.get(f"{url}/metrics", timeout=10)
+    answer.raise_for_status()
+    return _parsed(answer.text)
+
+
+def _parsed(text: str) -> Figures:
+    return Figures(
+        {
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in parse(text)
+            for sample in family.samples
+        }
+    )

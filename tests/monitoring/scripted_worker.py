@@ -1,0 +1,105 @@
+"""The real worker, with providers that do what the recording's file name says.
+
+A name such as `kill-transcribe-7.wav` tells what goes wrong, in which stage, and which interview it
+is. What goes wrong goes wrong once; `fail` goes wrong for good.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from celery.signals import worker_process_init
+
+from tasks import services
+from tasks.errors import Permanent, Transient
+from tasks.findings import SentimentFinding
+from tasks.interview import Audio, Channels, Stage
+from tasks.people import Interval
+from tasks.ports import Progress
+from tasks.transcript import Transcript
+from tests.fakes.calendar import MemoryCalendar
+from tests.fakes.language import FakeLanguage
+from tests.samples import true_transcript
+from worker.celery_worker import run_worker
+from worker.settings import load_settings
+
+_TRUE = true_transcript("technical", speakers=False)
+
+
+@dataclass(frozen=True)
+class Script:
+    """What goes wrong, by notes on the disk of what went wrong before."""
+
+    notes: Path
+
+    def run(self, name: str, stage: Stage) -> None:
+        what, where, _ = name.split("-")
+        if where != stage:
+            return
+        if what == "fail":
+            raise Permanent("it was to fail", code="scripted")
+        try:
+            (self.notes / name).touch(exist_ok=False)
+        except FileExistsError:
+            return
+        if what == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if what == "retry":
+            raise Transient("it was to be tried again", code="scripted")
+
+
+@dataclass(frozen=True)
+class Speech:
+    """Hears the same each time, and passes the name on as that of its model."""
+
+    script: Script
+    name = "scripted"
+
+    def transcribe(
+        self, recording: Path, audio: Audio, channels: Channels | None, progress: Progress
+    ) -> Transcript:
+        del recording, channels, progress
+        self.script.run(audio.name, Stage.TRANSCRIBE)
+        return _TRUE.model_copy(update={"model": audio.name, "duration": audio.duration})
+
+
+class Language(FakeLanguage):
+    def __init__(self, script: Script) -> None:
+        super().__init__()
+        self.script = script
+
+    def sentiment(self, transcript: Transcript) -> SentimentFinding:
+        self.script.run(transcript.model, Stage.ANALYSE)
+        return super().sentiment(transcript)
+
+
+class Calendar(MemoryCalendar):
+    def __init__(self, script: Script) -> None:
+        super().__init__()
+        self.script = script
+
+    def busy(self, calendar: str, window: Interval, *, zone: str, but: str) -> Sequence[Interval]:
+        name = calendar.strip("/").partition("@")[0]
+        self.script.run(name, Stage.SCHEDULE)
+        return super().busy(calendar, window, zone=zone, but=but)
+
+
+@worker_process_init.connect
+def _replace_providers(**_: Any) -> None:
+    script = Script(Path(sys.argv[1]))
+    services.provide(
+        replace(
+            services.current(),
+            speech=Speech(script),
+            language=Language(script),
+            calendar=Calendar(script),
+        )
+    )
+
+
+if __name__ == "__main__":
+    run_worker(load_settings(), queues=(), concurrency=2, name="all", events=False)

@@ -1,0 +1,239 @@
+"""What is counted is what happened, as the documents tell it."""
+
+import os
+import random
+import sys
+import wave
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monitoring import metrics
+from monitoring.definitions import Histogram, Metric
+from tasks.interview import BookingOutcome, Interview, Stage, Status
+from tests.monitoring.figures import Figures, scraped
+from tests.processes import ROOT, wait_until
+from tests.stack import RunningStack, running_services
+from worker.processes.child import Child, stop_all
+from worker.stack import Stack, answering, services
+from worker.supervisor import Service
+
+_COUNT = 300
+_STATUSES = {Status.COMPLETED: "success", Status.FAILED: "failed", Status.CANCELLED: "cancelled"}
+_OUTCOMES = {BookingOutcome.BOOKED: "success", BookingOutcome.UNSCHEDULED: "unscheduled"}
+
+
+def names() -> list[str]:
+    """What becomes of each interview: a seeded mix, with two kills among them."""
+    chance = random.Random(3)
+    stages = list(Stage)
+    whats = chance.choices(("go", "retry", "fail"), weights=(7, 2, 1), k=_COUNT - 2)
+    mixed = [f"{what}-{chance.choice(stages)}-{n}" for n, what in enumerate(whats)]
+    for number, stage in ((_COUNT - 2, Stage.TRANSCRIBE), (_COUNT - 1, Stage.SCHEDULE)):
+        mixed.insert(chance.randrange(_COUNT // 2), f"kill-{stage}-{number}")
+    return mixed
+
+
+@contextmanager
+def scripted_stack(tmp_path: Path) -> Iterator[RunningStack]:
+    """The sidecar, and one worker whose providers follow a script."""
+
+    def chosen(stack: Stack) -> list[Service]:
+        sidecar, transcribe, *_ = services(stack, flower=False)
+        argv = [sys.executable, "-m", "tests.monitoring.scripted_worker", str(notes)]
+        environment = {**stack.environment, "PYTHONPATH": str(ROOT)}
+        ready = answering(stack, "all")
+        return [
+            sidecar,
+            replace(transcribe, name="worker-all", argv=argv, env=environment, ready=ready),
+        ]
+
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    with running_services(tmp_path / "data", chosen, RETRY_BACKOFF="0.1") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "clip.wav"
+    noise = np.random.default_rng(3).normal(0, 1000, 16000).astype(np.int16)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes(noise.tobytes())
+    return path
+
+
+def submit(running: RunningStack, clip: Path, name: str) -> str:
+    recording = clip.with_name(name)
+    recording.hardlink_to(clip)
+    person = {"name": "A Person", "email": f"{name}@company.example"}
+    particulars = {
+        "type": ("screening", "technical", "behavioural")[len(name) % 3],
+        "candidate": {"name": "A", "email": "a@example.com"},
+        "interviewers": [person],
+        "consent": {"id": "c", "at": "2026-01-01T00:00:00Z"},
+    }
+    return str(running.api.submit(recording, particulars).id)
+
+
+def restart(worker: Child) -> None:
+    """Restart a worker as a deployment would: it brings its work in hand to an end first."""
+    stop_all([worker], 30)
+    worker.start()
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the documents say."""
+
+    interviews: list[Interview]
+    reports: int
+
+    def each(self, fact: Callable[[Interview], tuple[str, ...] | None]) -> dict[object, float]:
+        found = (fact(interview) for interview in self.interviews)
+        return dict(Counter(one for one in found if one is not None))
+
+    def stage(self, stage: Stage, outcome: Callable[[Interview], bool]) -> int:
+        return sum(outcome(one) for one in self.interviews if one.stages[stage].attempts)
+
+    def attempts(self, stage: Stage) -> int:
+        return sum(one.stages[stage].attempts for one in self.interviews)
+
+
+@pytest.mark.timeout(300)
+def test_every_figure_is_the_truth(tmp_path: Path, clip: Path) -> None:
+    script = names()
+    with scripted_stack(tmp_path) as running:
+        ids = []
+        for number, name in enumerate(script):
+            ids.append(submit(running, clip, name))
+            if number == _COUNT // 2:
+                restart(running.process("worker-all"))
+        cancelled = submit(running, clip, "go-transcribe-cancelled")
+        running.api.act(cancelled, "cancel")
+        wait_until(lambda: all(running.api.get(one).status.final for one in ids), 120)
+        wait_until(lambda: is_idle(scraped(running.stack.api_url)), 20)
+        found = scraped(running.stack.api_url)
+        everyone = [running.api.get(one) for one in (*ids, cancelled)]
+        reports = sum(running.api.report(one) is not None for one in ids)
+    truth = Truth(everyone, reports)
+    check_interviews(found, truth)
+    check_stages(found, truth, script)
+    check_providers(found, truth, script)
+    check_celery(found, truth, script)
+    check_histograms(found)
+
+
+def is_idle(found: Figures) -> bool:
+    waiting = found.by_labels(metrics.QUEUE_DEPTH).values()
+    active = found.by_labels(metrics.CELERY_TASKS_ACTIVE)
+    (alive,) = found.by_labels(metrics.CELERY_WORKER_UP).values()
+    return (
+        alive == 1
+        and found.value(metrics.INTERVIEWS_ACTIVE) == 0
+        and not any(waiting)
+        and not any(active.values())
+    )
+
+
+def check_interviews(found: Figures, truth: Truth) -> None:
+    ended = truth.each(lambda one: (_STATUSES[one.status], one.type))
+    assert found.by_labels(metrics.INTERVIEWS) == ended
+    assert found.counts(metrics.INTERVIEW_DURATION) == ended
+
+
+def check_stages(found: Figures, truth: Truth, script: list[str]) -> None:
+    kinds = Counter(tuple(name.split("-")[:2]) for name in script)
+    durations = found.counts(metrics.STAGE_DURATION)
+    retries = found.by_labels(metrics.STAGE_RETRIES)
+    for stage in Stage:
+        succeeded = truth.stage(stage, lambda one: one.stages[stage].finished_at is not None)  # noqa: B023
+        failed = truth.stage(stage, lambda one: one.failed_stage is stage)  # noqa: B023
+        tried_again = truth.attempts(stage) - succeeded - failed
+        assert durations[stage, "success"] == succeeded
+        assert durations.get((stage, "failed"), 0) == failed == kinds["fail", stage]
+        assert durations.get((stage, "retry"), 0) == kinds["retry", stage]
+        assert sum(n for (name, _), n in retries.items() if name == stage) == tried_again
+        assert retries.get((stage, "lost"), 0) == kinds["kill", stage]
+
+
+def check_providers(found: Figures, truth: Truth, script: list[str]) -> None:
+    wrong = {stage: sum(name.split("-")[1] == stage for name in bad(script)) for stage in Stage}
+    transcribed = truth.stage(Stage.TRANSCRIBE, lambda one: one.status is not Status.CANCELLED)
+    transcribed -= sum(name.startswith("fail-transcribe") for name in script)
+    assert found.by_labels(metrics.TRANSCRIPTIONS) == {
+        ("scripted", "success"): transcribed,
+        ("scripted", "error"): wrong[Stage.TRANSCRIBE],
+    }
+    analyses = found.by_labels(metrics.ANALYSES)
+    for part in ("sentiment", "competency", "overall"):
+        assert analyses[part, "fake", "success"] == truth.reports
+        assert found.counts(metrics.ANALYSIS_CONFIDENCE)[part,] == truth.reports
+    assert analyses["sentiment", "fake", "error"] == wrong[Stage.ANALYSE]
+    # All of them want to meet the same candidate, who has not that much time.
+    booked = truth.each(lambda one: (_OUTCOMES[one.booking.outcome],) if one.booking else None)
+    assert len(booked) == 2
+    assert found.by_labels(metrics.SCHEDULINGS) == {**booked, ("error",): wrong[Stage.SCHEDULE]}
+
+
+def bad(script: list[str]) -> list[str]:
+    return [name for name in script if name.startswith(("retry", "fail"))]
+
+
+def check_celery(found: Figures, truth: Truth, script: list[str]) -> None:
+    kinds = Counter(tuple(name.split("-")[:2]) for name in script)
+
+    def tasks(metric: Metric) -> dict[str, float]:
+        sums: defaultdict[str, float] = defaultdict(float)
+        for labels, value in found.by_labels(metric).items():
+            sums[labels[0]] += value
+        return dict(sums)
+
+    for stage in Stage:
+        task = f"interviews.{stage}"
+        succeeded = truth.stage(stage, lambda one: one.stages[stage].finished_at is not None)  # noqa: B023
+        assert tasks(metrics.CELERY_SUCCEEDED)[task] == succeeded
+        assert tasks(metrics.CELERY_RETRIED).get(task, 0) == kinds["retry", stage]
+        assert tasks(metrics.CELERY_FAILED).get(task, 0) == kinds["fail", stage]
+        assert tasks(metrics.CELERY_REJECTED).get(task, 0) == kinds["kill", stage]
+        # What was killed came again without being sent again.
+        unheard = stage is Stage.TRANSCRIBE and truth.interviews[-1].stages[stage].attempts == 0
+        sent = truth.attempts(stage) - kinds["kill", stage] + unheard
+        assert tasks(metrics.CELERY_SENT)[task] == sent
+    assert tasks(metrics.CELERY_STARTED) == tasks(metrics.CELERY_RECEIVED)
+
+
+def check_histograms(found: Figures) -> None:
+    """Every histogram has counted what its counter has counted."""
+    for counter, histogram in (
+        (metrics.TRANSCRIPTIONS, metrics.TRANSCRIPTION_DURATION),
+        (metrics.ANALYSES, metrics.ANALYSIS_DURATION),
+        (metrics.SCHEDULINGS, metrics.SCHEDULING_DURATION),
+        (metrics.INTERVIEWS, metrics.INTERVIEW_DURATION),
+        (metrics.CELERY_SUCCEEDED, metrics.CELERY_RUNTIME),
+        (metrics.CELERY_STARTED, metrics.CELERY_QUEUE_WAIT),
+        (metrics.CELERY_STARTED, metrics.QUEUE_WAIT),
+    ):
+        counted = sum(found.by_labels(counter).values())
+        assert isinstance(histogram, Histogram)
+        assert sum(found.counts(histogram).values()) == counted > 0
+
+
+def test_a_worker_that_is_killed_is_down(tmp_path: Path) -> None:
+    with scripted_stack(tmp_path) as running:
+        url = running.stack.api_url
+        (hostname,) = (name for (name,) in scraped(url).by_labels(metrics.CELERY_WORKER_UP))
+        assert scraped(url).value(metrics.CELERY_WORKER_UP, hostname) == 1
+        os.kill(running.process("worker-all").pid, 9)
+        wait_until(lambda: scraped(url).value(metrics.CELERY_WORKER_UP, hostname) == 0, 5)
+        running.process("worker-all").kill()
+        running.process("worker-all").start()
+        wait_until(lambda: scraped(url).value(metrics.CELERY_WORKER_UP, hostname) == 1, 20)
