@@ -10,11 +10,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 10) -> None:
+def wait_until(
+    condition: Callable[[], object], timeout: float = 10, *, interval: float = 0.02
+) -> None:
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
+        time.sleep(interval)
 
 
 def is_alive(pid: int) -> bool:

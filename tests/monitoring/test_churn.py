@@ -1,0 +1,73 @@
+"""Figures while the children of a worker come and go."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from celery import Celery
+
+from monitoring import metrics
+from monitoring.directory import joined
+from monitoring.recording import RecordedFigures
+from tests.monitoring.churning_worker import TASK, create
+from tests.monitoring.figures import Figures, figures_of
+from tests.processes import ROOT, wait_until
+from worker.embedded.servers import EmbeddedServers
+from worker.processes.child import Child, stop_all
+
+_RECYCLES = 500
+_CONCURRENCY = 2
+
+Key = tuple[str, frozenset[tuple[str, str]]]
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Celery]:
+    with EmbeddedServers(tmp_path / "valkey", {"valkey"}) as servers:
+        yield create(servers["REDIS_URL"])
+
+
+def test_figures_stay_few_and_never_fall(app: Celery, tmp_path: Path) -> None:
+    directory = tmp_path / "metrics"
+    with joined(directory):
+        worker = Child(
+            "churn",
+            [
+                *(sys.executable, "-m", "tests.monitoring.churning_worker"),
+                *(app.conf.broker_url, str(directory), str(_CONCURRENCY)),
+            ],
+            log=tmp_path / "log",
+            env={"PYTHONPATH": str(ROOT)},
+        )
+        for _ in range(_RECYCLES):
+            app.send_task(TASK, queue=TASK)
+        worker.start()
+        try:
+            watch(directory, worker)
+        finally:
+            stop_all([worker], 10)
+        found = figures_of(RecordedFigures(directory))
+        assert succeeded(found) == _RECYCLES
+        files = list(directory.glob("*.db"))
+        assert len(files) <= 2 * _CONCURRENCY + 4
+        assert sum(file.stat().st_size for file in files) <= len(files) * 65_536
+
+
+def watch(directory: Path, worker: Child) -> None:
+    last: dict[Key, float] = {}
+
+    def done() -> bool:
+        nonlocal last
+        worker.check()
+        found = figures_of(RecordedFigures(directory))
+        fallen = {key for key, value in last.items() if found.samples.get(key, 0) < value}
+        assert not fallen
+        last = found.samples
+        return succeeded(found) == _RECYCLES
+
+    wait_until(done, 150, interval=0.2)
+
+
+def succeeded(found: Figures) -> float:
+    return sum(found.counts(metrics.CELERY_RUNTIME).values())
