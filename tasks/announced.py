@@ -1,14 +1,22 @@
-"""A language provider whose every answer is announced."""
+"""Providers whose every answer is announced."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 from tasks.findings import CompetencyFindings, ModelCall, SentimentFinding, SummaryFinding
 from tasks.interview import AnalysisType
-from tasks.ports import LanguageProvider
+from tasks.people import Interval, Person
+from tasks.ports import CalendarProvider, LanguageProvider, Meeting
 from tasks.report import Report
 from tasks.rubric import Rubric
-from tasks.signals import AnalysisEnded, analysis_ended, stopwatch
+from tasks.signals import (
+    AnalysisEnded,
+    CalendarCalled,
+    analysis_ended,
+    calendar_called,
+    stopwatch,
+)
 from tasks.transcript import Transcript
 
 
@@ -51,6 +59,46 @@ class AnnouncedLanguage:
         finally:
             analysis_ended.send(AnalysisEnded(part, self.name, seconds(), call))
         return answer
+
+
+class AnnouncedCalendar:
+    """A `CalendarProvider` that calls another one, and announces what came of it."""
+
+    def __init__(self, provider: CalendarProvider) -> None:
+        self._provider = provider
+        self.name = provider.name
+
+    def calendar_of(self, person: Person) -> str:
+        """See `CalendarProvider.calendar_of`; asks nobody, and so announces nothing."""
+        return self._provider.calendar_of(person)
+
+    def busy(self, calendar: str, window: Interval, *, zone: str, but: str) -> Sequence[Interval]:
+        """See `CalendarProvider.busy`."""
+        with self._announced():
+            return self._provider.busy(calendar, window, zone=zone, but=but)
+
+    def book(self, calendars: Sequence[str], meeting: Meeting) -> int:
+        """See `CalendarProvider.book`."""
+        with self._announced():
+            return self._provider.book(calendars, meeting)
+
+    def cancel(self, calendars: Sequence[str], uid: str) -> None:
+        """See `CalendarProvider.cancel`."""
+        with self._announced():
+            self._provider.cancel(calendars, uid)
+
+    def invitation(self, meeting: Meeting, sequence: int) -> str:
+        """See `CalendarProvider.invitation`; asks nobody, and so announces nothing."""
+        return self._provider.invitation(meeting, sequence)
+
+    @contextmanager
+    def _announced(self) -> Iterator[None]:
+        succeeded = False
+        try:
+            yield
+            succeeded = True
+        finally:
+            calendar_called.send(CalendarCalled(self.name, succeeded))
 
 
 def confidences(report: Report) -> Iterator[tuple[AnalysisType, float]]:

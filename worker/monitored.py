@@ -12,7 +12,7 @@ from celery.worker.state import active_requests
 
 from monitoring.directory import claimed, joined
 from monitoring.recording import Recorder
-from monitoring.signals import celery, stages
+from monitoring.signals import celery, services, stages
 from monitoring.workers import WorkerState, presented
 
 
@@ -33,6 +33,7 @@ def recorded(directory: Path, name: str) -> Iterator[tuple[Recorder, str]]:
         recorder.keep_in(directory, identity)
         with (
             stages.listening(recorder),
+            services.listening(recorder),
             celery.listening(recorder, node_name(name)),
         ):
             yield recorder, identity

@@ -8,6 +8,7 @@ from celery import Celery
 from pydantic import SecretStr
 
 from monitoring.broker import RedisBroker
+from tasks.announced import AnnouncedCalendar
 from tasks.errors import Permanent
 from tasks.interview import Priority
 from tasks.ports import CalendarProvider
@@ -61,11 +62,12 @@ def intake(settings: Settings, stores: Stores, app: Celery) -> Intake:
 
 def calendar(settings: Settings) -> CalendarProvider:
     """The calendar provider of the settings."""
-    return open_caldav(
+    caldav = open_caldav(
         _required(settings.caldav_url, "CALDAV_URL"),
         create_missing=settings.caldav_create_calendars,
         timeout=settings.caldav_timeout,
     )
+    return AnnouncedCalendar(caldav)
 
 
 def services(settings: Settings, stores: Stores) -> Services:

@@ -3,15 +3,16 @@
 import ipaddress
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TypedDict
+from typing import IO, TypedDict
 from urllib.parse import unquote, urlsplit
 
 import httpx2
 
 from tasks.errors import InvalidInput
+from worker.adapters.calls import announced_call
 from worker.adapters.scratch import scratch_file
 
 _POINTER = "/audio_url"
@@ -54,25 +55,15 @@ def fetched(
     _check_scheme(urlsplit(url).scheme)
     deadline = time.monotonic() + timeout
     with scratch_file() as (file, recording):
-        try:
-            with _client(timeout, allow_private) as client, client.stream("GET", url) as answer:
-                _check(answer, max_bytes)
-                for written, piece in _counted(answer.iter_bytes(_PIECE)):
-                    if written > max_bytes:
-                        raise _too_large(max_bytes)
-                    if time.monotonic() > deadline:
-                        raise InvalidInput(
-                            f"the recording took longer than {timeout:g} s to fetch",
-                            pointer=_POINTER,
-                            code="audio_url_timeout",
-                        )
-                    file.write(piece)
-        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
-            raise InvalidInput(
-                f"the recording cannot be fetched: {str(error) or type(error).__name__}",
-                pointer=_POINTER,
-                code="audio_url_unreachable",
-            ) from error
+        with announced_call("audio_url", "GET recording") as call:
+            try:
+                with _client(timeout, allow_private) as client, client.stream("GET", url) as answer:
+                    call.status = answer.status_code
+                    _check(answer, max_bytes)
+                    _save(answer, file, max_bytes, deadline)
+            except (TimeoutError, httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
+                call.status = None  # an answer that breaks off is none
+                raise _unreachable(error, timeout) from error
         file.flush()
         yield recording, _name(url)
 
@@ -149,17 +140,35 @@ def _check(answer: httpx2.Response, max_bytes: int) -> None:
         raise _too_large(max_bytes)
 
 
+def _save(answer: httpx2.Response, file: IO[bytes], max_bytes: int, deadline: float) -> None:
+    written = 0
+    for piece in answer.iter_bytes(_PIECE):
+        written += len(piece)
+        if written > max_bytes:
+            raise _too_large(max_bytes)
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        file.write(piece)
+
+
 def _too_large(max_bytes: int) -> InvalidInput:
     return InvalidInput(
         f"the recording is larger than {max_bytes} bytes", pointer=_POINTER, code="too_large"
     )
 
 
-def _counted(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    total = 0
-    for piece in pieces:
-        total += len(piece)
-        yield total, piece
+def _unreachable(error: Exception, timeout: float) -> InvalidInput:
+    if isinstance(error, TimeoutError):
+        return InvalidInput(
+            f"the recording took longer than {timeout:g} s to fetch",
+            pointer=_POINTER,
+            code="audio_url_timeout",
+        )
+    return InvalidInput(
+        f"the recording cannot be fetched: {str(error) or type(error).__name__}",
+        pointer=_POINTER,
+        code="audio_url_unreachable",
+    )
 
 
 def _name(url: str) -> str:

@@ -11,6 +11,7 @@ from caldav.response import DAVResponse
 
 from tasks.errors import CalendarUnreadable, Transient
 from tasks.people import Interval
+from worker.adapters.calendars.session import AnnouncedSession
 
 MISSING = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 _PASSING = (
@@ -64,6 +65,8 @@ class Dav:
             timeout=timeout,  # type: ignore[arg-type] # passed on to niquests, which takes floats
             enable_rfc6764=False,  # the URL is given: no discovery by DNS
         )
+        self._client.session.close()
+        self._client.session = AnnouncedSession()
 
     def close(self) -> None:
         """Close all connections."""

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
+from kafka.producer.future import FutureRecordMetadata
 
 from tasks.errors import Transient
 from tasks.events import Event, cloud_event
+from tasks.signals import RecordProduced, record_produced
 from worker.adapters.kafka.connection import connect, ensure_topic
 
 # https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
@@ -50,29 +52,36 @@ class KafkaEvents:
         if not events:
             return
         with self._lock:
+            sent: list[FutureRecordMetadata] = []
             try:
-                self._send(self._connected(), events)
+                self._send(self._connected(), events, sent)
             except KafkaError as error:
                 self._disconnect(0)
                 raise Transient(
                     f"Kafka at {self._bootstrap_servers} did not take the events: {error}"
                 ) from error
+            finally:
+                out = sum(future.succeeded() for future in sent)
+                for number in range(len(events)):
+                    record_produced.send(RecordProduced(self._topic, number < out))
 
     def close(self) -> None:
         """Close the connection; publishing opens it again."""
         with self._lock:
             self._disconnect(1)
 
-    def _send(self, producer: KafkaProducer, events: Sequence[Event]) -> None:
-        sent = [
-            producer.send(
-                self._topic,
-                key=event.interview_id.encode(),
-                value=json.dumps(cloud_event(event), ensure_ascii=False).encode(),
-                headers=_HEADERS,
+    def _send(
+        self, producer: KafkaProducer, events: Sequence[Event], sent: list[FutureRecordMetadata]
+    ) -> None:
+        for event in events:
+            sent.append(  # noqa: PERF401 - those sent before one that cannot be are to be known
+                producer.send(
+                    self._topic,
+                    key=event.interview_id.encode(),
+                    value=json.dumps(cloud_event(event), ensure_ascii=False).encode(),
+                    headers=_HEADERS,
+                )
             )
-            for event in events
-        ]
         producer.flush(timeout=_FLUSH_SECONDS)
         for future in sent:
             future.get(timeout=0)

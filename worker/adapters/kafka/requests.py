@@ -11,6 +11,7 @@ from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from tasks.errors import Permanent, Transient
+from tasks.signals import RecordConsumed, record_consumed
 from worker.adapters.kafka.connection import connect, ensure_topic
 from worker.adapters.kafka.message import RequestMessage, read_message
 
@@ -91,16 +92,21 @@ class KafkaRequests:
         for partition, records in consumer.poll(timeout_ms=_POLL_MS, max_records=1).items():
             for record in records:
                 try:
-                    _settle(record, handle, reject)
+                    status = _settle(record, handle, reject)
                 except Transient as error:
                     log.warning("trying a message again: %s", error)
+                    self._announce("error")
                     consumer.seek(partition, record.offset)
                     _rest(consumer)
                 else:
                     consumer.commit({partition: OffsetAndMetadata(record.offset + 1)})
+                    self._announce(status)
+
+    def _announce(self, status: str) -> None:
+        record_consumed.send(RecordConsumed(self._topic, status))
 
 
-def _settle(record: Any, handle: Handle, reject: Reject) -> None:
+def _settle(record: Any, handle: Handle, reject: Reject) -> str:
     position = f"{record.topic}-{record.partition}-{record.offset}"
     fault: Permanent | None
     message, fault = read_message(position, record.key, record.value, record.headers)
@@ -109,8 +115,10 @@ def _settle(record: Any, handle: Handle, reject: Reject) -> None:
             handle(message)
         except Permanent as error:
             fault = error
-    if fault is not None:
-        reject(message, fault)
+        else:
+            return "success"
+    reject(message, fault)
+    return "rejected"
 
 
 def _rest(consumer: Any) -> None:

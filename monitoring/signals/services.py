@@ -1,0 +1,49 @@
+"""What the adapters announce of calendars, external services and Kafka."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
+
+from monitoring import metrics
+from monitoring.recording import Recorder
+from tasks import signals
+from tasks.signals import CalendarCalled, RecordConsumed, RecordProduced, ServiceCalled
+
+_ERROR = "error"
+
+
+@contextmanager
+def listening(recorder: Recorder) -> Iterator[None]:
+    """Count what adapters announce, for as long as the context lasts."""
+    listener = _Services(recorder)
+    with ExitStack() as stack:
+        stack.enter_context(signals.calendar_called.heard_by(listener.calendar_called))
+        stack.enter_context(signals.service_called.heard_by(listener.service_called))
+        stack.enter_context(signals.record_produced.heard_by(listener.record_produced))
+        stack.enter_context(signals.record_consumed.heard_by(listener.record_consumed))
+        yield
+
+
+class _Services:
+    def __init__(self, recorder: Recorder) -> None:
+        self._count = recorder.count
+        self._observe = recorder.observe
+
+    def calendar_called(self, fact: CalendarCalled) -> None:
+        self._count(metrics.CALENDAR_CALLS, fact.provider, _outcome(fact.succeeded))
+
+    def service_called(self, fact: ServiceCalled) -> None:
+        status = _ERROR if fact.status is None else str(fact.status)
+        self._observe(metrics.EXTERNAL_DURATION, fact.seconds, fact.service, fact.endpoint, status)
+        if fact.status is None or fact.status >= HTTPStatus.BAD_REQUEST:
+            self._count(metrics.EXTERNAL_ERRORS, fact.service)
+
+    def record_produced(self, fact: RecordProduced) -> None:
+        self._count(metrics.KAFKA_PRODUCED, fact.topic, _outcome(fact.succeeded))
+
+    def record_consumed(self, fact: RecordConsumed) -> None:
+        self._count(metrics.KAFKA_CONSUMED, fact.topic, fact.status)
+
+
+def _outcome(succeeded: bool) -> str:
+    return "success" if succeeded else _ERROR

@@ -1,0 +1,27 @@
+"""The HTTP session of the CalDAV library, which announces every request."""
+
+from typing import Any
+
+from caldav.lib.http_sync import Response, requests
+
+from worker.adapters.calls import announced_call
+
+_KINDS = {
+    "DELETE": "event",
+    "GET": "event",
+    "MKCALENDAR": "calendar",
+    "MKCOL": "folder",
+    "PUT": "event",
+    "REPORT": "calendar",
+}
+
+
+class AnnouncedSession(requests.Session):
+    """A session whose requests are announced by their method and what it is used for."""
+
+    def request(self, method: str, url: str, *arguments: Any, **options: Any) -> Response:
+        """Make a request, with all redirects that it takes."""
+        with announced_call("caldav", f"{method} {_KINDS[method]}") as call:
+            response = super().request(method, url, *arguments, **options)
+            call.status = response.status_code
+            return response
