@@ -10,6 +10,7 @@ from datetime import datetime
 
 from tasks.errors import IllegalTransition, InterviewWorkerError, Transient
 from tasks.events import Event, EventType, event_id
+from tasks.feedback import Feedback
 from tasks.interview import (
     ACTIVE,
     TRANSITIONS,
@@ -198,6 +199,19 @@ def reviewed(before: Report, after: Report, now: datetime) -> Change:
         when=frozenset(Status),
         match={"report.review.state": before.review.state, "report.review.at": before.review.at},
         values={"report": after, "updated_at": now},
+    )
+
+
+def judged(report: Report, feedback: Feedback) -> Change:
+    """Somebody says of a part of a report whether they agree; only their last word on it is kept.
+
+    Each has a field of its own, so that what one says never gets in the way of another.
+    """
+    return Change(
+        name="give feedback",
+        when=frozenset(Status),
+        match={"report.created_at": report.created_at},
+        values={f"feedback.{feedback.key}": feedback, "feedback_at": feedback.at},
     )
 
 

@@ -4,7 +4,7 @@ Every method may raise `tasks.errors.Transient` where trying again may help, and
 `tasks.errors.Permanent` where it cannot; nothing else is expected of an adapter.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,8 +13,9 @@ from typing import BinaryIO, Protocol
 
 from tasks.changes import Change
 from tasks.events import Event
+from tasks.feedback import Feedback
 from tasks.findings import CompetencyFindings, SentimentFinding, SummaryFinding
-from tasks.interview import Audio, Channels, Interview, Status
+from tasks.interview import AnalysisType, Audio, Channels, Interview, Status
 from tasks.people import Interval, Person
 from tasks.report import Report
 from tasks.rubric import Rubric
@@ -68,6 +69,12 @@ class InterviewStore(Protocol):
 
     def report(self, interview_id: str) -> Report | None:
         """Read the analysis, or None where there is none yet. Raises as `get` does."""
+
+    def feedback(self, interview_id: str) -> Sequence[Feedback]:
+        """Read what people say of the analysis, oldest first. Raises as `get` does."""
+
+    def agreement(self) -> Mapping[AnalysisType, tuple[int, int]]:
+        """Count the feedback there is: how much of it agrees, and all, by part of the analysis."""
 
     def find(self, query: Query) -> Sequence[Interview]:
         """List interviews, newest first, without transcripts and reports."""

@@ -5,10 +5,15 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from tasks.analysis import analyse
 from tasks.clock import now
-from tasks.interview import Audio, AudioQuality, Consent, Interview, Source
+from tasks.interview import AnalysisType, Audio, AudioQuality, Consent, Interview, Source
 from tasks.people import Person
+from tasks.report import Report
+from tasks.rubric import rubric_for
 from tasks.transcript import Segment, Speaker, Transcript
+from tests.fakes.language import FakeLanguage
+from tests.talk import talk
 
 SAMPLES = Path(__file__).parent.parent / "worker" / "samples"
 SCREENING = SAMPLES / "screening.flac"
@@ -46,6 +51,19 @@ def an_interview(**particulars: Any) -> Interview:
         **particulars,
     }
     return Interview(**given)
+
+
+def a_report(interview: Interview, *parts: AnalysisType) -> Report:
+    """What the fake provider makes of an interview; all parts if none is named."""
+    said = talk(("i", "What did you do?"), ("c", "I led the response to it. " * 20))
+    heard = interview.model_copy(
+        update={"audio": interview.audio.model_copy(update={"duration": said.duration})}
+    )
+    # Stores keep milliseconds.
+    moment = interview.created_at.replace(microsecond=0)
+    return analyse(
+        heard, said, rubric_for("technical"), FakeLanguage(), parts or tuple(AnalysisType), moment
+    )
 
 
 def true_transcript(name: str, *, speakers: bool = True) -> Transcript:

@@ -6,6 +6,7 @@ from tasks import changes
 from tasks.booking import calendars_of, unschedule
 from tasks.clock import now
 from tasks.errors import Erased, IllegalTransition, Permanent, Transient
+from tasks.feedback import Feedback, Opinion, check
 from tasks.interview import Interview, Stage, Status
 from tasks.ports import AudioStore, CalendarProvider, InterviewStore, Reservations
 from tasks.report import Report
@@ -59,6 +60,22 @@ def review(
     reviewed = apply_review(report, decision, by=by, at=now(), reason=reason)
     interviews.apply(interview_id, changes.reviewed(report, reviewed, now()))
     return reviewed
+
+
+def give_feedback(interviews: InterviewStore, interview_id: str, opinion: Opinion) -> Feedback:
+    """Record whether somebody agrees with a part of a report, in place of what they said before.
+
+    Raises:
+        NotFound: There is no such interview.
+        IllegalTransition: There is no analysis yet, or that part was not asked for.
+    """
+    report = interviews.report(interview_id)
+    if report is None:
+        raise IllegalTransition("there is no analysis to judge yet", code="not_ready")
+    check(opinion, report)
+    feedback = Feedback(**dict(opinion), at=now())
+    interviews.apply(interview_id, changes.judged(report, feedback))
+    return feedback
 
 
 def erase(

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import uvicorn
 from celery import Celery
 
+from monitoring.collectors.agreement import AgreementCollector
 from monitoring.collectors.broker import BrokerCollector
 from monitoring.collectors.processes import ProcessCollector
 from monitoring.collectors.workers import WorkerCollector
@@ -36,9 +37,9 @@ _STOP_TIMEOUT = 15.0
 def serve(settings: Settings) -> None:
     """Serve until a signal comes."""
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
-    with recorded(settings.figures_dir, "sidecar"):
+    with recorded(settings.figures_dir, "sidecar") as (recorder, _):
         uvicorn.run(
-            create_api(settings, open_context),
+            create_api(settings, open_context, recorder),
             host=settings.api_host,
             port=settings.api_port,
             log_config=None,
@@ -63,6 +64,7 @@ def open_context(settings: Settings) -> Iterator[Context]:
                 collectors=(
                     RecordedFigures(settings.figures_dir),
                     BrokerCollector(broker(settings)),
+                    AgreementCollector(stores.interviews.agreement),
                     WorkerCollector(settings.figures_dir),
                     ProcessCollector(settings.figures_dir),
                 ),

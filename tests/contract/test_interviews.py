@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,11 +20,16 @@ from tasks.errors import (
     Transient,
 )
 from tasks.events import EventType
-from tasks.interview import Interview, Stage, Status
+from tasks.feedback import Feedback
+from tasks.interview import AnalysisType, Interview, Stage, Status
 from tasks.ports import InterviewStore, Query
+from tasks.report import Report, ReviewState
+from tasks.review import Decision, apply_review
 from tasks.transcript import Segment, Speaker, Transcript
 from tests.fakes.interviews import MemoryInterviews
-from tests.samples import an_interview
+from tests.samples import a_report, an_interview
+
+EPOCH = datetime(2026, 3, 1, tzinfo=UTC)
 
 TRANSCRIPT = Transcript(
     language="en",
@@ -263,6 +269,86 @@ def test_a_refused_change_announces_nothing(store: InterviewStore, interview: In
     with pytest.raises(Superseded):
         finish(store, running, Stage.TRANSCRIBE, "other")
     assert list(store.pending_events(10)) == before
+
+
+def analysed(store: InterviewStore) -> Report:
+    interview = an_interview()
+    store.create(interview, changes.created(interview))
+    transcribed = finish(store, begin(store, interview, Stage.TRANSCRIBE), Stage.TRANSCRIBE)
+    running = begin(store, transcribed, Stage.ANALYSE)
+    finish(store, running, Stage.ANALYSE, report=a_report(interview))
+    report = store.report(interview.id)
+    assert report is not None
+    return report
+
+
+def judge(store: InterviewStore, report: Report, **given: Any) -> Feedback:
+    defaults = {"type": AnalysisType.OVERALL, "agrees": True, "by": "Ines", "at": EPOCH}
+    feedback = Feedback(**{**defaults, **given})
+    store.apply(report.interview_id, changes.judged(report, feedback))
+    return feedback
+
+
+def test_counts_the_feedback(store: InterviewStore) -> None:
+    assert store.agreement() == {}
+    first, second = analysed(store), analysed(store)
+    judge(store, first)
+    judge(store, first, by="Robin $1.50", agrees=False)
+    judge(store, first, type=AnalysisType.SENTIMENT, agrees=False)
+    judge(store, second)
+    assert store.agreement() == {AnalysisType.OVERALL: (2, 3), AnalysisType.SENTIMENT: (0, 1)}
+
+
+def test_keeps_the_last_word_of_everybody(store: InterviewStore) -> None:
+    report = analysed(store)
+    judge(store, report, at=EPOCH)
+    robin = judge(store, report, by="Robin", at=EPOCH + timedelta(seconds=1))
+    ines = judge(store, report, agrees=False, comment="No.", at=EPOCH + timedelta(seconds=2))
+    assert store.feedback(report.interview_id) == [robin, ines]
+    assert store.agreement() == {AnalysisType.OVERALL: (1, 2)}
+
+
+def test_feedback_stays_apart_from_the_report_and_its_review(store: InterviewStore) -> None:
+    report = analysed(store)
+    interview = store.get(report.interview_id)
+    given = judge(store, report)
+    assert store.report(report.interview_id) == report
+    assert store.get(report.interview_id) == interview
+    confirmed = apply_review(
+        report, Decision(state=ReviewState.CONFIRMED), by="Robin", at=EPOCH, reason=""
+    )
+    store.apply(report.interview_id, changes.reviewed(report, confirmed, now()))
+    assert store.feedback(report.interview_id) == [given]
+
+
+def test_everybody_can_give_feedback_at_once(store: InterviewStore) -> None:
+    report = analysed(store)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda number: judge(store, report, by=f"Reviewer {number}"), range(40)))
+    assert store.agreement() == {AnalysisType.OVERALL: (40, 40)}
+
+
+def test_refuses_feedback_on_an_analysis_that_is_not_there(
+    store: InterviewStore, interview: Interview
+) -> None:
+    other = a_report(interview)
+    with pytest.raises(Superseded):
+        judge(store, other)
+    with pytest.raises(NotFound):
+        store.feedback("no-such-id")
+    assert store.feedback(interview.id) == []
+
+
+def test_feedback_is_erased_with_its_interview(store: InterviewStore) -> None:
+    report = analysed(store)
+    judge(store, report)
+    store.apply(report.interview_id, changes.cancel(store.get(report.interview_id), now()))
+    store.erase(report.interview_id, now())
+    assert store.agreement() == {}
+    with pytest.raises(Erased):
+        store.feedback(report.interview_id)
+    with pytest.raises(Erased):
+        judge(store, report)
 
 
 def test_erasing_leaves_a_tombstone(store: InterviewStore, interview: Interview) -> None:

@@ -1,14 +1,16 @@
 """An `InterviewStore` in a dictionary."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from tasks.changes import Change
 from tasks.errors import AlreadyExists, Erased, IllegalTransition, NotFound, Superseded
 from tasks.events import Event, EventType, event_id
-from tasks.interview import FINAL, Interview
+from tasks.feedback import Feedback
+from tasks.interview import FINAL, AnalysisType, Interview
 from tasks.plain import plain
 from tasks.ports import Query
 from tasks.report import Report
@@ -36,6 +38,16 @@ class MemoryInterviews:
     def report(self, interview_id: str) -> Report | None:
         stored = self._read(interview_id).get("report")
         return Report.model_validate(stored) if stored else None
+
+    def feedback(self, interview_id: str) -> Sequence[Feedback]:
+        return sorted(_feedback(self._read(interview_id)), key=lambda one: one.at)
+
+    def agreement(self) -> Mapping[AnalysisType, tuple[int, int]]:
+        found: dict[AnalysisType, tuple[int, int]] = {}
+        for one in chain.from_iterable(map(_feedback, self._documents.values())):
+            agreeing, together = found.get(one.type, (0, 0))
+            found[one.type] = agreeing + one.agrees, together + 1
+        return found
 
     def find(self, query: Query) -> Sequence[Interview]:
         alive = (_interview(d) for d in self._documents.values() if "erased_at" not in d)
@@ -97,8 +109,13 @@ class MemoryInterviews:
 
 
 def _interview(document: dict[str, Any]) -> Interview:
-    kept = {k: v for k, v in document.items() if k not in {"transcript", "report"}}
+    apart = {"transcript", "report", "feedback", "feedback_at"}
+    kept = {k: v for k, v in document.items() if k not in apart}
     return Interview.model_validate(copy.deepcopy(kept))
+
+
+def _feedback(document: dict[str, Any]) -> list[Feedback]:
+    return [Feedback.model_validate(each) for each in document.get("feedback", {}).values()]
 
 
 def _matches(interview: Interview, query: Query) -> bool:

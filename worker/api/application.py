@@ -11,22 +11,28 @@ from pydantic.json_schema import models_json_schema
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
 
+from monitoring.http import HttpMonitor, RequestsInFlight
+from monitoring.recording import Recorder
 from tasks.interview import Submission
 from worker.api import interviews, metrics, problems
 from worker.api.context import Context
 from worker.api.limits import BodyLimit
+from worker.api.templates import templates_of
 from worker.requests import UrlSubmission
 from worker.settings import Settings
 
 OpenContext = Callable[[Settings], AbstractContextManager[Context]]
 
 
-def create_api(settings: Settings, open_context: OpenContext) -> FastAPI:
+def create_api(
+    settings: Settings, open_context: OpenContext, recorder: Recorder | None = None
+) -> FastAPI:
     """The API as an ASGI application.
 
     Args:
         settings: The settings.
         open_context: Opens the adapters when the application starts, and closes them at its end.
+        recorder: Takes the figures of requests; a new one in memory if not given.
     """
 
     @asynccontextmanager
@@ -49,6 +55,14 @@ def create_api(settings: Settings, open_context: OpenContext) -> FastAPI:
     app.include_router(metrics.router)
     app.add_middleware(BodyLimit, max_bytes=settings.max_upload_bytes)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
+    app.state.in_flight = RequestsInFlight()
+    # The last one added is the outermost.
+    app.add_middleware(
+        HttpMonitor,
+        recorder=recorder or Recorder(),
+        in_flight=app.state.in_flight,
+        template=templates_of(app),
+    )
     problems.install(app)
 
     @app.get("/health/live", tags=["health"])

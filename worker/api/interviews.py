@@ -1,5 +1,6 @@
 """The routes of `/api/v1/interviews`."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -10,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from tasks import ports
 from tasks.errors import NotFound
+from tasks.feedback import Feedback, Opinion
 from tasks.interview import Interview, Source, Status
 from tasks.report import Report
 from tasks.review import Decision
@@ -178,6 +180,18 @@ def review(interview_id: InterviewId, request: ReviewRequest, here: Here) -> Rep
         by=request.by,
         reason=request.reason,
     )
+
+
+@router.post("/{interview_id}/feedback")
+def give_feedback(interview_id: InterviewId, opinion: Opinion, here: Here) -> Feedback:
+    """Say whether you agree with a part of the analysis; what you said of it before is replaced."""
+    return operations.give_feedback(here.stores.interviews, str(interview_id), opinion)
+
+
+@router.get("/{interview_id}/feedback")
+def get_feedback(interview_id: InterviewId, here: Here) -> Sequence[Feedback]:
+    """What people say of the analysis, oldest first."""
+    return here.stores.interviews.feedback(str(interview_id))
 
 
 @router.delete("/{interview_id}", status_code=204)

@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx2
 
 from tasks.errors import Permanent, Transient
+from tasks.feedback import Feedback
 from tasks.interview import Interview, Status
 from tasks.report import Report
 from worker.settings import Settings
@@ -84,6 +85,11 @@ class ApiClient:
         """Confirm or override an analysis."""
         answer = self._call("POST", f"/{interview_id}/review", json=dict(decision))
         return Report.model_validate(answer)
+
+    def give_feedback(self, interview_id: UUID | str, opinion: Mapping[str, Any]) -> Feedback:
+        """Say whether somebody agrees with a part of an analysis."""
+        answer = self._call("POST", f"/{interview_id}/feedback", json=dict(opinion))
+        return Feedback.model_validate(answer)
 
     def erase(self, interview_id: UUID | str) -> None:
         """Erase an interview."""

@@ -137,6 +137,25 @@ def review(
 
 
 @app.command()
+def feedback(
+    interview_id: InterviewId,
+    type: Annotated[AnalysisType, typer.Option(help="The part of the analysis.")],  # noqa: A002
+    agrees: Annotated[bool, typer.Option("--agree/--disagree", help="With what it says.")],
+    by: Annotated[str, typer.Option(help="Who says so.")],
+    comment: Annotated[str, typer.Option(help="Why.")] = "",
+) -> None:
+    """Say whether you agree with a part of an analysis; it changes nothing in it."""
+    opinion = {"type": type, "agrees": agrees, "by": by, "comment": comment}
+    with ApiClient(load_settings()) as api:
+        stored = api.give_feedback(interview_id, opinion)
+    agrees_or_not = "agrees" if stored.agrees else "disagrees"
+    out.print(
+        f"{stored.by} {agrees_or_not} with the analysis of {interview_id}: {stored.type}",
+        highlight=False,
+    )
+
+
+@app.command()
 def erase(
     interview_id: InterviewId,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

@@ -1,6 +1,6 @@
 """Interviews as MongoDB documents, one document each, changed in single atomic updates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,22 +11,43 @@ from pymongo.errors import DuplicateKeyError
 from tasks.changes import Change
 from tasks.errors import AlreadyExists, Erased, IllegalTransition, NotFound, Superseded
 from tasks.events import Event, EventType, event_id
-from tasks.interview import FINAL, Interview
+from tasks.feedback import Feedback
+from tasks.interview import FINAL, AnalysisType, Interview
 from tasks.plain import plain
 from tasks.ports import Query
 from tasks.report import Report
 from tasks.transcript import Transcript
 from worker.adapters.mongo.client import Document, translated
 
-_HEAVY = {"transcript": False, "report": False, "outbox": False}
+_HEAVY = {
+    "transcript": False,
+    "report": False,
+    "outbox": False,
+    "feedback": False,
+    "feedback_at": False,
+}
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+_AGREEMENT: list[dict[str, Any]] = [
+    {"$match": {"feedback_at": {"$gt": _LONG_AGO}}},
+    {"$project": {"each": {"$objectToArray": "$feedback"}}},
+    {"$unwind": "$each"},
+    {
+        "$group": {
+            "_id": "$each.v.type",
+            "agreeing": {"$sum": {"$cond": ["$each.v.agrees", 1, 0]}},
+            "all": {"$sum": 1},
+        }
+    },
+]
 
 
 class MongoInterviews:
     """An `InterviewStore` in the collection `interviews`.
 
-    The document is the `Interview` with its id as `_id`, and beside it `transcript`, `report` and
-    `outbox`, the events that are recorded and not yet published.
+    The document is the `Interview` with its id as `_id`, and beside it `transcript`, `report`,
+    `feedback` with `feedback_at`, when the last of it was given, and `outbox`, the events that are
+    recorded and not yet published.
     """
 
     def __init__(self, database: Database[Document]) -> None:
@@ -42,6 +63,7 @@ class MongoInterviews:
                     IndexModel([("status", 1), *newest_first]),
                     IndexModel([("type", 1), *newest_first]),
                     IndexModel([("outbox.at", 1)], sparse=True),
+                    IndexModel([("feedback_at", 1)], sparse=True),
                 ]
             )
 
@@ -73,6 +95,23 @@ class MongoInterviews:
         found = self._read(interview_id, {"report": True, "erased_at": True})
         stored = found.get("report")
         return Report.model_validate(stored) if stored else None
+
+    def feedback(self, interview_id: str) -> Sequence[Feedback]:
+        """Read what people say; see `InterviewStore.feedback`."""
+        found = self._read(interview_id, {"feedback": True, "erased_at": True})
+        given = [Feedback.model_validate(each) for each in found.get("feedback", {}).values()]
+        return sorted(given, key=lambda one: one.at)
+
+    def agreement(self) -> Mapping[AnalysisType, tuple[int, int]]:
+        """Count the feedback; see `InterviewStore.agreement`.
+
+        It takes as long as there are interviews with feedback; all others cost nothing.
+        """
+        with translated():
+            return {
+                AnalysisType(found["_id"]): (found["agreeing"], found["all"])
+                for found in self._documents.aggregate(_AGREEMENT)
+            }
 
     def find(self, query: Query) -> Sequence[Interview]:
         """List interviews; see `InterviewStore.find`."""

@@ -1,0 +1,52 @@
+"""How far people agree with the analyses."""
+
+from collections.abc import Callable, Iterator, Mapping
+from threading import Lock
+from time import monotonic
+
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from monitoring.collectors.families import family
+from monitoring.metrics import REVIEW_AGREEMENT
+from tasks.errors import Transient
+from tasks.interview import AnalysisType
+
+Agreement = Mapping[AnalysisType, tuple[int, int]]
+
+
+class AgreementCollector(Collector):
+    """The share of human feedback that agrees, for each part of an analysis that has any.
+
+    While the store is away there are no series.
+
+    Args:
+        agreement: Counts the feedback; see `InterviewStore.agreement`.
+        lasts: Seconds for which a count is used again, as counting takes a while where there is
+            much.
+    """
+
+    def __init__(self, agreement: Callable[[], Agreement], *, lasts: float = 15.0) -> None:
+        self._agreement = agreement
+        self._lasts = lasts
+        self._lock = Lock()
+        self._counted: Agreement = {}
+        self._until = 0.0
+
+    def collect(self) -> Iterator[Metric]:
+        """Count, unless that was done just now."""
+        found = family(REVIEW_AGREEMENT)
+        try:
+            counted = self._recent()
+        except Transient:
+            counted = {}
+        for part, (agreeing, all_of_them) in counted.items():
+            found.add((part,), agreeing / all_of_them)
+        yield found
+
+    def _recent(self) -> Agreement:
+        with self._lock:
+            if monotonic() >= self._until:
+                self._counted = self._agreement()
+                self._until = monotonic() + self._lasts
+            return self._counted

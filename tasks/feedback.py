@@ -1,0 +1,54 @@
+"""What people say of an analysis: whether they agree with a part of it.
+
+Feedback tells how far the analyses can be trusted. It changes none; a review does.
+"""
+
+from hashlib import sha256
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from tasks.errors import IllegalTransition
+from tasks.interview import AnalysisType
+from tasks.report import Report
+
+
+class Opinion(BaseModel):
+    """Whether somebody agrees with a part of an analysis."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: AnalysisType
+    """The part of the analysis."""
+    agrees: bool
+    by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    """Who says so."""
+    comment: str = Field(default="", max_length=2000)
+
+
+class Feedback(Opinion):
+    """An opinion, and when it was given."""
+
+    at: AwareDatetime
+
+    @property
+    def key(self) -> str:
+        """The same for all that one person says of one part, and fit for the name of a field."""
+        return f"{self.type}-{sha256(self.by.encode()).hexdigest()[:32]}"
+
+
+def check(opinion: Opinion, report: Report) -> None:
+    """See that a report has the part that an opinion is about.
+
+    Raises:
+        IllegalTransition: That part was not asked for.
+    """
+    part = {
+        AnalysisType.SENTIMENT: report.sentiment,
+        AnalysisType.COMPETENCY: report.competencies,
+        AnalysisType.OVERALL: report.overall,
+    }[opinion.type]
+    if part is None:
+        raise IllegalTransition(
+            f"the analysis has no such part: {opinion.type}", code="not_requested"
+        )

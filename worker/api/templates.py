@@ -1,0 +1,36 @@
+"""The templates of the API's routes, by which requests are counted."""
+
+from collections.abc import Callable
+
+from fastapi import FastAPI
+from fastapi.routing import RouteContext, iter_route_contexts
+from starlette.routing import Match
+from starlette.types import Scope
+
+UNMATCHED = "unmatched"
+
+
+def templates_of(app: FastAPI) -> Callable[[Scope], str]:
+    """What tells the template of the route that will answer a request.
+
+    The routes are looked at with the first request, when all of them are there.
+
+    Returns:
+        A function from an ASGI scope to a template, such as `/api/v1/interviews/{interview_id}`;
+        to `unmatched` where no route answers.
+    """
+    routes: list[RouteContext] = []
+
+    def template(scope: Scope) -> str:
+        if not routes:
+            routes.extend(iter_route_contexts(app.routes))
+        found = UNMATCHED
+        for route in routes:
+            match, _ = route.matches(scope)
+            if match is Match.FULL:
+                return str(route.path_format)
+            if match is Match.PARTIAL and found == UNMATCHED:
+                found = str(route.path_format)
+        return found
+
+    return template
