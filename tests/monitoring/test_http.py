@@ -1,0 +1,208 @@
+"""Requests as figures, on a server that real clients talk to, and leave."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import httpx2
+import pytest
+import uvicorn
+
+from monitoring import metrics
+from monitoring.http import HttpMonitor, Message, Receive, RequestsInFlight, Scope, Send
+from monitoring.recording import Recorder
+from tests.monitoring.figures import figures_of
+from tests.processes import wait_until
+
+START: Message = {"type": "http.response.start", "status": 202, "headers": []}
+
+
+class Application:
+    """Answers by the path of the request; on `/slow…` when it is released."""
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path == "/broken":
+            raise RuntimeError("broken")
+        if path == "/upload":
+            await read_all(receive)
+        if path == "/slow":
+            await self._released()
+        await send(START)
+        if path == "/slow-body":
+            await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+            await self._released()
+        if path == "/broken-body":
+            raise RuntimeError("broken")
+        await send({"type": "http.response.body", "body": b"done"})
+
+    async def _released(self) -> None:
+        await asyncio.to_thread(self.release.wait, 20)
+
+
+async def read_all(receive: Receive) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RuntimeError("the client is gone")
+        if not message["more_body"]:
+            return
+
+
+class Served:
+    """The application behind the monitor, on a port of its own."""
+
+    def __init__(self) -> None:
+        self.application = Application()
+        self.recorder = Recorder()
+        self.in_flight = RequestsInFlight()
+        monitor = HttpMonitor(
+            self.application, self.recorder, self.in_flight, lambda scope: scope["path"]
+        )
+        self.server = uvicorn.Server(
+            uvicorn.Config(monitor, port=0, lifespan="off", log_config=None)
+        )
+
+    @property
+    def port(self) -> int:
+        port: int = self.server.servers[0].sockets[0].getsockname()[1]
+        return port
+
+    def get(self, path: str, method: str = "GET") -> httpx2.Response:
+        return httpx2.request(method, f"http://127.0.0.1:{self.port}{path}")
+
+    def sent(self, text: str) -> socket.socket:
+        """A connection on which this was sent."""
+        connection = socket.create_connection(("127.0.0.1", self.port))
+        connection.sendall(text.replace("\n", "\r\n").encode())
+        return connection
+
+    def leave(self, connection: socket.socket) -> None:
+        """Close a connection, and wait until the server knows."""
+        connection.close()
+        wait_until(lambda: not self.server.server_state.connections)
+
+    def flying(self, path: str) -> float | None:
+        return figures_of(self.in_flight).value(metrics.HTTP_IN_FLIGHT, path)
+
+    @property
+    def requests(self) -> dict[tuple[str, ...], float]:
+        """How many requests there were by path, method and status."""
+        figures = figures_of(self.recorder)
+        requests = figures.by_labels(metrics.HTTP_REQUESTS)
+        assert sum(requests.values()) == sum(figures.counts(metrics.HTTP_DURATION).values())
+        return requests
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        wait_until(condition, 5)
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    served = Served()
+    with running(served.server):
+        yield served
+        served.application.release.set()
+
+
+@contextmanager
+def running(server: uvicorn.Server) -> Iterator[None]:
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_until(lambda: server.started)
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_counts_what_is_answered(served: Served) -> None:
+    for method in ("GET", "GET", "POST", "PROPFIND"):
+        assert served.get("/", method).status_code == 202
+    assert served.requests == {
+        ("/", "GET", "202"): 2,
+        ("/", "POST", "202"): 1,
+        ("/", "OTHER", "202"): 1,
+    }
+    assert served.flying("/") == 0
+
+
+@pytest.mark.parametrize("path", ["/broken", "/broken-body"])
+def test_an_exception_is_an_error_of_ours(served: Served, path: str) -> None:
+    with served.sent(f"GET {path} HTTP/1.1\nHost: x\n\n") as connection:
+        connection.recv(1)
+        served.wait_for(lambda: served.requests == {(path, "GET", "500"): 1})
+    assert served.flying(path) == 0
+
+
+def test_a_request_lasts_until_its_answer_is_complete(served: Served) -> None:
+    url = f"http://127.0.0.1:{served.port}/slow-body"
+    with httpx2.stream("GET", url) as answer:
+        pieces = answer.iter_raw()
+        assert next(pieces) == b"begun"
+        assert served.flying("/slow-body") == 1
+        assert served.requests == {}
+        served.application.release.set()
+        assert list(pieces) == [b"done"]
+    served.wait_for(lambda: served.requests == {("/slow-body", "GET", "202"): 1})
+    assert served.flying("/slow-body") == 0
+
+
+def test_a_client_that_does_not_wait_is_gone(served: Served) -> None:
+    connection = served.sent("GET /slow HTTP/1.1\nHost: x\n\n")
+    served.wait_for(lambda: served.flying("/slow") == 1)
+    served.leave(connection)
+    served.application.release.set()
+    served.wait_for(lambda: served.requests == {("/slow", "GET", "499"): 1})
+    assert served.flying("/slow") == 0
+
+
+def test_a_client_that_leaves_in_the_middle_of_an_upload_is_gone(served: Served) -> None:
+    head = "POST /upload HTTP/1.1\nHost: x\nContent-Length: 100\n\nbegun"
+    connection = served.sent(head)
+    served.wait_for(lambda: served.flying("/upload") == 1)
+    served.leave(connection)
+    served.wait_for(lambda: served.requests == {("/upload", "POST", "499"): 1})
+
+
+def test_a_client_that_leaves_in_the_middle_of_the_answer_had_one(served: Served) -> None:
+    connection = served.sent("GET /slow-body HTTP/1.1\nHost: x\n\n")
+    assert connection.recv(1)
+    served.leave(connection)
+    served.application.release.set()
+    served.wait_for(lambda: served.requests == {("/slow-body", "GET", "202"): 1})
+
+
+def test_a_body_that_nobody_reads_is_not_asked_for(served: Served) -> None:
+    head = "POST /refused HTTP/1.1\nHost: x\nContent-Length: 9\nExpect: 100-continue\n\n"
+    with closing(served.sent(head)) as connection:
+        assert connection.recv(12) == b"HTTP/1.1 202"
+    served.wait_for(lambda: served.requests == {("/refused", "POST", "202"): 1})
+
+
+def test_what_is_no_request_passes_by() -> None:
+    passed: list[str] = []
+
+    async def application(scope: Scope, _receive: Receive, _send: Send) -> None:
+        passed.append(scope["type"])
+
+    recorder = Recorder()
+    monitor = HttpMonitor(application, recorder, RequestsInFlight(), lambda _: "never")
+
+    async def nothing(*_: Message) -> Message:
+        return {}
+
+    async def pass_by() -> None:
+        for kind in ("lifespan", "websocket"):
+            await monitor({"type": kind}, nothing, nothing)  # type: ignore[arg-type]
+
+    asyncio.run(pass_by())
+    assert passed == ["lifespan", "websocket"]
+    assert figures_of(recorder).by_labels(metrics.HTTP_REQUESTS) == {}
