@@ -105,6 +105,10 @@ def test_a_day_with_the_command_line(tmp_path: Path) -> None:
         assert "confirmed" in confirmed
         assert "Confirmed by Robin" in run(tmp_path, "show", interview_id)
 
+        feedback = ("feedback", interview_id, "--type", "overall", "--by", "Robin")
+        assert "Robin disagrees" in run(tmp_path, *feedback, "--disagree", "--comment", "Harsh.")
+        assert "Robin agrees" in run(tmp_path, *feedback, "--agree")
+
         for action in ("cancel", "retry"):
             assert "illegal_transition" in run(tmp_path, action, interview_id, code=1)
         assert "not_audio" in run(

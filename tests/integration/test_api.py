@@ -22,11 +22,11 @@ from tasks import changes
 from tasks.clock import now
 from tasks.errors import Permanent
 from tasks.events import EventType
-from tasks.interview import Stage, Status
+from tasks.interview import AnalysisType, Stage, Status
 from tasks.transcript import Transcript
 from tests.conftest import Document
 from tests.contract.test_interviews import TRANSCRIPT
-from tests.samples import SAMPLES, SCREENING, TECHNICAL
+from tests.samples import SAMPLES, SCREENING, TECHNICAL, a_report
 from worker.adapters.mongo import MongoInterviews
 from worker.settings import Settings
 
@@ -405,6 +405,66 @@ def test_a_retry_that_cannot_be_sent_leaves_it_failed(
         operations.retry(store, CeleryDispatcher(away), interview_id)
     assert store.get(interview_id).status is Status.FAILED
     assert operations.retry(store, CeleryDispatcher(create_app(settings)), interview_id).rounds == 3
+
+
+def analysed(store: MongoInterviews, interview_id: str, *parts: AnalysisType) -> None:
+    transcribed(store, interview_id, TRANSCRIPT)
+    interview = store.get(interview_id)
+    store.apply(interview_id, changes.begin(Stage.ANALYSE, "run", now()))
+    report = a_report(interview, *parts)
+    done = changes.finish(
+        interview, Stage.ANALYSE, "run", now(), provider="x", results={"report": report}, facts={}
+    )
+    store.apply(interview_id, done)
+
+
+def test_takes_feedback(client: TestClient, store: MongoInterviews) -> None:
+    interview_id = submitted(client)["id"]
+    analysed(store, interview_id)
+    path = f"{PATH}/{interview_id}/feedback"
+    opinion = {"type": "overall", "agrees": False, "by": " Ines ", "comment": "Too harsh."}
+    first = client.post(path, json=opinion)
+    assert first.status_code == 200, first.text
+    assert first.json() == {**opinion, "by": "Ines", "at": first.json()["at"]}
+    again = client.post(path, json={**opinion, "by": "Ines", "agrees": True}).json()
+    other = client.post(path, json={**opinion, "by": "Robin"}).json()
+    assert client.get(path).json() == [again, other]
+    assert 'analysis_review_agreement_ratio{type="overall"} 0.5' in client.get("/metrics").text
+    assert client.get(f"{PATH}/{interview_id}/analysis").json()["review"]["state"] == "pending"
+
+
+@pytest.mark.parametrize(
+    ("changed", "pointer"),
+    [
+        ({"type": "charm"}, "/type"),
+        ({"agrees": ...}, "/agrees"),
+        ({"by": " "}, "/by"),
+        ({"by": "x" * 201}, "/by"),
+        ({"comment": "x" * 2001}, "/comment"),
+        ({"at": "2026-01-01T00:00:00Z"}, "/at"),
+    ],
+)
+def test_refuses_feedback(client: TestClient, changed: dict[str, Any], pointer: str) -> None:
+    opinion = {"type": "overall", "agrees": True, "by": "Ines", **changed}
+    body = {key: value for key, value in opinion.items() if value is not ...}
+    problem(client.post(f"{PATH}/{uuid4()}/feedback", json=body), 422, "invalid", pointer)
+
+
+def test_takes_no_feedback_on_what_is_not_there(client: TestClient, store: MongoInterviews) -> None:
+    opinion = {"type": "sentiment", "agrees": True, "by": "Ines"}
+
+    def give(interview_id: object) -> Response:
+        return client.post(f"{PATH}/{interview_id}/feedback", json=opinion)
+
+    problem(give(uuid4()), 404, "not_found")
+    interview_id = submitted(client)["id"]
+    problem(give(interview_id), 409, "not_ready")
+    analysed(store, interview_id, AnalysisType.OVERALL)
+    problem(give(interview_id), 409, "not_requested")
+    assert client.get(f"{PATH}/{interview_id}/feedback").json() == []
+    client.delete(f"{PATH}/{interview_id}")
+    problem(give(interview_id), 410, "erased")
+    problem(client.get(f"{PATH}/{interview_id}/feedback"), 410, "erased")
 
 
 def test_erases(client: TestClient, store: MongoInterviews, database: Database[Document]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from fastapi import FastAPI
-from fastapi.routing import RouteContext, iter_route_contexts
+from fastapi.routing import iter_route_contexts
 from starlette.routing import Match
 from starlette.types import Scope
 
@@ -19,18 +19,19 @@ def templates_of(app: FastAPI) -> Callable[[Scope], str]:
         A function from an ASGI scope to a template, such as `/api/v1/interviews/{interview_id}`;
         to `unmatched` where no route answers.
     """
-    routes: list[RouteContext] = []
+    routes: list[tuple[Callable[[Scope], tuple[Match, Scope]], str]] = []
 
     def template(scope: Scope) -> str:
         if not routes:
-            routes.extend(iter_route_contexts(app.routes))
-        found = UNMATCHED
-        for route in routes:
-            match, _ = route.matches(scope)
+            found = iter_route_contexts(app.routes)
+            routes.extend((route.matches, str(route.path_format)) for route in found)
+        partial = UNMATCHED
+        for matches, path in routes:
+            match, _ = matches(scope)
             if match is Match.FULL:
-                return str(route.path_format)
-            if match is Match.PARTIAL and found == UNMATCHED:
-                found = str(route.path_format)
-        return found
+                return path
+            if match is Match.PARTIAL and partial is UNMATCHED:
+                partial = path
+        return partial
 
     return template
