@@ -148,11 +148,8 @@ def feedback(
     opinion = {"type": type, "agrees": agrees, "by": by, "comment": comment}
     with ApiClient(load_settings()) as api:
         stored = api.give_feedback(interview_id, opinion)
-    agrees_or_not = "agrees" if stored.agrees else "disagrees"
-    out.print(
-        f"{stored.by} {agrees_or_not} with the analysis of {interview_id}: {stored.type}",
-        highlight=False,
-    )
+    verb = "agrees" if stored.agrees else "disagrees"
+    out.print(f"{stored.by} {verb} with the {stored.type} analysis", highlight=False)
 
 
 @app.command()
