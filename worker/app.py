@@ -10,7 +10,10 @@ from tasks.stage import task_name
 from worker.adapters.broker import REQUESTS
 from worker.settings import Settings
 
-QUEUES = (REQUESTS, *(task_name(stage) for stage in Stage))
+STAGES = {task_name(stage): str(stage) for stage in Stage}
+"""The queues of the pipeline, and the stage that each leads to."""
+
+QUEUES = (REQUESTS, *STAGES)
 
 _TRANSPORT = "worker.adapters.broker.transport:Transport"
 
@@ -40,6 +43,9 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
             "health_check_interval": 25,
+            **(
+                {"global_keyprefix": settings.redis_key_prefix} if settings.redis_key_prefix else {}
+            ),
         },
         "imports": ("tasks.transcribe", "tasks.analyse", "tasks.schedule", "worker.submit"),
         "task_queues": [Queue(name) for name in QUEUES],

@@ -19,7 +19,7 @@ from worker.adapters.broker import CeleryDispatcher
 from worker.adapters.kafka import KafkaEvents, KafkaRequests, RequestMessage
 from worker.api.application import create_api
 from worker.api.context import Context
-from worker.app import create_app
+from worker.app import STAGES, create_app
 from worker.monitored import recorded
 from worker.relay import Relay
 from worker.requests import parse_request
@@ -63,7 +63,7 @@ def open_context(settings: Settings) -> Iterator[Context]:
                 calendar=calendar(settings),
                 collectors=(
                     RecordedFigures(settings.figures_dir),
-                    BrokerCollector(broker(settings)),
+                    BrokerCollector(broker(settings), STAGES),
                     AgreementCollector(stores.interviews.agreement),
                     WorkerCollector(settings.figures_dir),
                     ProcessCollector(settings.figures_dir),

@@ -21,6 +21,9 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(
         None, description="Broker, such as redis://host:6379/0. Unset: embedded Valkey."
     )
+    redis_key_prefix: str = Field(
+        "", description="What all keys in Redis begin with, where others share the database."
+    )
     mongodb_url: SecretStr | None = Field(
         None, description="Documents and audio, mongodb://host/database. Unset: embedded."
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from celery import Celery
 from pydantic import SecretStr
 
-from monitoring.broker import RedisBroker
+from monitoring.broker import Broker, open_broker
 from tasks.announced import AnnouncedCalendar
 from tasks.errors import Permanent
 from tasks.interview import Priority
@@ -85,12 +85,17 @@ def services(settings: Settings, stores: Stores) -> Services:
     )
 
 
-def broker(settings: Settings) -> RedisBroker:
+def broker(settings: Settings) -> Broker:
     """The broker, as monitoring reads it."""
     names = {step: str(priority) for priority, step in PRIORITIES.items()}
     # kombu has a step 6 too, which we never send to but others may.
     priorities = {6: str(Priority.LOW), **names}
-    return RedisBroker(_required(settings.redis_url, "REDIS_URL"), QUEUES, priorities)
+    return open_broker(
+        _required(settings.redis_url, "REDIS_URL"),
+        QUEUES,
+        priorities,
+        key_prefix=settings.redis_key_prefix,
+    )
 
 
 def _required(value: SecretStr | None, name: str) -> str:

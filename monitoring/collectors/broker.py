@@ -1,28 +1,34 @@
-"""Figures that are read when Prometheus asks for them."""
+"""Queues and the interviews in them, straight from the broker."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from monitoring.broker import Backlog, RedisBroker
+from monitoring import metrics
+from monitoring.broker import Backlog, Broker, QueueState, RedisFigures
 from monitoring.collectors.families import family
-from monitoring.metrics import INTERVIEWS_ACTIVE, QUEUE_DEPTH, REDIS_UP
 from tasks.errors import Transient
 
 
 class BrokerCollector(Collector):
-    """Queue depth and active interviews, straight from the broker.
+    """How much waits and how much is in hand.
 
-    While the broker is away its series are absent, rather than zero, and `redis_up` is 0.
+    While the broker is away its series are absent, rather than zero, and `redis_up` is 0. What a
+    broker does not tell is absent as well.
+
+    Args:
+        broker: Where to look.
+        stages: The stage that each queue of the pipeline leads to.
     """
 
-    def __init__(self, broker: RedisBroker) -> None:
+    def __init__(self, broker: Broker, stages: Mapping[str, str]) -> None:
         self._broker = broker
+        self._stages = stages
 
     def collect(self) -> Iterator[Metric]:
         """Read the broker once."""
-        up = family(REDIS_UP)
+        up = family(metrics.REDIS_UP)
         try:
             backlog = self._broker.backlog()
         except Transient:
@@ -31,15 +37,55 @@ class BrokerCollector(Collector):
             return
         up.add((), 1)
         yield up
-        yield from _backlog(backlog)
+        yield from _queues(backlog.queues)
+        yield from self._pipeline(backlog)
+        if backlog.redis is not None:
+            yield from _redis(backlog.redis)
+
+    def _pipeline(self, backlog: Backlog) -> Iterator[Metric]:
+        in_stage, active = family(metrics.INTERVIEWS_IN_STAGE), family(metrics.INTERVIEWS_ACTIVE)
+        # One message is in flight for each interview, so those that wait and those in hand are all.
+        totals = {
+            stage: backlog.queues[queue].total
+            for queue, stage in self._stages.items()
+            if queue in backlog.queues
+        }
+        for stage, total in totals.items():
+            in_stage.add((stage,), total)
+        active.add((), sum(totals.values()))
+        yield from (in_stage, active)
+        if backlog.oldest_chain_age is not None:
+            oldest = family(metrics.CHAIN_OLDEST_AGE)
+            oldest.add((), backlog.oldest_chain_age)
+            yield oldest
 
 
-def _backlog(backlog: Backlog) -> Iterator[Metric]:
-    depth = family(QUEUE_DEPTH)
-    for labels, length in backlog.depth.items():
-        depth.add(labels, length)
-    yield depth
-    # One message is in flight for each interview, so those that wait and those in hand are all.
-    active = family(INTERVIEWS_ACTIVE)
-    active.add((), sum(backlog.depth.values()) + backlog.reserved)
-    yield active
+def _queues(queues: Mapping[str, QueueState]) -> Iterator[Metric]:
+    depth, length = family(metrics.QUEUE_DEPTH), family(metrics.CELERY_QUEUE_LENGTH)
+    reserved, held = family(metrics.QUEUE_RESERVED), family(metrics.QUEUE_RESERVED_AGE)
+    oldest = family(metrics.QUEUE_OLDEST_AGE)
+    for queue, state in queues.items():
+        for priority, count in state.depth.items():
+            depth.add((queue, priority), count)
+        length.add((queue,), state.total)
+        for figures, value in (
+            (reserved, state.reserved),
+            (oldest, state.oldest_age),
+            (held, state.reserved_age),
+        ):
+            if value is not None:
+                figures.add((queue,), value)
+    yield from (depth, length, reserved, oldest, held)
+
+
+def _redis(figures: RedisFigures) -> Iterator[Metric]:
+    for definition, value in (
+        (metrics.REDIS_CLIENTS, figures.clients),
+        (metrics.REDIS_HITS, figures.hits),
+        (metrics.REDIS_MISSES, figures.misses),
+        (metrics.REDIS_MEMORY, figures.memory),
+        (metrics.REDIS_EVICTED, figures.evicted),
+    ):
+        found = family(definition)
+        found.add((), value)
+        yield found

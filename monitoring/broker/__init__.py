@@ -1,0 +1,33 @@
+"""What the broker knows: how much waits, how much is in hand, and since when."""
+
+from collections.abc import Mapping, Sequence
+
+from monitoring.broker.amqp import AmqpBroker
+from monitoring.broker.backlog import Backlog, Broker, QueueState, RedisFigures
+from monitoring.broker.redis import RedisBroker
+
+__all__ = [
+    "AmqpBroker",
+    "Backlog",
+    "Broker",
+    "QueueState",
+    "RedisBroker",
+    "RedisFigures",
+    "open_broker",
+]
+
+
+def open_broker(
+    url: str, queues: Sequence[str], priorities: Mapping[int, str], *, key_prefix: str = ""
+) -> Broker:
+    """What reads the broker at a URL.
+
+    Args:
+        url: The broker's URL.
+        queues: The queues to look at.
+        priorities: The name of each priority step of Redis.
+        key_prefix: What all keys in Redis begin with (kombu's `global_keyprefix`).
+    """
+    if url.startswith(("amqp://", "amqps://")):
+        return AmqpBroker(url, queues)
+    return RedisBroker(url, queues, priorities, key_prefix=key_prefix)

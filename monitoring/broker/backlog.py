@@ -1,0 +1,68 @@
+"""The state of a broker, whatever its kind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """One queue at one moment; None is what the broker does not tell.
+
+    Attributes:
+        depth: Messages that wait, by the name of their priority.
+        reserved: Messages that workers hold: running, prefetched or delayed.
+        oldest_age: Seconds since the message was published that waits longest; 0 if none waits.
+        reserved_age: Seconds since the message was taken that is held longest; 0 if none is held.
+    """
+
+    depth: Mapping[str, int]
+    reserved: int | None = None
+    oldest_age: float | None = None
+    reserved_age: float | None = None
+
+    @property
+    def total(self) -> int:
+        """All messages, waiting or held, as far as the broker tells."""
+        return sum(self.depth.values()) + (self.reserved or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisFigures:
+    """What Redis tells of itself (INFO)."""
+
+    clients: int
+    hits: int
+    misses: int
+    memory: int
+    evicted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """The broker at one moment.
+
+    Attributes:
+        queues: Every queue that is looked at, by name.
+        oldest_chain_age: Seconds since the oldest chain began of which a message is next in line
+            or held; 0 if there is none, None if the broker does not tell.
+        redis: The server's own figures, where it is Redis.
+    """
+
+    queues: Mapping[str, QueueState]
+    oldest_chain_age: float | None = None
+    redis: RedisFigures | None = None
+
+
+class Broker(Protocol):
+    """Something to read the state of a broker from."""
+
+    def backlog(self) -> Backlog:
+        """Read the state of all queues, within about a second.
+
+        Raises:
+            Transient: The broker does not answer.
+        """
+
+    def close(self) -> None:
+        """Close all connections."""

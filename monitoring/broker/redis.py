@@ -1,0 +1,174 @@
+"""Queues in Redis, as kombu keeps them."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from monitoring.broker.backlog import Backlog, QueueState, RedisFigures
+from monitoring.headers import CHAIN_PUBLISHED_AT, PUBLISHED_AT
+from tasks.errors import Transient
+
+_SEPARATOR = "\x06\x16"
+"""What kombu puts between a queue's name and a priority other than 0."""
+
+
+class RedisBroker:
+    """Reads kombu's lists in Redis.
+
+    A queue is one list for each priority step, with the oldest message at its right end; what
+    workers hold is the hash `unacked`, and the sorted set `unacked_index` tells since when
+    (kombu.transport.redis). All is read in one round trip, whose cost does not depend on the
+    backlog: beside lengths, one message of each list and what workers hold.
+
+    Args:
+        url: The broker's URL.
+        queues: The queues to look at.
+        priorities: The name of each priority step.
+        key_prefix: What all keys begin with (kombu's `global_keyprefix`).
+        timeout: Seconds to wait for an answer.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        queues: Sequence[str],
+        priorities: Mapping[int, str],
+        *,
+        key_prefix: str = "",
+        timeout: float = 1.0,
+    ) -> None:
+        self._redis: Redis = Redis.from_url(
+            url, socket_timeout=timeout, socket_connect_timeout=timeout
+        )
+        self._queues = tuple(queues)
+        self._prefix = key_prefix
+        self._lists = [
+            (queue, name, f"{key_prefix}{queue}{_SEPARATOR}{step}" if step else key_prefix + queue)
+            for queue in queues
+            for step, name in priorities.items()
+        ]
+
+    def backlog(self) -> Backlog:
+        """Read the state of all queues; see `Broker.backlog`."""
+        with _translated(), self._redis.pipeline(transaction=False) as pipe:
+            for _, _, key in self._lists:
+                pipe.llen(key)
+                pipe.lindex(key, -1)
+            pipe.hgetall(f"{self._prefix}unacked")
+            pipe.zrange(f"{self._prefix}unacked_index", 0, -1, withscores=True)
+            pipe.info()
+            *lists, unacked, index, info = pipe.execute()
+        held = _held(unacked, dict(index))
+        return self._state(lists[::2], [_message(raw) for raw in lists[1::2]], held, info)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._redis.close()
+
+    def _state(
+        self,
+        lengths: Sequence[int],
+        heads: Sequence["_Message | None"],
+        held: Sequence["_Held"],
+        info: Mapping[str, Any],
+    ) -> Backlog:
+        now = time.time()
+        depth: dict[str, Counter[str]] = {queue: Counter() for queue in self._queues}
+        waiting: dict[str, list[_Message]] = {queue: [] for queue in self._queues}
+        for (queue, priority, _), length, head in zip(self._lists, lengths, heads, strict=True):
+            depth[queue][priority] += length
+            waiting[queue] += [head] if head else []
+        ours = [one for one in held if one.queue in depth]
+        chains = [one.message for one in ours] + [m for found in waiting.values() for m in found]
+        return Backlog(
+            queues={
+                queue: QueueState(
+                    depth=depth[queue],
+                    reserved=sum(one.queue == queue for one in ours),
+                    oldest_age=_age(now, (one.published_at for one in waiting[queue])),
+                    reserved_age=_age(now, (one.since for one in ours if one.queue == queue)),
+                )
+                for queue in self._queues
+            },
+            oldest_chain_age=_age(now, (one.chain_published_at for one in chains)),
+            redis=_figures(info),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    published_at: float | None = None
+    chain_published_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    queue: str
+    since: float | None
+    message: _Message
+
+
+def _message(raw: bytes | None) -> _Message | None:
+    if raw is None:
+        return None
+    try:
+        return _parsed(json.loads(raw))
+    except ValueError:
+        return _Message()
+
+
+def _parsed(message: Any) -> _Message:
+    headers = message.get("headers") if isinstance(message, dict) else None
+    if not isinstance(headers, dict):
+        return _Message()
+    return _Message(_moment(headers.get(PUBLISHED_AT)), _moment(headers.get(CHAIN_PUBLISHED_AT)))
+
+
+def _moment(value: object) -> float | None:
+    # Other producers may write anything, true among it.
+    return float(value) if isinstance(value, float | int) and value > 1 else None
+
+
+def _held(unacked: Mapping[bytes, bytes], since: Mapping[bytes, float]) -> list[_Held]:
+    found = []
+    for tag, raw in unacked.items():
+        try:
+            message, _, routing_key = json.loads(raw)
+        except ValueError:
+            continue
+        found.append(_Held(str(routing_key), since.get(tag), _parsed(message)))
+    return found
+
+
+def _age(now: float, moments: Iterable[float | None]) -> float | None:
+    """Seconds since the earliest moment; 0 where there is none, None where none is known."""
+    given = tuple(moments)
+    known = [moment for moment in given if moment is not None]
+    if known:
+        return max(0.0, now - min(known))
+    return None if given else 0.0
+
+
+def _figures(info: Mapping[str, Any]) -> RedisFigures:
+    return RedisFigures(
+        clients=info["connected_clients"],
+        hits=info["keyspace_hits"],
+        misses=info["keyspace_misses"],
+        memory=info["used_memory"],
+        evicted=info["evicted_keys"],
+    )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        raise Transient(f"the broker does not answer: {error}", code="broker_error") from error

@@ -1,0 +1,243 @@
+"""Queues as the broker has them, with messages as Celery writes them."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from celery import Celery
+from pydantic import SecretStr
+from redis import Redis
+
+from monitoring import metrics
+from monitoring.broker import Backlog, RedisBroker
+from monitoring.collectors.broker import BrokerCollector
+from monitoring.recording import Recorder
+from monitoring.signals import celery
+from tasks.errors import Transient
+from tasks.interview import Priority, Stage
+from tests.monitoring.figures import Figures, figures_of
+from tests.processes import frozen, wait_until
+from worker.adapters.broker import PRIORITIES, REQUESTS, CeleryDispatcher
+from worker.app import QUEUES, STAGES, create_app
+from worker.embedded.servers import EmbeddedServers
+from worker.processes.child import Child
+from worker.settings import Settings
+from worker.wiring import broker
+
+TRANSCRIBE, ANALYSE, SCHEDULE = STAGES
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator["Redis"]:
+    with Redis.from_url(redis_url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def settings(redis: Redis, redis_url: str) -> Settings:
+    del redis
+    return Settings(redis_url=SecretStr(redis_url))
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Celery]:
+    with celery.listening(Recorder(), "test@host"):
+        yield create_app(settings)
+
+
+def read(settings: Settings) -> Backlog:
+    reader = broker(settings)
+    try:
+        return reader.backlog()
+    finally:
+        reader.close()
+
+
+def scraped(settings: Settings) -> Figures:
+    reader = broker(settings)
+    try:
+        return figures_of(BrokerCollector(reader, STAGES))
+    finally:
+        reader.close()
+
+
+def dispatch(app: Celery, stage: Stage, priority: Priority, times: int) -> None:
+    dispatcher = CeleryDispatcher(app)
+    for _ in range(times):
+        dispatcher.dispatch(uuid4().hex, stage, priority)
+
+
+@contextmanager
+def taken(app: Celery, queue: str, count: int) -> Iterator[None]:
+    """A consumer that takes messages and does not acknowledge them."""
+    held: list[Any] = []
+    with (
+        app.connection() as connection,
+        connection.Consumer(
+            app.amqp.queues[queue], callbacks=[lambda _, message: held.append(message)]
+        ) as consumer,
+    ):
+        consumer.qos(prefetch_count=count)
+        while len(held) < count:
+            connection.drain_events(timeout=5)
+        yield
+        for message in held:
+            message.ack()
+
+
+def test_tells_what_waits_by_queue_and_priority(app: Celery, settings: Settings) -> None:
+    dispatch(app, Stage.TRANSCRIBE, Priority.HIGH, 1)
+    dispatch(app, Stage.TRANSCRIBE, Priority.NORMAL, 2)
+    dispatch(app, Stage.ANALYSE, Priority.LOW, 3)
+    found = scraped(settings)
+    depth = {labels: n for labels, n in found.by_labels(metrics.QUEUE_DEPTH).items() if n}
+    assert depth == {
+        (TRANSCRIBE, "high"): 1,
+        (TRANSCRIBE, "normal"): 2,
+        (ANALYSE, "low"): 3,
+    }
+    assert len(found.by_labels(metrics.QUEUE_DEPTH)) == len(QUEUES) * len(Priority)
+    assert found.by_labels(metrics.INTERVIEWS_IN_STAGE) == {
+        ("transcribe",): 3,
+        ("analyse",): 3,
+        ("schedule",): 0,
+    }
+    assert found.value(metrics.INTERVIEWS_ACTIVE) == 6
+
+
+def test_counts_every_priority_that_others_may_send(app: Celery, settings: Settings) -> None:
+    for priority in range(10):
+        for _ in range(10):
+            app.send_task(TRANSCRIBE, args=["x"], queue=TRANSCRIBE, priority=priority)
+    found = scraped(settings)
+    assert found.value(metrics.CELERY_QUEUE_LENGTH, TRANSCRIBE) == 100
+    depth = found.by_labels(metrics.QUEUE_DEPTH)
+    assert sum(depth.values()) == 100
+
+
+def test_counts_what_workers_hold(app: Celery, settings: Settings) -> None:
+    dispatch(app, Stage.TRANSCRIBE, Priority.NORMAL, 10)
+    dispatch(app, Stage.ANALYSE, Priority.NORMAL, 1)
+    app.send_task(REQUESTS, queue=REQUESTS)
+    with taken(app, TRANSCRIBE, 8), taken(app, REQUESTS, 1):
+        found = scraped(settings)
+        state = read(settings).queues[TRANSCRIBE]
+    assert found.value(metrics.CELERY_QUEUE_LENGTH, TRANSCRIBE) == 10
+    assert found.value(metrics.QUEUE_RESERVED, TRANSCRIBE) == 8
+    assert found.value(metrics.QUEUE_RESERVED, REQUESTS) == 1
+    # A request is no interview yet.
+    assert found.value(metrics.INTERVIEWS_ACTIVE) == 11
+    assert state.reserved_age is not None
+    assert 0 < state.reserved_age < 60
+    found = scraped(settings)
+    assert found.value(metrics.QUEUE_RESERVED, TRANSCRIBE) == 0
+    assert found.value(metrics.QUEUE_RESERVED_AGE, TRANSCRIBE) == 0
+
+
+def test_tells_the_age_of_the_oldest(app: Celery, settings: Settings) -> None:
+    began = time.time()
+    dispatch(app, Stage.TRANSCRIBE, Priority.LOW, 1)
+    sent = time.time()
+    wait_until(lambda: time.time() - sent > 0.2)
+    dispatch(app, Stage.TRANSCRIBE, Priority.HIGH, 5)
+    backlog = read(settings)
+    age = backlog.queues[TRANSCRIBE].oldest_age
+    assert age is not None
+    assert time.time() - began >= age >= 0.2
+    assert backlog.oldest_chain_age == age
+    assert backlog.queues[ANALYSE].oldest_age == 0
+
+
+def test_a_chain_is_as_old_as_its_first_message(app: Celery, settings: Settings) -> None:
+    headers = {"chain_published_at": time.time() - 500}
+    app.send_task(SCHEDULE, args=["x"], queue=SCHEDULE, headers=headers)
+    backlog = read(settings)
+    age = backlog.queues[SCHEDULE].oldest_age
+    assert age is not None
+    assert age < 60
+    assert backlog.oldest_chain_age is not None
+    assert 500 <= backlog.oldest_chain_age < 560
+
+
+@pytest.mark.parametrize("message", [b"", b"no JSON", b"[]", b"{}", b'{"headers": 5}'])
+def test_messages_that_make_no_sense_count_and_have_no_age(
+    redis: Redis, settings: Settings, message: bytes
+) -> None:
+    redis.lpush(TRANSCRIBE, message)
+    redis.hset("unacked", "tag", message)
+    redis.hset("unacked", "other", b'[{"headers": {"published_at": "soon"}}, "", "x"]')
+    found = scraped(settings)
+    assert found.value(metrics.QUEUE_DEPTH, TRANSCRIBE, "high") == 1
+    assert found.value(metrics.QUEUE_OLDEST_AGE, TRANSCRIBE) is None
+
+
+def test_keys_may_have_a_prefix(redis: Redis, settings: Settings) -> None:
+    prefixed = settings.with_environment({"REDIS_KEY_PREFIX": "ours:"})
+    app = create_app(prefixed)
+    dispatch(app, Stage.TRANSCRIBE, Priority.NORMAL, 3)
+    assert read(settings).queues[TRANSCRIBE].total == 0
+    with taken(app, TRANSCRIBE, 2):
+        state = read(prefixed).queues[TRANSCRIBE]
+    assert (sum(state.depth.values()), state.reserved) == (1, 2)
+    names: Any = redis.keys("*")
+    assert all(name.startswith(b"ours:") for name in names)
+
+
+def test_asks_for_the_same_whatever_waits(app: Celery, redis: Redis, settings: Settings) -> None:
+    def commands() -> tuple[int, int]:
+        redis.config_resetstat()
+        read(settings)
+        info: Any = redis.info("commandstats")
+        calls = {name: stat["calls"] for name, stat in info.items()}
+        return calls["cmdstat_llen"], calls["cmdstat_lindex"]
+
+    empty = commands()
+    dispatch(app, Stage.TRANSCRIBE, Priority.NORMAL, 500)
+    assert commands() == empty == (len(QUEUES) * 4, len(QUEUES) * 4)
+
+
+def test_tells_redis_own_figures(redis: Redis, settings: Settings) -> None:
+    redis.config_resetstat()
+    redis.set("key", "value")
+    redis.get("key")
+    redis.get("none")
+    redis.get("neither")
+    found = scraped(settings)
+    assert found.value(metrics.REDIS_UP) == 1
+    assert found.value(metrics.REDIS_HITS) == 1
+    misses = found.value(metrics.REDIS_MISSES)
+    assert misses is not None
+    # Looking at lists that are not there is looking in vain, too.
+    assert misses >= 2
+    assert (found.value(metrics.REDIS_MEMORY) or 0) > 100_000
+    assert (found.value(metrics.REDIS_CLIENTS) or 0) >= 2
+    assert found.value(metrics.REDIS_EVICTED) == 0
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[tuple[Child, str]]:
+    servers = EmbeddedServers(tmp_path, {"valkey"})
+    with servers as addresses:
+        yield servers.children[0], addresses["REDIS_URL"]
+
+
+def test_says_that_redis_is_away_and_finds_it_again(own_server: tuple[Child, str]) -> None:
+    server, url = own_server
+    reader = RedisBroker(url, QUEUES, {step: str(name) for name, step in PRIORITIES.items()})
+    collector = BrokerCollector(reader, STAGES)
+    assert figures_of(collector).value(metrics.REDIS_UP) == 1
+    with frozen(server.pid):
+        began = time.monotonic()
+        with pytest.raises(Transient):
+            reader.backlog()
+        assert time.monotonic() - began < 3
+        found = figures_of(collector)
+        assert found.value(metrics.REDIS_UP) == 0
+        assert not found.by_labels(metrics.QUEUE_DEPTH)
+    assert figures_of(collector).value(metrics.REDIS_UP) == 1
+    reader.close()
