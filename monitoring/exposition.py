@@ -1,8 +1,8 @@
 """Metrics in the form Prometheus reads."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, make_asgi_app
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
@@ -51,6 +51,14 @@ class Exposition(Collector):
         registry.register(self)
         encoder, content_type = choose_encoder(accept)
         return encoder(registry), content_type
+
+
+def metrics_application(exposition: Exposition) -> Callable[..., Awaitable[None]]:
+    """An ASGI application that serves an exposition at any path, compressed where it may be."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(exposition)
+    application: Callable[..., Awaitable[None]] = make_asgi_app(registry)
+    return application
 
 
 def _samples(definition: Metric, found: Mapping[str, list[Sample]]) -> list[Sample]:

@@ -1,7 +1,7 @@
 """Figures that a process counts up while it works."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,21 @@ class RecordedFigures(Collector):
             # The files' reader names counters with the suffix.
             family.name = family.name.removesuffix("_total")
             yield family
+
+
+def total(
+    families: Iterable[Family],
+    metric: Counter,
+    which: Callable[[Mapping[str, str]], bool] = lambda _: True,
+) -> float:
+    """The sum of a counter's samples, or of those whose labels are wanted."""
+    return sum(
+        sample.value
+        for family in families
+        if family.name == metric.family
+        for sample in family.samples
+        if which(sample.labels)
+    )
 
 
 def _counter(definition: Counter, registry: CollectorRegistry) -> prometheus_client.Counter:

@@ -68,6 +68,10 @@ class AnnouncedCalendar:
         self._provider = provider
         self.name = provider.name
 
+    def ping(self) -> None:
+        """See `CalendarProvider.ping`; no use is made of the calendar, so nothing is announced."""
+        self._provider.ping()
+
     def calendar_of(self, person: Person) -> str:
         """See `CalendarProvider.calendar_of`; asks nobody, and so announces nothing."""
         return self._provider.calendar_of(person)

@@ -205,6 +205,9 @@ class CalendarProvider(Protocol):
     def name(self) -> str:
         """The name by which settings, records and metrics call this provider."""
 
+    def ping(self) -> None:
+        """Ask for a sign of life, and raise where there is none."""
+
     def calendar_of(self, person: Person) -> str:
         """Where a person's calendar is: the one named, or the one of the e-mail address."""
 

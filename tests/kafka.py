@@ -1,20 +1,42 @@
 """Writes and reads topics as others would."""
 
 import json
+import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
+from worker.adapters.kafka import KafkaRequests
 from worker.adapters.kafka.connection import connect
+from worker.adapters.kafka.requests import Handle, Reject
 
 
 def write(bootstrap_servers: str, topic: str, *bodies: bytes | None, **options: Any) -> None:
     with closing(connect(KafkaProducer, bootstrap_servers)) as producer:
         for body in bodies:
             producer.send(topic, value=body, partition=0, **options).get(timeout=10)
+
+
+@contextmanager
+def consumed(
+    servers: str, topic: str, group: str, handle: Handle, reject: Reject
+) -> Iterator[None]:
+    """Have a consumer handle the messages of a topic, for as long as the context lasts."""
+    stop = threading.Event()
+    # A new member of a group waits for half of the poll interval.
+    requests = KafkaRequests(servers, topic, group, max_poll_interval=2)
+    thread = threading.Thread(target=requests.run, args=(handle, stop), kwargs={"reject": reject})
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 def read(bootstrap_servers: str, topic: str, count: int) -> list[Any]:

@@ -46,7 +46,13 @@ def running_services(
 ) -> Iterator[RunningStack]:
     """Embedded servers, and the services chosen for the stack that they make."""
     settings = Settings().with_environment(
-        {"DATA_DIR": str(data_dir), "API_PORT": "0", "FLOWER_PORT": "0", **environment}
+        {
+            "DATA_DIR": str(data_dir),
+            "API_PORT": "0",
+            "FLOWER_PORT": "0",
+            "MONGODB_METRICS_PORT": "0",
+            **environment,
+        }
     )
     with (
         open_stack(settings) as stack,

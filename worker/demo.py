@@ -37,7 +37,12 @@ def run_demo(settings: Settings, out: Console) -> None:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="interview-worker-")))
         out.print("Starting broker, database, event log, calendar, API and workers …")
         own = settings.with_environment(
-            {"DATA_DIR": str(place), "API_PORT": "0", "FLOWER_PORT": "0"}
+            {
+                "DATA_DIR": str(place),
+                "API_PORT": "0",
+                "FLOWER_PORT": "0",
+                "MONGODB_METRICS_PORT": "0",
+            }
         )
         opened = stack.enter_context(open_stack(own))
         processes = services(opened, flower=False)

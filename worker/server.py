@@ -1,30 +1,30 @@
 """The sidecar: one ASGI process with the API, and the threads that talk to Kafka."""
 
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import uvicorn
 from celery import Celery
 
-from monitoring.collectors.agreement import AgreementCollector
-from monitoring.collectors.broker import BrokerCollector
-from monitoring.collectors.processes import ProcessCollector
-from monitoring.collectors.workers import WorkerCollector
-from monitoring.recording import RecordedFigures
-from tasks.errors import Permanent
+from monitoring import metrics
+from monitoring.exposition import Exposition, metrics_application
+from tasks.errors import Permanent, Transient
 from tasks.interview import Source
 from worker.adapters.broker import CeleryDispatcher
 from worker.adapters.kafka import KafkaEvents, KafkaRequests, RequestMessage
 from worker.api.application import create_api
 from worker.api.context import Context
-from worker.app import STAGES, create_app
+from worker.app import create_app
 from worker.monitored import recorded
 from worker.relay import Relay
 from worker.requests import parse_request
 from worker.settings import Settings
-from worker.wiring import Stores, broker, calendar, intake, open_stores, prepare
+from worker.watching import Watching, watching
+from worker.wiring import Stores, calendar, intake, open_stores, prepare
 
 LOG_FORMAT = "[%(asctime)s: %(levelname)s/%(threadName)s] %(name)s: %(message)s"
 
@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 
 _STOP_TIMEOUT = 15.0
 """Seconds a thread is given to finish what it has in hand."""
+
+_PREPARE_AGAIN = 2.0
+"""Seconds between attempts while the database is away."""
 
 
 def serve(settings: Settings) -> None:
@@ -52,23 +55,62 @@ def serve(settings: Settings) -> None:
 def open_context(settings: Settings) -> Iterator[Context]:
     """Open the adapters of the sidecar, and run its threads, for as long as the context lasts."""
     app = create_app(settings)
-    with open_stores(settings) as stores:
+    with open_stores(settings) as stores, ExitStack() as stack:
+        if not _prepare(stores):
+            stack.enter_context(_thread("prepare", partial(_prepare_later, stores)))
+        stack.enter_context(_kafka(settings, stores, app))
+        bookings = calendar(settings)
+        watched = stack.enter_context(watching(settings, stores, bookings))
+        stack.enter_context(_database_metrics(settings, watched))
+        yield Context(
+            settings=settings,
+            stores=stores,
+            intake=intake(settings, stores, app),
+            dispatcher=CeleryDispatcher(app),
+            calendar=bookings,
+            watching=watched,
+        )
+
+
+def _prepare(stores: Stores) -> bool:
+    try:
         prepare(stores)
-        with _kafka(settings, stores, app):
-            yield Context(
-                settings=settings,
-                stores=stores,
-                intake=intake(settings, stores, app),
-                dispatcher=CeleryDispatcher(app),
-                calendar=calendar(settings),
-                collectors=(
-                    RecordedFigures(settings.figures_dir),
-                    BrokerCollector(broker(settings), STAGES),
-                    AgreementCollector(stores.interviews.agreement),
-                    WorkerCollector(settings.figures_dir),
-                    ProcessCollector(settings.figures_dir),
-                ),
-            )
+    except Transient as error:
+        log.warning("the database is awaited: %s", error)
+        return False
+    return True
+
+
+def _prepare_later(stores: Stores, stop: threading.Event) -> None:
+    while not stop.wait(_PREPARE_AGAIN) and not _prepare(stores):
+        pass
+
+
+@contextmanager
+def _database_metrics(settings: Settings, watched: Watching) -> Iterator[None]:
+    """Serve the figures of MongoDB on a port of their own, as an exporter beside it would."""
+    try:
+        listener = socket.create_server((settings.api_host, settings.mongodb_metrics_port))
+    except OSError as error:
+        raise Permanent(
+            f"MONGODB_METRICS_PORT: port {settings.mongodb_metrics_port} cannot be used: {error}",
+            code="configuration",
+        ) from error
+    only = [one for one in metrics.ALL if one.name.startswith("mongodb_")]
+    application = metrics_application(Exposition([watched.database], only))
+    server = uvicorn.Server(
+        uvicorn.Config(application, log_config=None, access_log=False, lifespan="off")
+    )
+
+    def run(stop: threading.Event) -> None:
+        del stop
+        server.run(sockets=[listener])
+
+    with _thread("mongodb-metrics", run):
+        try:
+            yield
+        finally:
+            server.should_exit = True
 
 
 @contextmanager

@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     kafka_group: str = Field("interview-worker", description="Consumer group of the requests.")
 
     # Monitoring.
+    mongodb_metrics_port: int = Field(
+        9216, ge=0, le=65535, description="Port of MongoDB's figures alone; 0 takes a free one."
+    )
     metrics_dir: Path | None = Field(
         None, description="Where worker and sidecar keep figures. Unset: DATA_DIR/metrics."
     )

@@ -75,6 +75,7 @@ def open_stack(settings: Settings) -> Iterator[Stack]:
             **addresses,
             "API_PORT": str(settings.api_port or free_port()),
             "FLOWER_PORT": str(settings.flower_port or free_port()),
+            "MONGODB_METRICS_PORT": str(settings.mongodb_metrics_port or free_port()),
         }
         if "CALDAV_URL" in addresses:
             # Nobody administers the embedded calendar server, so calendars come with their use.

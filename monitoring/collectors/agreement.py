@@ -9,7 +9,6 @@ from prometheus_client.registry import Collector
 
 from monitoring.collectors.families import family
 from monitoring.metrics import REVIEW_AGREEMENT
-from tasks.errors import Transient
 from tasks.interview import AnalysisType
 
 Agreement = Mapping[AnalysisType, tuple[int, int]]
@@ -18,15 +17,13 @@ Agreement = Mapping[AnalysisType, tuple[int, int]]
 class AgreementCollector(Collector):
     """The share of human feedback that agrees, for each part of an analysis that has any.
 
-    While the store is away there are no series.
-
     Args:
         agreement: Counts the feedback; see `InterviewStore.agreement`.
         lasts: Seconds for which a count is used again, as counting takes a while where there is
             much.
     """
 
-    def __init__(self, agreement: Callable[[], Agreement], *, lasts: float = 15.0) -> None:
+    def __init__(self, agreement: Callable[[], Agreement], *, lasts: float = 60.0) -> None:
         self._agreement = agreement
         self._lasts = lasts
         self._lock = Lock()
@@ -34,13 +31,13 @@ class AgreementCollector(Collector):
         self._until = 0.0
 
     def collect(self) -> Iterator[Metric]:
-        """Count, unless that was done just now."""
+        """Count, unless that was done just now.
+
+        Raises:
+            Transient: The store does not answer.
+        """
         found = family(REVIEW_AGREEMENT)
-        try:
-            counted = self._recent()
-        except Transient:
-            counted = {}
-        for part, (agreeing, all_of_them) in counted.items():
+        for part, (agreeing, all_of_them) in self._recent().items():
             found.add((part,), agreeing / all_of_them)
         yield found
 

@@ -8,14 +8,12 @@ from prometheus_client.registry import Collector
 from monitoring import metrics
 from monitoring.broker import Backlog, Broker, QueueState, RedisFigures
 from monitoring.collectors.families import family
-from tasks.errors import Transient
 
 
 class BrokerCollector(Collector):
     """How much waits and how much is in hand.
 
-    While the broker is away its series are absent, rather than zero, and `redis_up` is 0. What a
-    broker does not tell is absent as well.
+    What a broker does not tell is absent, rather than zero.
 
     Args:
         broker: Where to look.
@@ -27,16 +25,12 @@ class BrokerCollector(Collector):
         self._stages = stages
 
     def collect(self) -> Iterator[Metric]:
-        """Read the broker once."""
-        up = family(metrics.REDIS_UP)
-        try:
-            backlog = self._broker.backlog()
-        except Transient:
-            up.add((), 0)
-            yield up
-            return
-        up.add((), 1)
-        yield up
+        """Read the broker once.
+
+        Raises:
+            Transient: It does not answer.
+        """
+        backlog = self._broker.backlog()
         yield from _queues(backlog.queues)
         yield from self._pipeline(backlog)
         if backlog.redis is not None:

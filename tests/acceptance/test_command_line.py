@@ -30,6 +30,7 @@ ENVIRONMENT = {
     "COLUMNS": "100",
     "API_PORT": "0",
     "FLOWER_PORT": "0",
+    "MONGODB_METRICS_PORT": "0",
     "SHUTDOWN_GRACE": "20",
 }
 

@@ -28,6 +28,9 @@ class MemoryCalendar:
         self.before: Callable[[str], None] = lambda _: None
         self._lock = Lock()
 
+    def ping(self) -> None:
+        self.before("ping")
+
     def calendar_of(self, person: Person) -> str:
         if person.calendar is not None and ".." in person.calendar:
             raise InvalidInput("a calendar must be named by a plain path")

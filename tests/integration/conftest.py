@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -28,7 +29,9 @@ def broker_url(redis_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def settings(broker_url: str, mongodb_url: str, database: Database[Document]) -> Settings:
+def settings(
+    broker_url: str, mongodb_url: str, database: Database[Document], tmp_path: Path
+) -> Settings:
     """Settings that lead to this test's servers; Kafka and calendars are left out."""
     return Settings(
         redis_url=SecretStr(broker_url),
@@ -37,6 +40,8 @@ def settings(broker_url: str, mongodb_url: str, database: Database[Document]) ->
         audio_url_allow_private=True,
         max_upload_bytes=4 << 20,
         max_audio_seconds=600,
+        mongodb_metrics_port=0,
+        metrics_dir=tmp_path / "metrics",
     )
 
 

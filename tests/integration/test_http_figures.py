@@ -22,7 +22,9 @@ PARTS = ("analysis", "cancel", "feedback", "invitation", "retry", "review", "tra
 TEMPLATES = {
     "/docs",
     "/docs/oauth2-redirect",
+    "/health",
     "/health/live",
+    "/health/ready",
     "/metrics",
     "/openapi.json",
     "/static-offline-docs/{path}",
@@ -32,7 +34,7 @@ TEMPLATES = {
     *(f"{ONE}/{part}" for part in PARTS),
 }
 METHODS = {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "OTHER", "PATCH", "POST", "PUT", "TRACE"}
-STATUSES = {"200", "204", "307", "400", "404", "405", "415", "422"}
+STATUSES = {"200", "204", "307", "400", "404", "405", "415", "422", "503"}
 
 
 @pytest.fixture

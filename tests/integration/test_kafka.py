@@ -1,7 +1,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,12 +9,11 @@ import pytest
 
 from tasks.errors import Permanent, Transient
 from tasks.events import Event, EventType
-from tests.kafka import read, write
+from tests.kafka import consumed, read, write
 from tests.processes import frozen, wait_until
 from worker.adapters.kafka.connection import ensure_topic
 from worker.adapters.kafka.events import KafkaEvents
 from worker.adapters.kafka.message import RequestMessage
-from worker.adapters.kafka.requests import KafkaRequests
 from worker.embedded.kafka import Kafka
 from worker.embedded.server import EmbeddedServer
 from worker.processes.child import stop_all
@@ -68,21 +67,8 @@ class Handler:
         return [message.value for message in self.handled]
 
 
-@contextmanager
-def consuming(servers: str, topic: str, handler: Handler) -> Iterator[None]:
-    stop = threading.Event()
-    # A new member of a group waits for half of the poll interval.
-    requests = KafkaRequests(servers, topic, f"{topic}.group", max_poll_interval=2)
-    thread = threading.Thread(
-        target=requests.run, args=(handler.handle, stop), kwargs={"reject": handler.reject}
-    )
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(20)
-        assert not thread.is_alive()
+def consuming(servers: str, topic: str, handler: Handler) -> AbstractContextManager[None]:
+    return consumed(servers, topic, f"{topic}.group", handler.handle, handler.reject)
 
 
 def test_events_are_keyed_by_interview_and_say_what_they_are(

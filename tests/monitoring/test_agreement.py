@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import pytest
+
 from monitoring import metrics
 from monitoring.collectors.agreement import AgreementCollector
 from tasks.errors import Transient
@@ -34,12 +36,13 @@ def test_is_the_share_that_agrees_of_parts_with_feedback() -> None:
     assert shares(collector) == {("overall",): 0.75, ("sentiment",): 0}
 
 
-def test_is_absent_while_the_store_is_away() -> None:
+def test_is_not_known_while_the_store_is_away() -> None:
     store = Store()
     store.found = {AnalysisType.OVERALL: (1, 1)}
     collector = AgreementCollector(store.agreement, lasts=0)
     store.away = True
-    assert shares(collector) == {}
+    with pytest.raises(Transient):
+        shares(collector)
     store.away = False
     assert shares(collector) == {("overall",): 1}
 

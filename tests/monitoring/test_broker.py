@@ -13,8 +13,9 @@ from pydantic import SecretStr
 from redis import Redis
 
 from monitoring import metrics
-from monitoring.broker import Backlog, RedisBroker
+from monitoring.broker import Backlog, Broker, RedisBroker
 from monitoring.collectors.broker import BrokerCollector
+from monitoring.collectors.guarded import GuardedCollectors, Source
 from monitoring.recording import Recorder
 from monitoring.signals import celery
 from tasks.errors import Transient
@@ -58,10 +59,16 @@ def read(settings: Settings) -> Backlog:
         reader.close()
 
 
+def guarded(reader: Broker) -> GuardedCollectors:
+    return GuardedCollectors(
+        [Source("redis", BrokerCollector(reader, STAGES), metrics.REDIS_UP)], timeout=3
+    )
+
+
 def scraped(settings: Settings) -> Figures:
     reader = broker(settings)
     try:
-        return figures_of(BrokerCollector(reader, STAGES))
+        return figures_of(guarded(reader))
     finally:
         reader.close()
 
@@ -229,7 +236,7 @@ def own_server(tmp_path: Path) -> Iterator[tuple[Child, str]]:
 def test_says_that_redis_is_away_and_finds_it_again(own_server: tuple[Child, str]) -> None:
     server, url = own_server
     reader = RedisBroker(url, QUEUES, {step: str(name) for name, step in PRIORITIES.items()})
-    collector = BrokerCollector(reader, STAGES)
+    collector = guarded(reader)
     assert figures_of(collector).value(metrics.REDIS_UP) == 1
     with frozen(server.pid):
         began = time.monotonic()

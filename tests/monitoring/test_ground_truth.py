@@ -1,13 +1,10 @@
 """What is counted is what happened, as the documents tell it."""
 
-import os
 import random
-import sys
 import wave
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +14,10 @@ from monitoring import metrics
 from monitoring.definitions import Histogram, Metric
 from tasks.interview import BookingOutcome, Interview, Stage, Status
 from tests.monitoring.figures import Figures, scraped
-from tests.processes import ROOT, wait_until
-from tests.stack import RunningStack, running_services
+from tests.monitoring.scripted_stack import scripted_stack
+from tests.processes import wait_until
+from tests.stack import RunningStack
 from worker.processes.child import Child, stop_all
-from worker.stack import Stack, answering, services
-from worker.supervisor import Service
 
 _COUNT = 300
 _STATUSES = {Status.COMPLETED: "success", Status.FAILED: "failed", Status.CANCELLED: "cancelled"}
@@ -37,26 +33,6 @@ def names() -> list[str]:
     for number, stage in ((_COUNT - 2, Stage.TRANSCRIBE), (_COUNT - 1, Stage.SCHEDULE)):
         mixed.insert(chance.randrange(_COUNT // 2), f"kill-{stage}-{number}")
     return mixed
-
-
-@contextmanager
-def scripted_stack(tmp_path: Path) -> Iterator[RunningStack]:
-    """The sidecar, and one worker whose providers follow a script."""
-
-    def chosen(stack: Stack) -> list[Service]:
-        sidecar, transcribe, *_ = services(stack, flower=False)
-        argv = [sys.executable, "-m", "tests.monitoring.scripted_worker", str(notes)]
-        environment = {**stack.environment, "PYTHONPATH": str(ROOT)}
-        ready = answering(stack, "all")
-        return [
-            sidecar,
-            replace(transcribe, name="worker-all", argv=argv, env=environment, ready=ready),
-        ]
-
-    notes = tmp_path / "notes"
-    notes.mkdir()
-    with running_services(tmp_path / "data", chosen, RETRY_BACKOFF="0.1") as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -225,15 +201,3 @@ def check_histograms(found: Figures) -> None:
         counted = sum(found.by_labels(counter).values())
         assert isinstance(histogram, Histogram)
         assert sum(found.counts(histogram).values()) == counted > 0
-
-
-def test_a_worker_that_is_killed_is_down(tmp_path: Path) -> None:
-    with scripted_stack(tmp_path) as running:
-        url = running.stack.api_url
-        (hostname,) = (name for (name,) in scraped(url).by_labels(metrics.CELERY_WORKER_UP))
-        assert scraped(url).value(metrics.CELERY_WORKER_UP, hostname) == 1
-        os.kill(running.process("worker-all").pid, 9)
-        wait_until(lambda: scraped(url).value(metrics.CELERY_WORKER_UP, hostname) == 0, 5)
-        running.process("worker-all").kill()
-        running.process("worker-all").start()
-        wait_until(lambda: scraped(url).value(metrics.CELERY_WORKER_UP, hostname) == 1, 20)

@@ -14,7 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from monitoring.http import HttpMonitor, RequestsInFlight
 from monitoring.recording import Recorder
 from tasks.interview import Submission
-from worker.api import interviews, metrics, problems
+from worker.api import health, interviews, metrics, problems
 from worker.api.context import Context
 from worker.api.limits import BodyLimit
 from worker.api.templates import templates_of
@@ -53,6 +53,7 @@ def create_api(
     )
     app.include_router(interviews.router)
     app.include_router(metrics.router)
+    app.include_router(health.router)
     app.add_middleware(BodyLimit, max_bytes=settings.max_upload_bytes)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.state.in_flight = RequestsInFlight()
@@ -64,11 +65,6 @@ def create_api(
         template=templates_of(app),
     )
     problems.install(app)
-
-    @app.get("/health/live", tags=["health"])
-    def live() -> dict[str, str]:
-        """Whether this process answers."""
-        return {"status": "ok"}
 
     _describe_submission(app)
     return app

@@ -1,15 +1,14 @@
 """What the routes work with."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from monitoring.collectors import Collector
 from tasks.ports import CalendarProvider
 from worker.intake import Dispatcher, Intake
 from worker.settings import Settings
+from worker.watching import Watching
 from worker.wiring import Stores
 
 
@@ -22,7 +21,7 @@ class Context:
     intake: Intake
     dispatcher: Dispatcher
     calendar: CalendarProvider
-    collectors: Sequence[Collector]
+    watching: Watching
 
 
 def _context(request: Request) -> Context:

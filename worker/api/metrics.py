@@ -11,6 +11,6 @@ router = APIRouter(tags=["monitoring"])
 @router.get("/metrics", response_class=Response)
 def metrics(request: Request, here: Here) -> Response:
     """Every metric, in Prometheus' text format or, where asked for, as OpenMetrics."""
-    exposition = Exposition((*here.collectors, request.app.state.in_flight))
+    exposition = Exposition((here.watching.collector, request.app.state.in_flight))
     body, content_type = exposition.encode(request.headers.get("accept", ""))
     return Response(body, media_type=content_type)

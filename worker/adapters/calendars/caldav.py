@@ -48,6 +48,14 @@ class CalDavProvider:
         """Close all connections."""
         self._dav.close()
 
+    def ping(self) -> None:
+        """Ask for a sign of life; any answer is one.
+
+        Raises:
+            Transient: There is none.
+        """
+        self._dav.send("OPTIONS", self._root)
+
     def calendar_of(self, person: Person) -> str:
         """The path of a person's calendar; see `address.calendar_of`."""
         return address.calendar_of(person, self._root)

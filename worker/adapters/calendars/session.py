@@ -11,6 +11,7 @@ _KINDS = {
     "GET": "event",
     "MKCALENDAR": "calendar",
     "MKCOL": "folder",
+    "OPTIONS": "server",
     "PUT": "event",
     "REPORT": "calendar",
 }

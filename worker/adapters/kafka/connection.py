@@ -51,7 +51,7 @@ def answers(bootstrap_servers: str) -> bool:
         bootstrap_servers: `host:port` of one broker or, separated by commas, of several.
     """
     try:
-        with contextlib.closing(_admin(bootstrap_servers)) as admin:
+        with contextlib.closing(connect_admin(bootstrap_servers)) as admin:
             return bool(admin.describe_cluster()["brokers"])
     except KafkaError:
         return False
@@ -63,12 +63,17 @@ def ensure_topic(bootstrap_servers: str, topic: str) -> None:
     Raises:
         KafkaError: The broker does not answer, or does not let us.
     """
-    with contextlib.closing(_admin(bootstrap_servers)) as admin:
+    with contextlib.closing(connect_admin(bootstrap_servers)) as admin:
         if topic in admin.list_topics():
             return
         with contextlib.suppress(TopicAlreadyExistsError):
             admin.create_topics({topic: {"num_partitions": _PARTITIONS}}, timeout_ms=_REQUEST_MS)
 
 
-def _admin(bootstrap_servers: str) -> Any:
+def connect_admin(bootstrap_servers: str) -> Any:
+    """Connect an administrator.
+
+    Raises:
+        KafkaError: No broker answered in two seconds.
+    """
     return connect(KafkaAdminClient, bootstrap_servers, request_timeout_ms=_REQUEST_MS)

@@ -1,0 +1,78 @@
+"""Sources that may hang or fail, and harm nothing but their own series."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from time import monotonic
+
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from monitoring import metrics
+from monitoring.collectors.families import family
+from monitoring.definitions import Gauge
+from monitoring.timed import Answer, Timed
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Something to read.
+
+    Attributes:
+        name: What it is called in metrics and logs.
+        collector: Reads it; raises where it cannot.
+        up: The metric that says whether it can be read, where there is one.
+    """
+
+    name: str
+    collector: Collector
+    up: Gauge | None = None
+
+
+class GuardedCollectors(Collector):
+    """Reads sources side by side, each with its own time-out.
+
+    Of a source that fails or takes too long there are no series but the one that says so. Whether
+    it is heard of again is logged once, not at every scrape.
+
+    Args:
+        sources: What to read.
+        timeout: Seconds for each of them.
+    """
+
+    def __init__(self, sources: Sequence[Source], *, timeout: float = 1.0) -> None:
+        self._timeout = timeout
+        self._sources = [(source, Timed(_reading(source.collector))) for source in sources]
+        self._failing: set[str] = set()
+
+    def collect(self) -> Iterator[Metric]:
+        """Read all sources."""
+        durations, ups = family(metrics.COLLECTOR_DURATION), family(metrics.COLLECTOR_UP)
+        waits = [(source, timed.begin()) for source, timed in self._sources]
+        deadline = monotonic() + self._timeout
+        for source, wait in waits:
+            answer = wait(deadline)
+            self._log(source, answer)
+            durations.add((source.name,), answer.seconds)
+            ups.add((source.name,), answer.error is None)
+            if source.up is not None:
+                up = family(source.up)
+                up.add((), answer.error is None)
+                yield up
+            yield from answer.value or ()
+        yield from (durations, ups)
+
+    def _log(self, source: Source, answer: Answer[list[Metric]]) -> None:
+        if answer.error is None:
+            if source.name in self._failing:
+                self._failing.discard(source.name)
+                log.info("%s can be read again", source.name)
+        elif source.name not in self._failing:
+            self._failing.add(source.name)
+            log.warning("%s cannot be read: %s", source.name, answer.error)
+
+
+def _reading(collector: Collector) -> Callable[[], list[Metric]]:
+    return lambda: list(collector.collect())

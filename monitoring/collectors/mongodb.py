@@ -1,0 +1,41 @@
+"""MongoDB, as it tells of itself."""
+
+from collections.abc import Iterator
+
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from monitoring import metrics
+from monitoring.collectors.families import family
+from monitoring.database import DatabaseStatus
+
+
+class MongoCollector(Collector):
+    """Connections and operations; what the server does not tell is absent.
+
+    Args:
+        status: Where to ask.
+    """
+
+    def __init__(self, status: DatabaseStatus) -> None:
+        self._status = status
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask once.
+
+        Raises:
+            Transient: The server does not answer.
+        """
+        figures = self._status.read()
+        if figures.connections is not None:
+            connections = family(metrics.MONGODB_CONNECTIONS)
+            connections.add((figures.role,), figures.connections)
+            yield connections
+        if figures.available is not None:
+            available = family(metrics.MONGODB_AVAILABLE)
+            available.add((), figures.available)
+            yield available
+        operations = family(metrics.MONGODB_OPERATIONS)
+        for kind, count in figures.operations.items():
+            operations.add((kind,), count)
+        yield operations

@@ -1,0 +1,32 @@
+"""The real stack with one worker, whose providers follow a script."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from tests.processes import ROOT
+from tests.stack import RunningStack, running_services
+from worker.stack import Stack, answering, services
+from worker.supervisor import Service
+
+
+@contextmanager
+def scripted_stack(tmp_path: Path) -> Iterator[RunningStack]:
+    """The sidecar, and one worker whose providers follow a script."""
+
+    def chosen(stack: Stack) -> list[Service]:
+        sidecar, transcribe, *_ = services(stack, flower=False)
+        argv = [sys.executable, "-m", "tests.monitoring.scripted_worker", str(notes)]
+        environment = {**stack.environment, "PYTHONPATH": str(ROOT)}
+        ready = answering(stack, "all")
+        return [
+            sidecar,
+            replace(transcribe, name="worker-all", argv=argv, env=environment, ready=ready),
+        ]
+
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    with running_services(tmp_path / "data", chosen, RETRY_BACKOFF="0.1") as running:
+        yield running

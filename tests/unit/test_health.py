@@ -1,0 +1,68 @@
+"""What is said of the service's health, by what is found."""
+
+import threading
+
+import pytest
+
+from monitoring import health
+from monitoring.health import Check, Condition, Details, Health
+from tasks.errors import Transient
+
+
+def fine() -> Details:
+    return {"role": "primary"}
+
+
+def away() -> Details:
+    raise Transient("it is away")
+
+
+@pytest.mark.parametrize(
+    ("database", "kafka", "whole"),
+    [
+        (fine, fine, Condition.OK),
+        (fine, away, Condition.DEGRADED),
+        (away, fine, Condition.DOWN),
+        (away, away, Condition.DOWN),
+    ],
+)
+def test_it_is_as_well_as_what_it_cannot_do_without(
+    database: object, kafka: object, whole: Condition
+) -> None:
+    checks = Check("database", database, vital=True), Check("kafka", kafka)  # type: ignore[arg-type]
+    found = Health(*checks).look()
+    assert found.condition is whole
+    assert found.missing == (["database"] if database is away else [])
+    assert (found.checks["kafka"].condition is Condition.DOWN) == (kafka is away)
+
+
+def test_what_hangs_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_TIMEOUT", 0.1)
+    gate = threading.Event()
+    found = Health(Check("database", lambda: {"ok": gate.wait(10)}, vital=True)).look()
+    gate.set()
+    assert found.condition is Condition.DOWN
+    assert found.checks["database"].seconds >= 0.1
+
+
+def test_what_is_slow_is_degraded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_SLOW", 0.0)
+    found = Health(Check("database", fine, vital=True)).look()
+    assert found.condition is Condition.DEGRADED
+    assert found.checks["database"].details == {"role": "primary"}
+
+
+def test_nobody_can_have_it_hammered(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def ask() -> Details:
+        asked.append(1)
+        return {}
+
+    looker = Health(Check("database", ask))
+    for _ in range(50):
+        looker.look()
+    assert len(asked) == 1
+    monkeypatch.setattr(health, "_LASTS", 0.0)
+    looker.look()
+    assert len(asked) == 2

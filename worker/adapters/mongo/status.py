@@ -1,0 +1,49 @@
+"""MongoDB's figures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+from monitoring.database import DatabaseFigures
+from worker.adapters.mongo.client import Document, translated
+
+_OPERATIONS = ("insert", "query", "update", "delete", "getmore", "command")
+
+
+class MongoStatus:
+    """A `DatabaseStatus`; see `hello` and `serverStatus` in MongoDB's manual.
+
+    Args:
+        database: Any database of the server.
+    """
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._admin = database.client.admin
+
+    def read(self) -> DatabaseFigures:
+        """Ask the server; see `DatabaseStatus.read`."""
+        with translated():
+            role = _role(self._admin.command("hello"))
+            try:
+                status = self._admin.command("serverStatus")
+            except OperationFailure:
+                # It takes the role clusterMonitor, which not everybody has.
+                return DatabaseFigures(role)
+        connections = status.get("connections", {})
+        operations = status.get("opcounters", {})
+        return DatabaseFigures(
+            role,
+            connections=connections.get("current"),
+            available=connections.get("available"),
+            operations={name: operations[name] for name in _OPERATIONS if name in operations},
+        )
+
+
+def _role(hello: Mapping[str, Any]) -> str:
+    if hello.get("msg") == "isdbgrid":
+        return "router"
+    if "setName" not in hello:
+        return "standalone"
+    return "primary" if hello.get("isWritablePrimary") else "secondary"

@@ -1,0 +1,59 @@
+"""`/health`: whether the service can do its work."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from monitoring.health import Condition, Findings
+from worker.api.context import Here
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+_NEVER_STORED = {"Cache-Control": "no-store"}
+_UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: {"description": "It cannot do its work"}}
+
+
+@router.get("", responses=_UNAVAILABLE)
+def health(
+    request: Request,
+    here: Here,
+    verbose: Annotated[bool, Query(description="Tell what was found out, too")] = False,
+) -> Response:
+    """How the service is, and what it depends on: ok, degraded or down."""
+    found = here.watching.health.look()
+    body: dict[str, object] = {
+        "status": found.condition,
+        "timestamp": found.at.isoformat().replace("+00:00", "Z"),
+        "version": request.app.version,
+        "uptime": round(here.watching.health.uptime, 3),
+        "checks": {name: one.condition for name, one in found.checks.items()},
+    }
+    if verbose:
+        body |= {"details": _details(found), "process": here.watching.introspect()}
+    return _answer(body, ready=found.condition is not Condition.DOWN)
+
+
+@router.get("/live")
+def live() -> Response:
+    """Whether this process answers."""
+    return _answer({"status": "ok"}, ready=True)
+
+
+@router.get("/ready", responses=_UNAVAILABLE)
+def ready(here: Here) -> Response:
+    """Whether interviews can be taken in and worked on, and why not."""
+    reasons = [f"{name} is down" for name in here.watching.health.look().missing]
+    reasons += [f"worker {name} is down" for name in here.watching.dead_workers()]
+    return _answer({"status": "down" if reasons else "ok", "reasons": reasons}, ready=not reasons)
+
+
+def _details(found: Findings) -> dict[str, object]:
+    return {
+        name: {"response_time_ms": round(one.seconds * 1000, 1), **one.details}
+        for name, one in found.checks.items()
+    }
+
+
+def _answer(body: dict[str, object], *, ready: bool) -> Response:
+    return JSONResponse(body, 200 if ready else 503, _NEVER_STORED)

@@ -1,0 +1,137 @@
+"""What the sidecar watches: sources of metrics, and checks of health."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from monitoring import metrics
+from monitoring.broker import Broker
+from monitoring.collectors import Collector
+from monitoring.collectors.agreement import AgreementCollector
+from monitoring.collectors.broker import BrokerCollector
+from monitoring.collectors.guarded import GuardedCollectors, Source
+from monitoring.collectors.kafka import KafkaCollector
+from monitoring.collectors.mongodb import MongoCollector
+from monitoring.collectors.processes import ProcessCollector
+from monitoring.collectors.workers import WorkerCollector
+from monitoring.consumers import ConsumerStatus
+from monitoring.database import DatabaseStatus
+from monitoring.health import Check, Details, Health
+from monitoring.processes import ProcessWatch
+from monitoring.recording import RecordedFigures, total
+from monitoring.workers import known_workers
+from tasks.ports import CalendarProvider
+from worker.adapters.kafka import KafkaStatus
+from worker.adapters.mongo import MongoStatus
+from worker.app import STAGES
+from worker.settings import Settings
+from worker.wiring import Stores, broker
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """What the sidecar knows of the service.
+
+    Attributes:
+        collector: All figures.
+        database: The figures of MongoDB alone.
+        health: The condition of what it depends on.
+        introspect: What this process tells of itself, beyond its health.
+        dead_workers: The workers beside it that have ended without having been told to.
+    """
+
+    collector: Collector
+    database: Collector
+    health: Health
+    introspect: Callable[[], Mapping[str, object]]
+    dead_workers: Callable[[], Sequence[str]]
+
+
+@contextmanager
+def watching(settings: Settings, stores: Stores, calendar: CalendarProvider) -> Iterator[Watching]:
+    """Open what it takes to watch the service, for as long as the context lasts."""
+    figures = settings.figures_dir
+    with ExitStack() as stack:
+        queues = broker(settings)
+        stack.callback(queues.close)
+        database = MongoStatus(stores.mongo.database)
+        consumers = _consumers(settings, stack)
+        recorded = RecordedFigures(figures)
+        mongo = Source("mongodb", MongoCollector(database), metrics.MONGODB_UP)
+        sources = [
+            Source("recorded", recorded),
+            Source("redis", BrokerCollector(queues, STAGES), metrics.REDIS_UP),
+            mongo,
+            Source("feedback", AgreementCollector(stores.interviews.agreement)),
+            Source("workers", WorkerCollector(figures)),
+            Source("processes", ProcessCollector(figures)),
+        ]
+        checks = [
+            Check("database", lambda: _database(database), vital=True),
+            Check("redis", lambda: _redis(queues), vital=True),
+        ]
+        if consumers is not None:
+            sources.append(Source("kafka", KafkaCollector(consumers), metrics.KAFKA_UP))
+            checks.append(Check("kafka", lambda: _kafka(consumers)))
+        checks.append(Check("external_apis", lambda: _calendar(calendar)))
+        yield Watching(
+            collector=GuardedCollectors(sources),
+            database=GuardedCollectors([mongo]),
+            health=Health(*checks),
+            introspect=lambda: _introspect(recorded),
+            dead_workers=lambda: [w.card.hostname for w in known_workers(figures) if w.died],
+        )
+
+
+def _consumers(settings: Settings, stack: ExitStack) -> ConsumerStatus | None:
+    if settings.kafka_bootstrap_servers is None:
+        return None
+    status = KafkaStatus(
+        settings.kafka_bootstrap_servers, settings.kafka_requests_topic, settings.kafka_group
+    )
+    stack.callback(status.close)
+    return status
+
+
+def _database(status: DatabaseStatus) -> Details:
+    found = status.read()
+    return {
+        "role": found.role,
+        "connections": {"open": found.connections, "available": found.available},
+    }
+
+
+def _redis(queues: Broker) -> Details:
+    backlog = queues.backlog()
+    waiting = {name: sum(state.depth.values()) for name, state in backlog.queues.items()}
+    if backlog.redis is None:
+        return {"waiting": waiting}
+    figures = backlog.redis
+    return {
+        "waiting": waiting,
+        "connections": {"open": figures.clients},
+        "memory_bytes": figures.memory,
+    }
+
+
+def _kafka(consumers: ConsumerStatus) -> Details:
+    return {"consumer_lag": sum(partition.records for partition in consumers.read())}
+
+
+def _calendar(calendar: CalendarProvider) -> Details:
+    calendar.ping()
+    # No provider has a circuit breaker yet.
+    return {"provider": calendar.name, "circuits": {}}
+
+
+def _introspect(recorded: RecordedFigures) -> Mapping[str, object]:
+    found = list(recorded.collect())
+    requests = total(found, metrics.HTTP_REQUESTS)
+    errors = total(found, metrics.HTTP_REQUESTS, lambda labels: labels["status"] >= "500")
+    own = ProcessWatch().look(os.getpid(), "sidecar", "sidecar")
+    return {
+        "memory_bytes": own.memory if own else None,
+        "requests": requests,
+        "error_rate": errors / requests if requests else 0.0,
+    }
