@@ -23,8 +23,20 @@ worker: $(READY) ## Run servers, workers, API and Flower until Ctrl-C
 	@exec $(BIN)/interview-worker up
 
 .PHONY: test
-test: $(READY) ## Run all tests, on real servers
+test: $(READY) prometheus ## Run all tests, on real servers
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+# Prometheus checks what we expose. Where it cannot be installed, those tests say that they skip.
+.PHONY: prometheus
+prometheus:
+	@if ! command -v promtool >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing the Debian package prometheus, for the tests …"; \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	      apt-get install -y -qq --no-install-recommends prometheus; } >/dev/null || true; \
+	  fi; \
+	  command -v promtool >/dev/null || echo "Prometheus is missing: ITS TESTS ARE SKIPPED" >&2; \
+	fi
 
 .PHONY: test-unit
 test-unit: $(READY) ## Run the tests that need no servers

@@ -208,7 +208,7 @@ EXTERNAL_REQUESTS = Counter(
 )
 EXTERNAL_ERRORS = Counter(
     name="external_api_errors_total",
-    help="Requests to external services without an answer, or with a status of 400 and above.",
+    help="Requests to external services that failed: no answer, 401, 403, 408, 429 or 5xx.",
     labels=("service",),
 )
 

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from billiard import exceptions as pool_errors
+from billiard.exceptions import TimeLimitExceeded
 from celery import current_task, signals
 from celery import exceptions as celery_errors
 
@@ -87,7 +88,9 @@ class _Celery:
         self._observe(metrics.CELERY_RUNTIME, runtime, *self._labels(sender))
 
     def failed(self, *, sender: Any, exception: BaseException, **_: object) -> None:
-        # For a child that was lost, the worker announces it, where the task has no request.
+        if isinstance(exception, TimeLimitExceeded) and sender.request.id is None:
+            # Celery 5.7 announces a hard time limit twice, the second time without a request.
+            return
         self._count(metrics.CELERY_FAILED, *self._labels(sender), _class_of(exception))
 
     def retried(self, *, sender: Any, **_: object) -> None:

@@ -11,6 +11,16 @@ from tasks.signals import CalendarCalled, RecordConsumed, RecordProduced, Servic
 
 _ERROR = "error"
 
+_REFUSALS = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+"""Statuses below 500 that mean a service cannot be used; others, such as 404, are answers."""
+
 
 @contextmanager
 def listening(recorder: Recorder) -> Iterator[None]:
@@ -35,7 +45,7 @@ class _Services:
     def service_called(self, fact: ServiceCalled) -> None:
         status = _ERROR if fact.status is None else str(fact.status)
         self._observe(metrics.EXTERNAL_DURATION, fact.seconds, fact.service, fact.endpoint, status)
-        if fact.status is None or fact.status >= HTTPStatus.BAD_REQUEST:
+        if fact.status is None or _is_failure(fact.status):
             self._count(metrics.EXTERNAL_ERRORS, fact.service)
 
     def record_produced(self, fact: RecordProduced) -> None:
@@ -43,6 +53,10 @@ class _Services:
 
     def record_consumed(self, fact: RecordConsumed) -> None:
         self._count(metrics.KAFKA_CONSUMED, fact.topic, fact.status)
+
+
+def _is_failure(status: int) -> bool:
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _REFUSALS
 
 
 def _outcome(succeeded: bool) -> str:

@@ -1,6 +1,5 @@
 """Figures while the children of a worker come and go."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +9,9 @@ from celery import Celery
 from monitoring import metrics
 from monitoring.directory import joined
 from monitoring.recording import RecordedFigures
-from tests.monitoring.churning_worker import TASK, create
 from tests.monitoring.figures import Figures, figures_of
-from tests.processes import ROOT, wait_until
+from tests.monitoring.plain_worker import NOTHING, create, plain_worker
+from tests.processes import wait_until
 from worker.embedded.servers import EmbeddedServers
 from worker.processes.child import Child, stop_all
 
@@ -31,17 +30,10 @@ def app(tmp_path: Path) -> Iterator[Celery]:
 def test_figures_stay_few_and_never_fall(app: Celery, tmp_path: Path) -> None:
     directory = tmp_path / "metrics"
     with joined(directory):
-        worker = Child(
-            "churn",
-            [
-                *(sys.executable, "-m", "tests.monitoring.churning_worker"),
-                *(app.conf.broker_url, str(directory), str(_CONCURRENCY)),
-            ],
-            log=tmp_path / "log",
-            env={"PYTHONPATH": str(ROOT)},
-        )
+        options = (f"--concurrency={_CONCURRENCY}", "--max-tasks-per-child=1")
+        worker = plain_worker(app, directory, "churn", *options)
         for _ in range(_RECYCLES):
-            app.send_task(TASK, queue=TASK)
+            app.send_task(NOTHING, queue=NOTHING)
         worker.start()
         try:
             watch(directory, worker)

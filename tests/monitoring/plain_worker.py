@@ -1,0 +1,77 @@
+"""A monitored worker without adapters, with tasks that end as they are told to."""
+
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from celery import Celery
+from celery.exceptions import SoftTimeLimitExceeded
+from pydantic import SecretStr
+
+from tasks.errors import Permanent
+from tests.processes import ROOT
+from worker.app import QUEUES, create_app
+from worker.monitored import monitored_worker
+from worker.processes.child import Child
+from worker.settings import Settings
+
+NOTHING, HOLD, FAIL, HANG = QUEUES
+"""Names of tasks that have queues: what they do here is in `create`."""
+
+
+class MyErr(Permanent):
+    """An error of our own."""
+
+
+def create(redis_url: str) -> Celery:
+    """The service's own application, with tasks for tests."""
+    app = create_app(Settings(redis_url=SecretStr(redis_url)))
+    app.conf.imports = ()
+
+    @app.task(name=NOTHING, shared=False)
+    def nothing() -> None:
+        pass
+
+    @app.task(name=HOLD, shared=False)
+    def hold(path: str) -> None:
+        while not Path(path).exists():
+            time.sleep(0.05)
+
+    @app.task(name=FAIL, shared=False)
+    def fail() -> None:
+        raise MyErr("x")
+
+    @app.task(name=HANG, shared=False, acks_late=False)
+    def hang() -> None:
+        while True:
+            with suppress(SoftTimeLimitExceeded):
+                time.sleep(60)
+
+    return app
+
+
+def plain_worker(app: Celery, directory: Path, name: str, *options: str) -> Child:
+    """A process that runs such a worker; it is not started yet."""
+    program = [sys.executable, "-m", "tests.monitoring.plain_worker"]
+    return Child(
+        name,
+        [*program, app.conf.broker_url, str(directory), name, *options],
+        log=directory.with_name(f"{name}.log"),
+        env={"PYTHONPATH": str(ROOT)},
+    )
+
+
+if __name__ == "__main__":
+    url, figures, own_name, *given = sys.argv[1:]
+    with monitored_worker(Path(figures), own_name):
+        create(url).worker_main(
+            [
+                "worker",
+                f"--hostname={own_name}@%h",
+                f"--queues={','.join(QUEUES)}",
+                "--without-gossip",
+                "--without-mingle",
+                *given,
+            ]
+        )
