@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import api, orchestration, transcription
+from benchmarks import api, monitoring, orchestration, transcription
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ ALL = (
     Benchmark("transcription", transcription.rows),
     Benchmark("orchestration", orchestration.rows),
     Benchmark("api", api.rows),
+    Benchmark("monitoring", monitoring.rows),
 )
 
 

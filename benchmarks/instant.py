@@ -6,7 +6,10 @@ documents; or, to show what they cost, to documents in Redis. MongoDB would be a
 the embedded one does some hundreds of updates a second.
 """
 
+import atexit
 import os
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, cast
 
 from celery import Celery
@@ -21,6 +24,7 @@ from tasks.services import Services
 from tasks.stage import Outcome, execute, task_name
 from tests.samples import an_interview
 from worker.app import create_app
+from worker.monitored import monitored_worker
 from worker.settings import Settings
 
 _APPLY = """
@@ -100,5 +104,14 @@ def _add_stage(application: Celery, stage: Stage) -> None:
         execute(self, stage, interview_id, lambda _: Outcome(results={}))
 
 
+def watch(directory: Path) -> None:
+    """Monitor this worker, until its process ends."""
+    stack = ExitStack()
+    stack.enter_context(monitored_worker(directory, f"w{os.getpid()}"))
+    atexit.register(stack.close)
+
+
+if "BENCHMARK_METRICS" in os.environ:
+    watch(Path(os.environ["BENCHMARK_METRICS"]))
 if "BENCHMARK_BROKER" in os.environ:
     app = create(os.environ["BENCHMARK_BROKER"], documents="BENCHMARK_DOCUMENTS" in os.environ)
