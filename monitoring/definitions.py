@@ -42,11 +42,14 @@ class Histogram(Metric):
 
     Attributes:
         buckets: Upper bounds, without infinity.
+        sums: The histogram of the same buckets whose series are added up, and what it calls the
+            labels of this one; such a histogram is not observed itself.
     """
 
     kind = "histogram"
 
     buckets: tuple[float, ...]
+    sums: "tuple[Histogram, tuple[str, ...]] | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

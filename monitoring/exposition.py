@@ -1,5 +1,6 @@
 """Metrics in the form Prometheus reads."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, make_asgi_app
@@ -9,7 +10,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from monitoring import metrics
-from monitoring.definitions import Counter, Metric
+from monitoring.definitions import Counter, Histogram, Metric
 
 
 class Exposition(Collector):
@@ -69,7 +70,26 @@ def _samples(definition: Metric, found: Mapping[str, list[Sample]]) -> list[Samp
             for sample in found.get(histogram, ())
             if sample.name == f"{histogram}_count"
         ]
+    if isinstance(definition, Histogram) and definition.sums is not None:
+        return _sums(definition, *definition.sums, found)
     return found.get(definition.family, [])
+
+
+def _sums(
+    definition: Histogram,
+    source: Histogram,
+    labels: tuple[str, ...],
+    found: Mapping[str, list[Sample]],
+) -> list[Sample]:
+    """The samples of a histogram, added up over the labels that another one does not have."""
+    totals: dict[tuple[str, tuple[tuple[str, str], ...]], float] = defaultdict(float)
+    for sample in found.get(source.name, ()):
+        kept = dict(zip(definition.labels, map(sample.labels.__getitem__, labels), strict=True))
+        if "le" in sample.labels:
+            kept["le"] = sample.labels["le"]
+        name = definition.name + sample.name.removeprefix(source.name)
+        totals[name, tuple(kept.items())] += sample.value
+    return [Sample(name, dict(kept), value) for (name, kept), value in totals.items()]
 
 
 def _family(definition: Metric, samples: list[Sample]) -> Family:

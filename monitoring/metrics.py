@@ -80,12 +80,6 @@ CHAIN_OLDEST_AGE = Gauge(
     name="interview_chain_oldest_age_seconds",
     help="Age of the oldest chain of which a message is next in line or held; 0 for none.",
 )
-QUEUE_WAIT = Histogram(
-    name="interview_queue_wait_seconds",
-    help="Time from when a message could be taken from its queue to the start of its task.",
-    labels=("queue",),
-    buckets=_CELERY,
-)
 
 # Transcription.
 TRANSCRIPTIONS = Counter(
@@ -288,6 +282,13 @@ CELERY_QUEUE_WAIT = Histogram(
     help="Time from when a task could start to its start, in seconds.",
     labels=_TASK,
     buckets=_CELERY,
+)
+QUEUE_WAIT = Histogram(
+    name="interview_queue_wait_seconds",
+    help="Time from when a message could be taken from its queue to the start of its task.",
+    labels=("queue",),
+    buckets=_CELERY,
+    sums=(CELERY_QUEUE_WAIT, ("queue_name",)),
 )
 CELERY_SENT = Counter(name="celery_task_sent_total", help="Tasks sent.", labels=_TASK)
 CELERY_RECEIVED = Counter(

@@ -12,7 +12,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from monitoring import metrics
-from monitoring.definitions import Counter, Histogram
+from monitoring.definitions import Counter, Histogram, Metric
 
 
 class Recorder(Collector):
@@ -57,7 +57,7 @@ class Recorder(Collector):
         self._instruments = {
             definition.name: _INSTRUMENTS[type(definition)](definition, self._registry)
             for definition in metrics.ALL
-            if type(definition) in _INSTRUMENTS and getattr(definition, "counts", None) is None
+            if type(definition) in _INSTRUMENTS and not _is_derived(definition)
         }
         # Looking a child up by its labels takes longer than counting.
         self._children: dict[tuple[str, tuple[str, ...]], Any] = {}
@@ -104,6 +104,12 @@ def total(
         for sample in family.samples
         if which(sample.labels)
     )
+
+
+def _is_derived(definition: Metric) -> bool:
+    if isinstance(definition, Counter):
+        return definition.counts is not None
+    return isinstance(definition, Histogram) and definition.sums is not None
 
 
 def _counter(definition: Counter, registry: CollectorRegistry) -> prometheus_client.Counter:

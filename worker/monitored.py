@@ -14,6 +14,7 @@ from monitoring.directory import claimed, joined
 from monitoring.recording import Recorder
 from monitoring.signals import celery, services, stages
 from monitoring.workers import WorkerState, presented
+from tasks.errors import Permanent
 
 
 def node_name(name: str) -> str:
@@ -27,9 +28,12 @@ def recorded(directory: Path, name: str) -> Iterator[tuple[Recorder, str]]:
 
     Yields:
         What takes the figures, and the name that the process has in the directory.
+
+    Raises:
+        Permanent: The directory cannot be used.
     """
     recorder = Recorder()
-    with joined(directory), claimed(directory, name) as identity:
+    with _place(directory), claimed(directory, name) as identity:
         recorder.keep_in(directory, identity)
         with (
             stages.listening(recorder),
@@ -37,6 +41,19 @@ def recorded(directory: Path, name: str) -> Iterator[tuple[Recorder, str]]:
             celery.listening(recorder, node_name(name)),
         ):
             yield recorder, identity
+
+
+@contextmanager
+def _place(directory: Path) -> Iterator[None]:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(joined(directory))
+        except OSError as error:
+            raise Permanent(
+                f"METRICS_DIR: figures cannot be kept in {directory}: {error}",
+                code="configuration",
+            ) from error
+        yield
 
 
 @contextmanager
