@@ -99,9 +99,9 @@ def create(url: str, *, documents: bool = False) -> Celery:
 
 
 def _add_stage(application: Celery, stage: Stage) -> None:
-    @application.task(name=task_name(stage), bind=True, shared=False)
-    def run(self: Any, interview_id: str) -> None:
-        execute(self, stage, interview_id, lambda _: Outcome(results={}))
+    @application.task(name=task_name(stage), shared=False)
+    def run(interview_id: str) -> None:
+        execute(stage, interview_id, lambda _: Outcome(results={}))
 
 
 def watch(directory: Path) -> None:

@@ -56,6 +56,11 @@ STAGE_RETRIES = Counter(
     help="Attempts at a stage after which another was due, by the code of the error.",
     labels=("stage", "reason"),
 )
+RESUMED = Counter(
+    name="interview_resumptions_total",
+    help="Interviews sent on their way again: lease_lapsed, message_lost or retry.",
+    labels=("stage", "reason"),
+)
 QUEUE_DEPTH = Gauge(
     name="interview_queue_depth",
     help="Messages that wait in a queue.",

@@ -9,14 +9,14 @@ from tasks.errors import Permanent
 from tasks.interview import Stage
 from tasks.rubric import rubric_for
 from tasks.signals import AnalysisScored, analysis_scored
-from tasks.stage import Outcome, Run, StageTask, execute, task_name
+from tasks.stage import Outcome, Run, execute, task_name
 from tasks.transcript import Transcript
 
 
-@shared_task(name=task_name(Stage.ANALYSE), bind=True)
-def analyse(task: StageTask, interview_id: str) -> None:
+@shared_task(name=task_name(Stage.ANALYSE))
+def analyse(interview_id: str) -> None:
     """Analyse the transcript of an interview."""
-    execute(task, Stage.ANALYSE, interview_id, _work)
+    execute(Stage.ANALYSE, interview_id, _work)
 
 
 def _work(run: Run) -> Outcome:

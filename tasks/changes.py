@@ -6,7 +6,7 @@ is announced. A store refuses it, atomically, where the interview is elsewhere b
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tasks.errors import IllegalTransition, InterviewWorkerError, Transient
 from tasks.events import Event, EventType, event_id
@@ -32,6 +32,8 @@ class Change:
         when: The statuses in which it is allowed; in any other it is an `IllegalTransition`.
         to: The status it leads to, or None to stay.
         match: Fields, by dotted path, that must have these values; else it is `Superseded`.
+        lapsed: Fields, by dotted path, that must be null or before a moment; else it is
+            `Superseded`.
         values: Fields, by dotted path, and their new values (plain values or models).
         increments: Fields, by dotted path, that go up by one.
         events: What is announced if the change takes place, and only then.
@@ -41,6 +43,7 @@ class Change:
     when: frozenset[Status]
     to: Status | None = None
     match: Mapping[str, object] = field(default_factory=dict)
+    lapsed: Mapping[str, datetime] = field(default_factory=dict)
     values: Mapping[str, object] = field(default_factory=dict)
     increments: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
@@ -56,10 +59,15 @@ def created(interview: Interview) -> Event:
     return _event(interview, EventType.CREATED, interview.created_at, source=interview.source)
 
 
-def begin(stage: Stage, run: str, now: datetime) -> Change:
+LEASE = timedelta(seconds=30)
+"""How long a run has an interview to itself, if it does not ask for more."""
+
+
+def begin(stage: Stage, run: str, now: datetime, lease: timedelta = LEASE) -> Change:
     """A run takes hold of a stage: from now on results of any other run are refused.
 
-    It may take over from a run that is still working: that one's result will be `Superseded`.
+    It is refused as long as another run has the lease. That one may still be working when its
+    lease has lapsed: its result will be `Superseded`.
     """
     entry = {Status.QUEUED} if stage is Stage.TRANSCRIBE else set()
     return Change(
@@ -70,8 +78,11 @@ def begin(stage: Stage, run: str, now: datetime) -> Change:
             f"stages.{stage}.run": run,
             f"stages.{stage}.started_at": now,
             f"stages.{stage}.progress": 0.0,
+            "lease_until": now + lease,
+            "next_attempt_at": None,
             "updated_at": now,
         },
+        lapsed={"lease_until": now},
         increments=(f"stages.{stage}.attempts",),
     )
 
@@ -83,6 +94,37 @@ def advance(stage: Stage, run: str, percent: float, now: datetime) -> Change:
         when=frozenset({stage.status}),
         match={f"stages.{stage}.run": run},
         values={f"stages.{stage}.progress": percent, "updated_at": now},
+    )
+
+
+def renew(stage: Stage, run: str, now: datetime, lease: timedelta = LEASE) -> Change:
+    """A run that is still working asks for more time."""
+    return Change(
+        name=f"go on to {stage}",
+        when=frozenset({stage.status}),
+        match={f"stages.{stage}.run": run},
+        values={"lease_until": now + lease},
+    )
+
+
+def dispatched(interview: Interview, now: datetime) -> Change:
+    """A new message is published for an interview that goes on from nowhere.
+
+    It is refused if anything has happened since the interview was read, so that of two who notice,
+    one publishes.
+    """
+    stage = interview.current_stage
+    return Change(
+        name="send it on its way again",
+        when=frozenset({interview.status}),
+        match={
+            "rounds": interview.rounds,
+            "message_at": interview.message_at,
+            "lease_until": interview.lease_until,
+            "next_attempt_at": interview.next_attempt_at,
+            f"stages.{stage}.attempts": interview.stages[stage].attempts if stage else 0,
+        },
+        values={"message_at": now, "lease_until": None, "next_attempt_at": None},
     )
 
 
@@ -112,6 +154,9 @@ def finish(
         f"stages.{stage}.finished_at": now,
         f"stages.{stage}.provider": provider,
         f"stages.{stage}.progress": 100.0,
+        # Celery publishes the next link of the chain.
+        "message_at": now,
+        "lease_until": None,
         "updated_at": now,
     }
     events = [_event(interview, _DONE[stage], now, **facts)]
@@ -129,7 +174,12 @@ def finish(
 
 
 def stumble(
-    interview: Interview, stage: Stage, run: str, error: InterviewWorkerError, now: datetime
+    interview: Interview,
+    stage: Stage,
+    run: str,
+    error: InterviewWorkerError,
+    now: datetime,
+    delay: timedelta = timedelta(0),
 ) -> Change:
     """A run failed and will be tried again: the error is kept, the status stays."""
     return Change(
@@ -138,6 +188,8 @@ def stumble(
         match={f"stages.{stage}.run": run},
         values={
             f"stages.{stage}.error": _stage_error(interview, stage, error),
+            "lease_until": None,
+            "next_attempt_at": now + delay,
             "updated_at": now,
         },
     )
@@ -154,6 +206,7 @@ def fail(
         match={f"stages.{stage}.run": run},
         values={
             f"stages.{stage}.error": _stage_error(interview, stage, error),
+            "lease_until": None,
             "finished_at": now,
             "updated_at": now,
         },
@@ -167,7 +220,12 @@ def cancel(interview: Interview, now: datetime) -> Change:
         name="cancel",
         when=ACTIVE,
         to=Status.CANCELLED,
-        values={"finished_at": now, "updated_at": now},
+        values={
+            "lease_until": None,
+            "next_attempt_at": None,
+            "finished_at": now,
+            "updated_at": now,
+        },
         events=(_event(interview, EventType.CANCELLED, now),),
     )
 
@@ -185,6 +243,7 @@ def retry(interview: Interview, now: datetime) -> Change:
         values={
             f"stages.{stage}": StageRecord(),
             "retried_at": now,
+            "message_at": now,
             "finished_at": None,
             "updated_at": now,
         },
@@ -212,24 +271,6 @@ def judged(report: Report, feedback: Feedback) -> Change:
         when=frozenset(Status),
         match={"report.created_at": report.created_at},
         values={f"feedback.{feedback.key}": feedback, "feedback_at": feedback.at},
-    )
-
-
-def undispatched(
-    interview: Interview, stage: Stage, error: InterviewWorkerError, now: datetime
-) -> Change:
-    """A retry could not be sent on its way: the interview is where it was before."""
-    entry = Status.QUEUED if stage is Stage.TRANSCRIBE else stage.status
-    return Change(
-        name="take back the retry",
-        when=frozenset({entry}),
-        to=Status.FAILED,
-        match={"rounds": interview.rounds, f"stages.{stage}.run": None},
-        values={
-            f"stages.{stage}.error": _stage_error(interview, stage, error),
-            "finished_at": now,
-            "updated_at": now,
-        },
     )
 
 

@@ -254,6 +254,12 @@ class Interview(Submission):
     """How often the pipeline was started: 1, and one more for each retry asked for."""
     created_at: AwareDatetime
     updated_at: AwareDatetime
+    message_at: AwareDatetime | None = Field(default=None, exclude=True)
+    """When the message was published by which it goes on."""
+    lease_until: AwareDatetime | None = Field(default=None, exclude=True)
+    """Until when the run at work has it to itself, unless it asks for more; None if none is."""
+    next_attempt_at: AwareDatetime | None = None
+    """When the next attempt at its stage is due; None if none is waited for."""
     retried_at: AwareDatetime | None = None
     finished_at: AwareDatetime | None = None
 
@@ -268,6 +274,13 @@ class Interview(Submission):
         if self.status is not Status.FAILED:
             return None
         return next((s for s in Stage if self.stages[s].finished_at is None), None)
+
+    @property
+    def current_stage(self) -> Stage | None:
+        """The stage that is next or at work; None of an interview that is over."""
+        if self.status.final:
+            return None
+        return next(s for s in Stage if self.stages[s].finished_at is None)
 
     def zone_of(self, person: Person) -> str:
         """The time zone a person lives by."""

@@ -15,7 +15,15 @@ from tasks.changes import Change
 from tasks.events import Event
 from tasks.feedback import Feedback
 from tasks.findings import CompetencyFindings, SentimentFinding, SummaryFinding
-from tasks.interview import AnalysisType, Audio, Channels, Interview, Status
+from tasks.interview import (
+    AnalysisType,
+    Audio,
+    Channels,
+    Interview,
+    Priority,
+    Stage,
+    Status,
+)
 from tasks.people import Interval, Person
 from tasks.report import Report
 from tasks.rubric import Rubric
@@ -88,6 +96,14 @@ class InterviewStore(Protocol):
             IllegalTransition: It is in a status that does not allow the change.
             Superseded: A field is not what the change expects.
         """
+
+    def stuck(self, now: datetime, limit: int) -> Sequence[Interview]:
+        """Interviews of which a lease has lapsed, or the next attempt is due."""
+
+    def unheard(
+        self, stage: Stage, priority: Priority, before: datetime, limit: int
+    ) -> Sequence[Interview]:
+        """Interviews that wait for a stage, and whose message was published before a moment."""
 
     def erase(self, interview_id: str, now: datetime) -> None:
         """Leave a tombstone in an interview's place, and record the `erased` event.

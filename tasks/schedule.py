@@ -9,13 +9,13 @@ from tasks.booking import unschedule
 from tasks.clock import now
 from tasks.interview import BookingOutcome, Stage
 from tasks.signals import SchedulingEnded, scheduling_ended, stopwatch
-from tasks.stage import Outcome, Run, StageTask, execute, task_name
+from tasks.stage import Outcome, Run, execute, task_name
 
 
-@shared_task(name=task_name(Stage.SCHEDULE), bind=True)
-def schedule(task: StageTask, interview_id: str) -> None:
+@shared_task(name=task_name(Stage.SCHEDULE))
+def schedule(interview_id: str) -> None:
     """Book the follow-up meeting of an interview."""
-    execute(task, Stage.SCHEDULE, interview_id, _work)
+    execute(Stage.SCHEDULE, interview_id, _work)
 
 
 def _work(run: Run) -> Outcome:

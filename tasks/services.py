@@ -1,7 +1,9 @@
 """The adapters of this process, handed to the stages by whoever runs them."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
+from tasks.changes import LEASE
 from tasks.ports import (
     AudioStore,
     CalendarProvider,
@@ -20,6 +22,7 @@ class Services:
         max_attempts: How often a stage is tried before its interview fails.
         backoff: Seconds before the second attempt; doubled for each further one.
         consent_required: Whether only interviews with a consent record are analysed.
+        lease: How long a run has an interview to itself, if it does not ask for more.
     """
 
     interviews: InterviewStore
@@ -31,6 +34,7 @@ class Services:
     max_attempts: int
     backoff: float
     consent_required: bool
+    lease: timedelta = LEASE
 
 
 _provided: Services | None = None

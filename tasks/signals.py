@@ -79,6 +79,19 @@ class AttemptLost:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """An interview that stood still was sent on its way again.
+
+    Attributes:
+        stage: The stage that is next.
+        reason: lease_lapsed, message_lost or retry.
+    """
+
+    stage: Stage
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class InterviewEnded:
     """An interview came to its end.
 
@@ -195,6 +208,7 @@ class RecordConsumed:
 
 attempt_ended: Announcement[AttemptEnded] = Announcement("attempt_ended")
 attempt_lost: Announcement[AttemptLost] = Announcement("attempt_lost")
+resumed: Announcement[Resumed] = Announcement("resumed")
 interview_ended: Announcement[InterviewEnded] = Announcement("interview_ended")
 transcription_ended: Announcement[TranscriptionEnded] = Announcement("transcription_ended")
 analysis_ended: Announcement[AnalysisEnded] = Announcement("analysis_ended")

@@ -4,16 +4,19 @@ import logging
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from datetime import timedelta
+from functools import partial
+from time import monotonic, sleep
 from uuid import uuid4
 
-from celery import Task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 from tasks import changes
+from tasks.changes import Change
 from tasks.clock import now
 from tasks.errors import UNWANTED, InterviewWorkerError, NotFound, Permanent, Transient
 from tasks.interview import Interview, Stage, StageRecord, Status
+from tasks.lease import keeping
 from tasks.services import Services, current
 from tasks.signals import (
     Attempt,
@@ -27,8 +30,11 @@ from tasks.signals import (
 
 log = logging.getLogger(__name__)
 
-_LONGEST_BACKOFF = 60.0
-"""Seconds. A delayed message sits unacknowledged in the worker, so delays stay short."""
+_LONGEST_BACKOFF = 900.0
+"""Seconds."""
+
+_WRITE_AGAIN = 0.5
+"""Seconds between attempts to write while the store is away."""
 
 
 def task_name(stage: Stage) -> str:
@@ -84,16 +90,12 @@ class Outcome:
 
 Work = Callable[[Run], Outcome]
 
-StageTask: TypeAlias = "Task[[str], None]"
-"""A Celery task that takes the id of an interview."""
 
-
-def execute(task: StageTask, stage: Stage, interview_id: str, work: Work) -> None:
+def execute(stage: Stage, interview_id: str, work: Work) -> None:
     """Run a stage for one interview, inside its Celery task.
 
     Raises:
-        Ignore: The work is not wanted (any more); the chain ends here.
-        Retry: The attempt failed for a reason that may pass.
+        Ignore: The work is not wanted (any more), or will be tried again; the chain ends here.
         InterviewWorkerError: The stage failed for good, and the interview with it.
     """
     services = current()
@@ -104,19 +106,21 @@ def execute(task: StageTask, stage: Stage, interview_id: str, work: Work) -> Non
 
     try:
         run = _begin(services, stage, interview_id)
-        _deliver(run, _attempt(run, work))
+        with keeping(partial(_renew, run), services.lease):
+            _deliver(run, _attempt(run, work))
     except UNWANTED as error:
         log.info("%s of %s is not wanted: %s", stage, interview_id, error.message)
         announce(Attempt.UNWANTED)
         raise Ignore from error
     except _StumbledError as error:
+        # The document says when the next attempt is due, and the reconciler sees to it.
         announce(Attempt.RETRY, error.cause.code)
-        raise task.retry(exc=error.cause, countdown=error.delay, max_retries=None) from error
+        raise Ignore from error
     except Transient as error:
-        # The store itself is away: nothing can be recorded, and no attempt is counted.
+        # The store is away, and knows no more than that nobody renews the lease.
+        log.warning("%s of %s is left to the reconciler: %s", stage, interview_id, error.message)
         announce(Attempt.RETRY)
-        delay = _delay(services.backoff, task.request.retries + 1)
-        raise task.retry(exc=error, countdown=delay, max_retries=None) from error
+        raise Ignore from error
     except Exception:
         announce(Attempt.FAILED)
         raise
@@ -125,7 +129,7 @@ def execute(task: StageTask, stage: Stage, interview_id: str, work: Work) -> Non
 
 def _begin(services: Services, stage: Stage, interview_id: str) -> Run:
     run_id = uuid4().hex
-    services.interviews.apply(interview_id, changes.begin(stage, run_id, now()))
+    services.interviews.apply(interview_id, changes.begin(stage, run_id, now(), services.lease))
     run = Run(stage, run_id, services.interviews.get(interview_id), services)
     before, last = run.attempt - 1, run.record.error
     if before and (last is None or last.attempt != before):
@@ -136,10 +140,14 @@ def _begin(services: Services, stage: Stage, interview_id: str) -> Run:
 class _StumbledError(Exception):
     """An attempt failed and another is due."""
 
-    def __init__(self, cause: Transient, delay: float) -> None:
+    def __init__(self, cause: Transient) -> None:
         super().__init__(cause.message)
         self.cause = cause
-        self.delay = delay
+
+
+def _renew(run: Run) -> None:
+    renewed = changes.renew(run.stage, run.id, now(), run.services.lease)
+    run.services.interviews.apply(run.interview.id, renewed)
 
 
 def _attempt(run: Run, work: Work) -> Outcome:
@@ -152,9 +160,8 @@ def _attempt(run: Run, work: Work) -> Outcome:
         if run.attempt >= run.services.max_attempts:
             _fail(run, error)
             raise Permanent(error.message, code=error.code) from error
-        stumbled = changes.stumble(run.interview, run.stage, run.id, error, now())
-        run.services.interviews.apply(run.interview.id, stumbled)
-        raise _StumbledError(error, _delay(run.services.backoff, run.attempt)) from error
+        _stumble(run, error)
+        raise _StumbledError(error) from error
     except InterviewWorkerError as error:
         _fail(run, error)
         raise
@@ -176,9 +183,13 @@ def _check_attempts(run: Run) -> None:
         raise Permanent(f"{run.stage} was given up after {lost} attempts", code="poison")
 
 
+def _stumble(run: Run, error: Transient) -> None:
+    delay = _delay(run.services.backoff, run.attempt)
+    _write(run, changes.stumble(run.interview, run.stage, run.id, error, now(), delay))
+
+
 def _fail(run: Run, error: InterviewWorkerError) -> None:
-    failed = changes.fail(run.interview, run.stage, run.id, error, now())
-    run.services.interviews.apply(run.interview.id, failed)
+    _write(run, changes.fail(run.interview, run.stage, run.id, error, now()))
     announce_end(run.interview, Status.FAILED)
 
 
@@ -193,13 +204,27 @@ def _deliver(run: Run, outcome: Outcome) -> None:
         facts=outcome.facts,
     )
     try:
-        run.services.interviews.apply(run.interview.id, finished)
+        _write(run, finished)
     except UNWANTED:
         if outcome.undo is not None and _called_off(run):
             outcome.undo()
         raise
     if run.stage.following is Status.COMPLETED:
         announce_end(run.interview, Status.COMPLETED)
+
+
+def _write(run: Run, change: Change) -> None:
+    """Apply a change that work went into, with patience while the store is away."""
+    deadline = monotonic() + run.services.lease.total_seconds()
+    while True:
+        try:
+            run.services.interviews.apply(run.interview.id, change)
+        except Transient:
+            if monotonic() > deadline:
+                raise
+            sleep(_WRITE_AGAIN)
+        else:
+            return
 
 
 def _called_off(run: Run) -> bool:
@@ -210,7 +235,7 @@ def _called_off(run: Run) -> bool:
         return True
 
 
-def _delay(base: float, attempt: int) -> float:
-    """Exponential back-off with full jitter (Brooker, AWS Architecture Blog, 2015), seconds."""
+def _delay(base: float, attempt: int) -> timedelta:
+    """Exponential back-off with full jitter (Brooker, AWS Architecture Blog, 2015)."""
     longest = min(_LONGEST_BACKOFF, base * 2 ** (attempt - 1))
-    return random.uniform(0, longest)  # noqa: S311 - jitter is no secret
+    return timedelta(seconds=random.uniform(0, longest))  # noqa: S311 - jitter is no secret

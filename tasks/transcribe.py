@@ -10,17 +10,17 @@ from celery import shared_task
 from tasks.errors import UNWANTED, NotFound, Permanent
 from tasks.interview import Stage
 from tasks.signals import TranscriptionEnded, stopwatch, transcription_ended
-from tasks.stage import Outcome, Run, StageTask, execute, task_name
+from tasks.stage import Outcome, Run, execute, task_name
 from tasks.transcript import Transcript
 
 _PROGRESS_INTERVAL = 0.5
 """Seconds between two progress reports, each a write to the store."""
 
 
-@shared_task(name=task_name(Stage.TRANSCRIBE), bind=True)
-def transcribe(task: StageTask, interview_id: str) -> None:
+@shared_task(name=task_name(Stage.TRANSCRIBE))
+def transcribe(interview_id: str) -> None:
     """Transcribe the recording of an interview."""
-    execute(task, Stage.TRANSCRIBE, interview_id, _work)
+    execute(Stage.TRANSCRIBE, interview_id, _work)
 
 
 def _work(run: Run) -> Outcome:

@@ -51,6 +51,7 @@ def running_services(
             "API_PORT": "0",
             "FLOWER_PORT": "0",
             "MONGODB_METRICS_PORT": "0",
+            "LEASE_SECONDS": "5",
             **environment,
         }
     )

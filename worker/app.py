@@ -43,6 +43,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
             "health_check_interval": 25,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
             **(
                 {"global_keyprefix": settings.redis_key_prefix} if settings.redis_key_prefix else {}
             ),

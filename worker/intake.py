@@ -1,8 +1,6 @@
 """The one door by which interviews come in, whoever brings them."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,7 +8,7 @@ from uuid import uuid4
 
 from tasks import changes
 from tasks.clock import now
-from tasks.errors import InvalidInput
+from tasks.errors import InvalidInput, Transient
 from tasks.interview import Audio, Interview, Priority, Source, Stage, Submission
 from tasks.ports import AudioStore, InterviewStore
 from worker.adapters.fetch import FetchLimits
@@ -57,7 +55,7 @@ class Intake:
         Raises:
             InvalidInput: The submission or the recording cannot be used; nothing is stored.
             AlreadyExists: There is an interview with this id; nothing is changed.
-            Transient: A store or the broker cannot be reached; nothing is left behind.
+            Transient: The store cannot be reached; nothing is left behind.
         """
         self.check(submission)
         moment = now()
@@ -70,9 +68,10 @@ class Intake:
             audio=found,
             created_at=moment,
             updated_at=moment,
+            message_at=moment,
         )
-        with self._undone_on_failure(interview, recording):
-            self.dispatcher.dispatch(interview.id, Stage.TRANSCRIBE, interview.priority)
+        self._store(interview, recording)
+        send(self.dispatcher, interview, Stage.TRANSCRIBE)
         log.info("%s interview %s is queued", interview.type, interview.id)
         return interview
 
@@ -111,14 +110,12 @@ class Intake:
                 "notice, earliest and latest leave no time to meet", pointer="/follow_up"
             )
 
-    @contextmanager
-    def _undone_on_failure(self, interview: Interview, recording: Path) -> Iterator[None]:
+    def _store(self, interview: Interview, recording: Path) -> None:
         # The document comes first: its id is what makes a second submission an AlreadyExists.
         self.interviews.create(interview, changes.created(interview))
         try:
             with recording.open("rb") as stream:
                 self.audio.save(interview.id, interview.audio.name, stream)
-            yield
         except BaseException:
             self._undo(interview)
             raise
@@ -127,6 +124,17 @@ class Intake:
         self.interviews.apply(interview.id, changes.cancel(interview, now()))
         self.audio.delete(interview.id)
         self.interviews.erase(interview.id, now())
+
+
+def send(dispatcher: Dispatcher, interview: Interview, stage: Stage) -> None:
+    """Publish the message of an interview that its document says is on its way.
+
+    If the broker is away, the reconciler publishes it later.
+    """
+    try:
+        dispatcher.dispatch(interview.id, stage, interview.priority)
+    except Transient as error:
+        log.warning("the message of %s is left to the reconciler: %s", interview.id, error.message)
 
 
 def _check_channels(submission: Submission, audio: Audio) -> None:

@@ -5,14 +5,14 @@ import logging
 from tasks import changes
 from tasks.booking import calendars_of, unschedule
 from tasks.clock import now
-from tasks.errors import Erased, IllegalTransition, Permanent, Transient
+from tasks.errors import Erased, IllegalTransition, Permanent
 from tasks.feedback import Feedback, Opinion, check
 from tasks.interview import Interview, Stage, Status
 from tasks.ports import AudioStore, CalendarProvider, InterviewStore, Reservations
 from tasks.report import Report
 from tasks.review import Decision, apply_review
 from tasks.signals import announce_end
-from worker.intake import Dispatcher
+from worker.intake import Dispatcher, send
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,6 @@ def retry(interviews: InterviewStore, dispatcher: Dispatcher, interview_id: str)
     Raises:
         NotFound: There is no such interview.
         IllegalTransition: It has not failed.
-        Transient: The broker cannot be reached; the interview stays failed.
     """
     failed = interviews.get(interview_id)
     stage = failed.failed_stage
@@ -42,11 +41,7 @@ def retry(interviews: InterviewStore, dispatcher: Dispatcher, interview_id: str)
     if stage is None:  # changes.retry refuses it
         raise IllegalTransition("cannot retry")
     resumed = interviews.get(interview_id)
-    try:
-        dispatcher.dispatch(interview_id, stage, resumed.priority)
-    except Transient as error:
-        interviews.apply(interview_id, changes.undispatched(resumed, stage, error, now()))
-        raise
+    send(dispatcher, resumed, stage)
     return resumed
 
 

@@ -16,15 +16,17 @@ from tasks.errors import Permanent, Transient
 from tasks.interview import Source
 from worker.adapters.broker import CeleryDispatcher
 from worker.adapters.kafka import KafkaEvents, KafkaRequests, RequestMessage
+from worker.adapters.mongo import MongoLeadership
 from worker.api.application import create_api
 from worker.api.context import Context
 from worker.app import create_app
 from worker.monitored import recorded
+from worker.reconciler import Reconciler
 from worker.relay import Relay
 from worker.requests import parse_request
 from worker.settings import Settings
 from worker.watching import Watching, watching
-from worker.wiring import Stores, calendar, intake, open_stores, prepare
+from worker.wiring import Stores, broker, calendar, intake, open_stores, prepare
 
 LOG_FORMAT = "[%(asctime)s: %(levelname)s/%(threadName)s] %(name)s: %(message)s"
 
@@ -59,6 +61,7 @@ def open_context(settings: Settings) -> Iterator[Context]:
         if not _prepare(stores):
             stack.enter_context(_thread("prepare", partial(_prepare_later, stores)))
         stack.enter_context(_kafka(settings, stores, app))
+        stack.enter_context(_reconciling(settings, stores, app))
         bookings = calendar(settings)
         watched = stack.enter_context(watching(settings, stores, bookings))
         stack.enter_context(_database_metrics(settings, watched))
@@ -84,6 +87,20 @@ def _prepare(stores: Stores) -> bool:
 def _prepare_later(stores: Stores, stop: threading.Event) -> None:
     while not stop.wait(_PREPARE_AGAIN) and not _prepare(stores):
         pass
+
+
+@contextmanager
+def _reconciling(settings: Settings, stores: Stores, app: Celery) -> Iterator[None]:
+    queues = broker(settings)
+    reconciler = Reconciler(
+        stores.interviews,
+        queues,
+        CeleryDispatcher(app),
+        MongoLeadership(stores.mongo.database, "reconciler"),
+    )
+    with _thread("reconciler", reconciler.run):
+        yield
+    queues.close()
 
 
 @contextmanager

@@ -73,7 +73,13 @@ class Settings(BaseSettings):
     # Stages.
     max_attempts: int = Field(3, ge=1, le=20, description="Attempts at a stage before failing.")
     retry_backoff: float = Field(
-        2.0, ge=0, le=60, description="Seconds before the second attempt; doubles each time."
+        2.0, ge=0, le=60, description="Seconds before the second attempt; doubles up to 900."
+    )
+    lease_seconds: float = Field(
+        30,
+        ge=3,
+        le=3600,
+        description="Seconds without a sign of life after which another worker takes over.",
     )
     stage_time_limit: int = Field(
         3 * 3600, ge=10, description="Seconds after which a stage is given up."

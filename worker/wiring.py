@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from celery import Celery
 from pydantic import SecretStr
@@ -82,6 +83,7 @@ def services(settings: Settings, stores: Stores) -> Services:
         max_attempts=settings.max_attempts,
         backoff=settings.retry_backoff,
         consent_required=settings.consent_required,
+        lease=timedelta(seconds=settings.lease_seconds),
     )
 
 

@@ -1,7 +1,7 @@
 """The state of a broker, whatever its kind."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -11,12 +11,15 @@ class QueueState:
 
     Attributes:
         depth: Messages that wait, by the name of their priority.
+        oldest: When the message was published, in seconds since the epoch, that waits longest, by
+            the name of its priority.
         reserved: Messages that workers hold: running, prefetched or delayed.
         oldest_age: Seconds since the message was published that waits longest; 0 if none waits.
         reserved_age: Seconds since the message was taken that is held longest; 0 if none is held.
     """
 
     depth: Mapping[str, int]
+    oldest: Mapping[str, float] = field(default_factory=dict)
     reserved: int | None = None
     oldest_age: float | None = None
     reserved_age: float | None = None

@@ -82,15 +82,20 @@ class RedisBroker:
         now = time.time()
         depth: dict[str, Counter[str]] = {queue: Counter() for queue in self._queues}
         waiting: dict[str, list[_Message]] = {queue: [] for queue in self._queues}
+        oldest: dict[str, dict[str, float]] = {queue: {} for queue in self._queues}
         for (queue, priority, _), length, head in zip(self._lists, lengths, heads, strict=True):
             depth[queue][priority] += length
             waiting[queue] += [head] if head else []
+            if head and head.published_at is not None:
+                known = oldest[queue].get(priority, head.published_at)
+                oldest[queue][priority] = min(known, head.published_at)
         ours = [one for one in held if one.queue in depth]
         chains = [one.message for one in ours] + [m for found in waiting.values() for m in found]
         return Backlog(
             queues={
                 queue: QueueState(
                     depth=depth[queue],
+                    oldest=oldest[queue],
                     reserved=sum(one.queue == queue for one in ours),
                     oldest_age=_age(now, (one.published_at for one in waiting[queue])),
                     reserved_age=_age(now, (one.since for one in ours if one.queue == queue)),

@@ -15,6 +15,7 @@ from tasks.signals import (
     AttemptEnded,
     AttemptLost,
     InterviewEnded,
+    Resumed,
     SchedulingEnded,
     TranscriptionEnded,
 )
@@ -33,6 +34,7 @@ def listening(recorder: Recorder) -> Iterator[None]:
         stack.enter_context(signals.interview_ended.heard_by(listener.interview_ended))
         stack.enter_context(signals.attempt_ended.heard_by(listener.attempt_ended))
         stack.enter_context(signals.attempt_lost.heard_by(listener.attempt_lost))
+        stack.enter_context(signals.resumed.heard_by(listener.resumed))
         stack.enter_context(signals.transcription_ended.heard_by(listener.transcription_ended))
         stack.enter_context(signals.analysis_ended.heard_by(listener.analysis_ended))
         stack.enter_context(signals.analysis_scored.heard_by(listener.analysis_scored))
@@ -56,6 +58,9 @@ class _Stages:
 
     def attempt_lost(self, fact: AttemptLost) -> None:
         self._count(metrics.STAGE_RETRIES, fact.stage, _LOST)
+
+    def resumed(self, fact: Resumed) -> None:
+        self._count(metrics.RESUMED, fact.stage, fact.reason)
 
     def transcription_ended(self, fact: TranscriptionEnded) -> None:
         provider = fact.provider

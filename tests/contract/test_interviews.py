@@ -21,7 +21,7 @@ from tasks.errors import (
 )
 from tasks.events import EventType
 from tasks.feedback import Feedback
-from tasks.interview import AnalysisType, Interview, Stage, Status
+from tasks.interview import AnalysisType, Interview, Priority, Stage, Status
 from tasks.ports import InterviewStore, Query
 from tasks.report import Report, ReviewState
 from tasks.review import Decision, apply_review
@@ -135,7 +135,8 @@ def test_refuses_to_skip_a_stage(store: InterviewStore, interview: Interview, st
 
 
 def test_a_later_run_takes_over(store: InterviewStore, interview: Interview) -> None:
-    first = begin(store, interview, Stage.TRANSCRIBE, "first")
+    store.apply(interview.id, changes.begin(Stage.TRANSCRIBE, "first", now(), lease=timedelta(0)))
+    first = store.get(interview.id)
     second = begin(store, interview, Stage.TRANSCRIBE, "second")
     assert second.stages[Stage.TRANSCRIBE].attempts == 2
     with pytest.raises(Superseded):
@@ -411,3 +412,57 @@ def test_filters_what_it_lists(store: InterviewStore) -> None:
     ]
     assert found(Query(created_from=late.created_at)) == [late.id]
     assert found(Query(created_before=late.created_at)) == [early.id]
+
+
+def test_a_lease_keeps_others_out_until_it_lapses(
+    store: InterviewStore, interview: Interview
+) -> None:
+    begin(store, interview, Stage.TRANSCRIBE, "first")
+    with pytest.raises(Superseded):
+        begin(store, interview, Stage.TRANSCRIBE, "second")
+    later = now() + changes.LEASE + timedelta(seconds=1)
+    assert not store.stuck(now(), 9)
+    assert [one.id for one in store.stuck(later, 9)] == [interview.id]
+    store.apply(interview.id, changes.renew(Stage.TRANSCRIBE, "first", later))
+    assert not store.stuck(later, 9)
+    with pytest.raises(Superseded):
+        store.apply(interview.id, changes.renew(Stage.TRANSCRIBE, "second", later))
+    much_later = later + changes.LEASE + timedelta(seconds=1)
+    store.apply(interview.id, changes.begin(Stage.TRANSCRIBE, "second", much_later))
+    with pytest.raises(Superseded):
+        store.apply(interview.id, changes.renew(Stage.TRANSCRIBE, "first", much_later))
+
+
+def test_finds_attempts_that_are_due(store: InterviewStore, interview: Interview) -> None:
+    running = begin(store, interview, Stage.TRANSCRIBE)
+    delay = timedelta(minutes=5)
+    error = Transient("away", code="away")
+    stumbled = changes.stumble(running, Stage.TRANSCRIBE, "run", error, now(), delay)
+    store.apply(interview.id, stumbled)
+    assert not store.stuck(now(), 9)
+    (due,) = store.stuck(now() + delay, 9)
+    assert due.id == interview.id
+    store.apply(due.id, changes.dispatched(due, now()))
+    assert not store.stuck(now() + delay, 9)
+    # Of two who notice, one sends it on.
+    with pytest.raises(Superseded):
+        store.apply(due.id, changes.dispatched(due, now()))
+
+
+def test_finds_those_whose_message_is_old(store: InterviewStore) -> None:
+    sent = now()
+    for name, priority in (("one", Priority.NORMAL), ("two", Priority.HIGH)):
+        made = an_interview(id=name, priority=priority, message_at=sent)
+        store.create(made, changes.created(made))
+    later = sent + timedelta(minutes=1)
+
+    def unheard(stage: Stage, priority: Priority, before: datetime) -> list[str]:
+        return [one.id for one in store.unheard(stage, priority, before, 9)]
+
+    assert unheard(Stage.TRANSCRIBE, Priority.NORMAL, later) == ["one"]
+    assert unheard(Stage.TRANSCRIBE, Priority.HIGH, later) == ["two"]
+    assert not unheard(Stage.TRANSCRIBE, Priority.LOW, later)
+    assert not unheard(Stage.ANALYSE, Priority.NORMAL, later)
+    assert not unheard(Stage.TRANSCRIBE, Priority.NORMAL, sent)
+    store.apply("one", changes.begin(Stage.TRANSCRIBE, "run", now()))
+    assert not unheard(Stage.TRANSCRIBE, Priority.NORMAL, later)

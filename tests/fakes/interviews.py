@@ -10,7 +10,7 @@ from tasks.changes import Change
 from tasks.errors import AlreadyExists, Erased, IllegalTransition, NotFound, Superseded
 from tasks.events import Event, EventType, event_id
 from tasks.feedback import Feedback
-from tasks.interview import FINAL, AnalysisType, Interview
+from tasks.interview import FINAL, AnalysisType, Interview, Priority, Stage
 from tasks.plain import plain
 from tasks.ports import Query
 from tasks.report import Report
@@ -61,6 +61,9 @@ class MemoryInterviews:
             raise IllegalTransition(f"cannot {change.name}: the interview is {status}")
         if any(_at(document, path) != plain(value) for path, value in change.match.items()):
             raise Superseded(f"cannot {change.name}: the interview has moved on")
+        for path, moment in change.lapsed.items():
+            if (_at(document, path) or moment) > moment:
+                raise Superseded(f"cannot {change.name}: the interview has moved on")
         for path, value in change.values.items():
             _put(document, path, plain(value))
         for path in change.increments:
@@ -68,6 +71,31 @@ class MemoryInterviews:
         if change.to is not None:
             document["status"] = str(change.to)
         self._outbox += change.events
+
+    def stuck(self, now: datetime, limit: int) -> Sequence[Interview]:
+        def is_due(one: Interview) -> bool:
+            return any(
+                at is not None and at <= now for at in (one.lease_until, one.next_attempt_at)
+            )
+
+        return [one for one in self._active() if is_due(one)][:limit]
+
+    def unheard(
+        self, stage: Stage, priority: Priority, before: datetime, limit: int
+    ) -> Sequence[Interview]:
+        return [
+            one
+            for one in self._active()
+            if one.current_stage is stage
+            and one.priority is priority
+            and one.message_at is not None
+            and one.message_at < before
+            and one.lease_until is one.next_attempt_at is None
+        ][:limit]
+
+    def _active(self) -> list[Interview]:
+        alive = (_interview(d) for d in self._documents.values() if "erased_at" not in d)
+        return [one for one in alive if not one.status.final]
 
     def erase(self, interview_id: str, now: datetime) -> None:
         try:

@@ -22,7 +22,7 @@ from tasks import changes
 from tasks.clock import now
 from tasks.errors import Permanent
 from tasks.events import EventType
-from tasks.interview import AnalysisType, Stage, Status
+from tasks.interview import AnalysisType, Priority, Stage, Status
 from tasks.transcript import Transcript
 from tests.conftest import Document
 from tests.contract.test_interviews import TRANSCRIPT
@@ -249,23 +249,17 @@ def test_refuses_a_url_that_leads_nowhere(client: TestClient, file_server: str) 
     problem(client.post(PATH, json=body), 422, "audio_url_unreachable", "/audio_url")
 
 
-@pytest.mark.usefixtures("nothing_left")
-def test_leaves_nothing_behind_when_the_broker_is_away(
-    settings: Settings, database: Database[Document]
-) -> None:
+def test_accepts_what_cannot_be_sent_yet(settings: Settings, store: MongoInterviews) -> None:
     from worker.api.application import create_api
     from worker.server import open_context
 
     away = settings.with_environment({"REDIS_URL": "redis://127.0.0.1:9/0"})
     with TestClient(create_api(away, open_context), raise_server_exceptions=False) as client:
-        answer = post(client)
-    problem(answer, 503, "broker_error")
-    assert answer.headers["retry-after"]
-    assert database["audio.files"].count_documents({}) == 0
-    # Only a tombstone tells that there was something.
-    (tombstone,) = database["interviews"].find()
-    assert set(tombstone) == {"_id", "type", "created_at", "erased_at", "outbox"}
-    database["interviews"].delete_many({})
+        interview_id = submitted(client)["id"]
+    # The reconciler will see that nobody has heard of it.
+    later = now() + timedelta(minutes=1)
+    (unheard,) = store.unheard(Stage.TRANSCRIBE, Priority.NORMAL, later, 9)
+    assert unheard.id == interview_id
 
 
 def test_lists_pages_and_filters(client: TestClient) -> None:
@@ -386,10 +380,9 @@ def test_retries_from_the_stage_that_failed(
     assert [link["task"] for link in chain] == ["interviews.schedule"]
 
 
-def test_a_retry_that_cannot_be_sent_leaves_it_failed(
+def test_a_retry_that_cannot_be_sent_is_not_forgotten(
     settings: Settings, store: MongoInterviews, client: TestClient
 ) -> None:
-    from tasks.errors import Transient
     from worker import operations
     from worker.adapters.broker import CeleryDispatcher
     from worker.app import create_app
@@ -401,10 +394,10 @@ def test_a_retry_that_cannot_be_sent_leaves_it_failed(
     )
     store.apply(interview_id, failed)
     away = create_app(settings.with_environment({"REDIS_URL": "redis://127.0.0.1:9/0"}))
-    with pytest.raises(Transient):
-        operations.retry(store, CeleryDispatcher(away), interview_id)
-    assert store.get(interview_id).status is Status.FAILED
-    assert operations.retry(store, CeleryDispatcher(create_app(settings)), interview_id).rounds == 3
+    assert operations.retry(store, CeleryDispatcher(away), interview_id).status is Status.QUEUED
+    later = now() + timedelta(minutes=1)
+    (unheard,) = store.unheard(Stage.TRANSCRIBE, Priority.NORMAL, later, 9)
+    assert unheard.id == interview_id
 
 
 def analysed(store: MongoInterviews, interview_id: str, *parts: AnalysisType) -> None:

@@ -177,13 +177,14 @@ def check_celery(found: Figures, truth: Truth, script: list[str]) -> None:
         task = f"interviews.{stage}"
         succeeded = truth.stage(stage, lambda one: one.stages[stage].finished_at is not None)  # noqa: B023
         assert tasks(metrics.CELERY_SUCCEEDED)[task] == succeeded
-        assert tasks(metrics.CELERY_RETRIED).get(task, 0) == kinds["retry", stage]
         assert tasks(metrics.CELERY_FAILED).get(task, 0) == kinds["fail", stage]
         assert tasks(metrics.CELERY_REJECTED).get(task, 0) == kinds["kill", stage]
-        # What was killed came again without being sent again.
         unheard = stage is Stage.TRANSCRIBE and truth.interviews[-1].stages[stage].attempts == 0
-        sent = truth.attempts(stage) - kinds["kill", stage] + unheard
-        assert tasks(metrics.CELERY_SENT)[task] == sent
+        assert tasks(metrics.CELERY_SENT)[task] == truth.attempts(stage) + unheard
+        resumed = found.by_labels(metrics.RESUMED)
+        assert resumed.get((stage, "retry"), 0) == kinds["retry", stage]
+        assert resumed.get((stage, "lease_lapsed"), 0) == kinds["kill", stage]
+        assert resumed.get((stage, "message_lost"), 0) == 0
     assert tasks(metrics.CELERY_STARTED) == tasks(metrics.CELERY_RECEIVED)
 
 

@@ -2,10 +2,11 @@
 
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
-from celery import Celery
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 from tasks import changes, services, signals, stage
@@ -18,6 +19,7 @@ from tasks.stage import Outcome, Run
 from tests.fakes.audio import MemoryAudio
 from tests.fakes.interviews import MemoryInterviews
 from tests.fakes.speech import ScriptedSpeech
+from tests.processes import wait_until
 from tests.samples import an_interview
 
 Execute = Callable[..., Any]
@@ -68,21 +70,25 @@ def interview(store: MemoryInterviews, audio: MemoryAudio) -> Interview:
 
 
 @pytest.fixture
-def execute() -> Execute:
-    """Run a piece of work as the first stage, inside a real Celery task, retries included."""
+def execute(store: MemoryInterviews) -> Execute:
+    """Run a piece of work as the first stage, and again as long as another attempt is due."""
 
     def run(interview_id: str, work: stage.Work) -> None:
-        app = Celery(set_as_current=False)
-
-        @app.task(bind=True, name="test.stage", shared=False)
-        def task(self: Any, interview_id: str) -> None:
-            stage.execute(self, Stage.TRANSCRIBE, interview_id, work)
-
-        outcome = task.apply((interview_id,))
-        if isinstance(outcome.result, BaseException):
-            raise outcome.result
+        while True:
+            try:
+                stage.execute(Stage.TRANSCRIBE, interview_id, work)
+            except Ignore:
+                if interview_id not in {one.id for one in store.stuck(now(), 9)}:
+                    raise
+            else:
+                return
 
     return run
+
+
+def begun_long_ago(run: str) -> changes.Change:
+    """A run whose lease has lapsed."""
+    return changes.begin(Stage.TRANSCRIBE, run, now(), timedelta(0))
 
 
 def done(_: Run) -> Outcome:
@@ -166,7 +172,7 @@ def test_gives_up_on_work_that_kills_its_process(
 ) -> None:
     for attempt in range(3):
         # Attempts of which nothing was heard again.
-        store.apply(interview.id, changes.begin(Stage.TRANSCRIBE, f"lost-{attempt}", now()))
+        store.apply(interview.id, begun_long_ago(f"lost-{attempt}"))
     worked = []
 
     def work(run: Run) -> Outcome:
@@ -296,7 +302,7 @@ def test_announces_every_attempt(
 def test_announces_attempts_of_which_nothing_was_heard_again(
     execute: Execute, store: MemoryInterviews, interview: Interview, announced: list[object]
 ) -> None:
-    store.apply(interview.id, changes.begin(Stage.TRANSCRIBE, "lost", now()))
+    store.apply(interview.id, begun_long_ago("lost"))
     execute(interview.id, failing(1, Transient("away", code="away")))
     assert told(announced) == [
         (Stage.TRANSCRIBE, "lost"),
@@ -333,4 +339,51 @@ def test_a_listener_that_breaks_harms_nothing(
 
     with signals.attempt_ended.heard_by(broken):
         execute(interview.id, done)
+    assert store.get(interview.id).status is Status.ANALYSING
+
+
+def test_a_stage_that_is_held_is_left_alone(
+    execute: Execute, store: MemoryInterviews, interview: Interview
+) -> None:
+    store.apply(interview.id, changes.begin(Stage.TRANSCRIBE, "other", now()))
+    with pytest.raises(Ignore):
+        execute(interview.id, done)
+    assert store.get(interview.id).stages[Stage.TRANSCRIBE].attempts == 1
+
+
+def test_a_lease_is_kept_as_long_as_the_work_takes(
+    provided: Services, store: MemoryInterviews, interview: Interview
+) -> None:
+    lease = timedelta(seconds=1.5)
+    services.provide(replace(provided, lease=lease))
+    untils = set()
+
+    def work(run: Run) -> Outcome:
+        def renewed() -> bool:
+            untils.add(store.get(run.interview.id).lease_until)
+            return len(untils) >= 3
+
+        wait_until(renewed, 20)
+        return done(run)
+
+    stage.execute(Stage.TRANSCRIBE, interview.id, work)
+    found = store.get(interview.id)
+    assert found.status is Status.ANALYSING
+    assert found.lease_until is None
+
+
+def test_a_result_is_written_though_the_store_was_away(
+    store: MemoryInterviews, interview: Interview, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply, failures = store.apply, [True, True]
+
+    def flaky(interview_id: str, change: changes.Change) -> None:
+        if change.name.startswith("finish") and failures:
+            failures.pop()
+            raise Transient("the store is away")
+        apply(interview_id, change)
+
+    monkeypatch.setattr(store, "apply", flaky)
+    stage.execute(Stage.TRANSCRIBE, interview.id, done)
+    assert not failures
     assert store.get(interview.id).status is Status.ANALYSING

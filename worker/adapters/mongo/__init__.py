@@ -3,7 +3,15 @@
 from worker.adapters.mongo.audio import GridFSAudio
 from worker.adapters.mongo.client import Mongo
 from worker.adapters.mongo.interviews import MongoInterviews
+from worker.adapters.mongo.leadership import MongoLeadership
 from worker.adapters.mongo.reservations import MongoReservations
 from worker.adapters.mongo.status import MongoStatus
 
-__all__ = ["GridFSAudio", "Mongo", "MongoInterviews", "MongoReservations", "MongoStatus"]
+__all__ = [
+    "GridFSAudio",
+    "Mongo",
+    "MongoInterviews",
+    "MongoLeadership",
+    "MongoReservations",
+    "MongoStatus",
+]

@@ -12,7 +12,15 @@ from tasks.changes import Change
 from tasks.errors import AlreadyExists, Erased, IllegalTransition, NotFound, Superseded
 from tasks.events import Event, EventType, event_id
 from tasks.feedback import Feedback
-from tasks.interview import FINAL, AnalysisType, Interview
+from tasks.interview import (
+    ACTIVE,
+    FINAL,
+    AnalysisType,
+    Interview,
+    Priority,
+    Stage,
+    Status,
+)
 from tasks.plain import plain
 from tasks.ports import Query
 from tasks.report import Report
@@ -64,6 +72,9 @@ class MongoInterviews:
                     IndexModel([("type", 1), *newest_first]),
                     IndexModel([("outbox.at", 1)], sparse=True),
                     IndexModel([("feedback_at", 1)], sparse=True),
+                    IndexModel([("status", 1), ("lease_until", 1)]),
+                    IndexModel([("status", 1), ("next_attempt_at", 1)]),
+                    IndexModel([("status", 1), ("message_at", 1)]),
                 ]
             )
 
@@ -126,15 +137,58 @@ class MongoInterviews:
 
     def apply(self, interview_id: str, change: Change) -> None:
         """Apply a change by one conditional update; see `InterviewStore.apply`."""
-        condition = {
+        condition: dict[str, Any] = {
             "_id": interview_id,
             "status": {"$in": sorted(change.when)},
             **plain(change.match),
         }
+        # Null comes before all moments, where it is not left out.
+        conditions = [
+            {"$or": [{path: None}, {path: {"$lte": moment}}]}
+            for path, moment in change.lapsed.items()
+        ]
+        if conditions:
+            condition["$and"] = conditions
         with translated():
             done = self._documents.update_one(condition, _update(change))
         if not done.matched_count:
             self._refuse(interview_id, change)
+
+    def stuck(self, now: datetime, limit: int) -> Sequence[Interview]:
+        """Find interviews to send on their way again; see `InterviewStore.stuck`."""
+        return self._found(
+            {
+                "status": {"$in": sorted(ACTIVE)},
+                "$or": [
+                    {"lease_until": {"$gt": _LONG_AGO, "$lte": now}},
+                    {"next_attempt_at": {"$gt": _LONG_AGO, "$lte": now}},
+                ],
+            },
+            limit,
+        )
+
+    def unheard(
+        self, stage: Stage, priority: Priority, before: datetime, limit: int
+    ) -> Sequence[Interview]:
+        """Find interviews whose message is old; see `InterviewStore.unheard`."""
+        statuses = {stage.status} | ({Status.QUEUED} if stage is Stage.TRANSCRIBE else set())
+        return self._found(
+            {
+                "status": {"$in": sorted(statuses)},
+                "priority": str(priority),
+                "message_at": {"$gt": _LONG_AGO, "$lt": before},
+                "lease_until": None,
+                "next_attempt_at": None,
+            },
+            limit,
+        )
+
+    def _found(self, query: dict[str, Any], limit: int) -> Sequence[Interview]:
+        with translated():
+            return [
+                _interview(document)
+                for document in self._documents.find(query, _HEAVY).limit(limit)
+            ]
 
     def erase(self, interview_id: str, now: datetime) -> None:
         """Replace the document by a tombstone; see `InterviewStore.erase`."""

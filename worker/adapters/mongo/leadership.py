@@ -1,0 +1,44 @@
+"""Which of several processes does what only one should."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from tasks.clock import now
+from worker.adapters.mongo.client import Document, translated
+
+
+class MongoLeadership:
+    """A lease in the collection `leases`.
+
+    Args:
+        database: The database.
+        name: What is to be led.
+    """
+
+    def __init__(self, database: Database[Document], name: str) -> None:
+        self._leases = database["leases"]
+        self._name = name
+        self._owner = uuid4().hex
+
+    def hold(self, seconds: float) -> bool:
+        """Become or stay the leader; see `Leadership.hold`."""
+        moment = now()
+        try:
+            with translated():
+                self._leases.update_one(
+                    {
+                        "_id": self._name,
+                        "$or": [{"owner": self._owner}, {"until": {"$lte": moment}}],
+                    },
+                    {"$set": {"owner": self._owner, "until": moment + timedelta(seconds=seconds)}},
+                    upsert=True,
+                )
+        except Exception as error:
+            # There is a lease, and it is another one's.
+            if isinstance(error.__cause__, DuplicateKeyError):
+                return False
+            raise
+        return True
