@@ -161,7 +161,7 @@ def finish(
     }
     events = [_event(interview, _DONE[stage], now, **facts)]
     if stage.following is Status.COMPLETED:
-        values["finished_at"] = now
+        values |= {"finished_at": now, "message_at": None}
         events.append(_event(interview, EventType.COMPLETED, now))
     return Change(
         name=f"finish to {stage}",
@@ -206,6 +206,7 @@ def fail(
         match={f"stages.{stage}.run": run},
         values={
             f"stages.{stage}.error": _stage_error(interview, stage, error),
+            "message_at": None,
             "lease_until": None,
             "finished_at": now,
             "updated_at": now,
@@ -221,6 +222,7 @@ def cancel(interview: Interview, now: datetime) -> Change:
         when=ACTIVE,
         to=Status.CANCELLED,
         values={
+            "message_at": None,
             "lease_until": None,
             "next_attempt_at": None,
             "finished_at": now,

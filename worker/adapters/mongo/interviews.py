@@ -72,9 +72,7 @@ class MongoInterviews:
                     IndexModel([("type", 1), *newest_first]),
                     IndexModel([("outbox.at", 1)], sparse=True),
                     IndexModel([("feedback_at", 1)], sparse=True),
-                    IndexModel([("status", 1), ("lease_until", 1)]),
-                    IndexModel([("status", 1), ("next_attempt_at", 1)]),
-                    IndexModel([("status", 1), ("message_at", 1)]),
+                    IndexModel([("message_at", 1)], sparse=True),
                 ]
             )
 
@@ -158,7 +156,7 @@ class MongoInterviews:
         """Find interviews to send on their way again; see `InterviewStore.stuck`."""
         return self._found(
             {
-                "status": {"$in": sorted(ACTIVE)},
+                "status": {"$in": sorted(ACTIVE - {Status.QUEUED})},
                 "$or": [
                     {"lease_until": {"$gt": _LONG_AGO, "$lte": now}},
                     {"next_attempt_at": {"$gt": _LONG_AGO, "$lte": now}},
@@ -174,9 +172,9 @@ class MongoInterviews:
         statuses = {stage.status} | ({Status.QUEUED} if stage is Stage.TRANSCRIBE else set())
         return self._found(
             {
+                "message_at": {"$gt": _LONG_AGO, "$lt": before},
                 "status": {"$in": sorted(statuses)},
                 "priority": str(priority),
-                "message_at": {"$gt": _LONG_AGO, "$lt": before},
                 "lease_until": None,
                 "next_attempt_at": None,
             },
