@@ -10,6 +10,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from tasks.people import FollowUp, Person, TimeZone
 from tasks.transcript import Speaker
 
+DEFAULT_TENANT = "default"
+"""Whose an interview is that nobody with a key of another tenant has submitted."""
+
 
 class Stage(StrEnum):
     """The steps of the pipeline, in their order."""
@@ -245,6 +248,8 @@ class Interview(Submission):
     """An interview, without its transcript and its analysis, which are read apart."""
 
     id: str
+    tenant: str = DEFAULT_TENANT
+    """Whose it is; keys of other tenants do not see it."""
     source: Source
     status: Status = Status.QUEUED
     audio: Audio

@@ -110,11 +110,19 @@ def run_stack(settings: Settings, out: Console) -> None:
             drain_seconds=settings.shutdown_grace,
             watched=stack.servers,
         )
-        with noted(stack.settings, {"api": stack.api_url, "flower": stack.flower_url}):
+        with noted(stack.settings, _addresses(stack, settings)):
             out.print("Starting …")
             supervisor.run(lambda: _announce(stack, out))
             out.print("Stopping: work in hand is brought to its end …")
     out.print("Stopped.")
+
+
+def _addresses(stack: Stack, given: Settings) -> dict[str, str]:
+    addresses = {"api": stack.api_url, "flower": stack.flower_url}
+    if given.mongodb_url is None:
+        # Ours, without a password. One that was named is known to whoever runs commands here.
+        addresses["mongodb"] = stack.environment["MONGODB_URL"]
+    return addresses
 
 
 def _worker(

@@ -27,13 +27,25 @@ def running_api(settings: Settings) -> str:
     Raises:
         Transient: None does.
     """
-    try:
-        address: str = json.loads(_file(settings).read_text())["api"]
-    except (OSError, ValueError, KeyError) as error:
+    address = _address(settings, "api")
+    if address is None:
         raise Transient(
             "nothing runs here: start it with `interview-worker up` (or `make worker`), "
             "or set API_URL"
-        ) from error
+        )
+    return address
+
+
+def running_mongodb(settings: Settings) -> str | None:
+    """The address of the embedded MongoDB of the stack that runs here; None where none does."""
+    return _address(settings, "mongodb")
+
+
+def _address(settings: Settings, name: str) -> str | None:
+    try:
+        address: str = json.loads(_file(settings).read_text())[name]
+    except (OSError, ValueError, KeyError):
+        return None
     return address
 
 

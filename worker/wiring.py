@@ -17,7 +17,7 @@ from tasks.services import Services
 from worker.adapters.broker import PRIORITIES, CeleryDispatcher
 from worker.adapters.calendars import open_caldav
 from worker.adapters.language.local import LocalProvider
-from worker.adapters.mongo import GridFSAudio, Mongo, MongoInterviews, MongoReservations
+from worker.adapters.mongo import GridFSAudio, Mongo, MongoInterviews, MongoKeys, MongoReservations
 from worker.adapters.speech.whisper import WhisperProvider
 from worker.app import QUEUES
 from worker.intake import Intake
@@ -32,6 +32,7 @@ class Stores:
     interviews: MongoInterviews
     audio: GridFSAudio
     reservations: MongoReservations
+    keys: MongoKeys
 
 
 @contextmanager
@@ -44,6 +45,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
             MongoInterviews(mongo.database),
             GridFSAudio(mongo.database),
             MongoReservations(mongo.database),
+            MongoKeys(mongo.database),
         )
     finally:
         mongo.close()

@@ -5,9 +5,12 @@ import sys
 from rich.console import Console
 
 from tasks.errors import InterviewWorkerError
+from worker.cli import keys
 from worker.cli.commands import app
 
 __all__ = ["main"]
+
+app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:

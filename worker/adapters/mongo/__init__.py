@@ -1,8 +1,9 @@
-"""MongoDB: interviews, recordings and reservations. The only home of pymongo."""
+"""MongoDB: interviews, recordings, reservations and keys. The only home of pymongo."""
 
 from worker.adapters.mongo.audio import GridFSAudio
 from worker.adapters.mongo.client import Mongo
 from worker.adapters.mongo.interviews import MongoInterviews
+from worker.adapters.mongo.keys import MongoKeys
 from worker.adapters.mongo.leadership import MongoLeadership
 from worker.adapters.mongo.reservations import MongoReservations
 from worker.adapters.mongo.status import MongoStatus
@@ -11,6 +12,7 @@ __all__ = [
     "GridFSAudio",
     "Mongo",
     "MongoInterviews",
+    "MongoKeys",
     "MongoLeadership",
     "MongoReservations",
     "MongoStatus",

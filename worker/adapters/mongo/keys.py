@@ -1,0 +1,50 @@
+"""API keys in MongoDB."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pymongo.database import Database
+
+from tasks.errors import NotFound
+from tasks.plain import plain
+from worker.adapters.mongo.client import Document, translated
+from worker.keys import Key
+
+
+class MongoKeys:
+    """A `KeyStore` in the collection `keys`, a document a key."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._documents = database["keys"]
+
+    def add(self, key: Key) -> None:
+        """Keep a new key; see `KeyStore.add`."""
+        document = plain(key)
+        document["_id"] = document.pop("id")
+        with translated():
+            self._documents.insert_one(document)
+
+    def get(self, key_id: str) -> Key | None:
+        """Look a key up; see `KeyStore.get`."""
+        with translated():
+            found = self._documents.find_one({"_id": key_id})
+        return None if found is None else _key(found)
+
+    def all(self) -> Sequence[Key]:
+        """List the keys; see `KeyStore.all`."""
+        with translated():
+            return [_key(found) for found in self._documents.find(sort=[("created_at", 1)])]
+
+    def revoke(self, key_id: str, moment: datetime) -> None:
+        """Revoke a key; see `KeyStore.revoke`."""
+        with translated():
+            self._documents.update_one(
+                {"_id": key_id, "revoked_at": None}, {"$set": {"revoked_at": moment}}
+            )
+        if self.get(key_id) is None:
+            raise NotFound(f"there is no key {key_id}")
+
+
+def _key(document: Document) -> Key:
+    document["id"] = document.pop("_id")
+    return Key.model_validate(document)

@@ -1,0 +1,92 @@
+"""The commands that make, list and revoke API keys, in the database itself."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tasks.clock import now
+from tasks.errors import InvalidInput
+from tasks.interview import DEFAULT_TENANT
+from worker.keys import Key, KeyStore, Scope, issue
+from worker.settings import Settings, load_settings
+
+app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
+out = Console(soft_wrap=True)
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Option(help="Who or what it is for.")],
+    scope: Annotated[list[Scope], typer.Option(help="What it may do; repeatable.")],
+    tenant: Annotated[str, typer.Option(help="Whose interviews it is for.")] = DEFAULT_TENANT,
+    days: Annotated[int | None, typer.Option(min=1, help="Days after which it expires.")] = None,
+) -> None:
+    """Make a key, and print it: this once, since only a hash of it is kept."""
+    expires_at = now() + timedelta(days=days) if days else None
+    try:
+        key, token = issue(name, tenant, scope, expires_at)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise InvalidInput(f"{problem['loc'][0]}: {problem['msg']}") from None
+    with _keys(load_settings()) as keys:
+        keys.add(key)
+    out.print(token, highlight=False)
+
+
+@app.command("list")
+def list_keys() -> None:
+    """List all keys, without their secrets."""
+    with _keys(load_settings()) as keys:
+        out.print(_table(keys.all()))
+
+
+@app.command()
+def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id.")]) -> None:
+    """Let a key be valid no more."""
+    with _keys(load_settings()) as keys:
+        keys.revoke(key_id, now())
+    out.print(f"Key {key_id} is revoked", highlight=False)
+
+
+@contextmanager
+def _keys(settings: Settings) -> Iterator[KeyStore]:
+    # Loading drivers takes longer than most commands.
+    from worker.embedded.servers import EmbeddedServers
+    from worker.stack_file import running_mongodb
+    from worker.wiring import open_stores
+
+    if settings.mongodb_url is None and (running := running_mongodb(settings)):
+        settings = settings.with_environment({"MONGODB_URL": running})
+    with ExitStack() as stack:
+        if settings.mongodb_url is None:
+            # The stack is not up: a first key has to be there before it listens to others.
+            addresses = stack.enter_context(EmbeddedServers(settings.data_dir, {"mongodb"}))
+            settings = settings.with_environment(addresses)
+        yield stack.enter_context(open_stores(settings)).keys
+
+
+def _table(keys: Sequence[Key]) -> Table:
+    found = Table(box=None)
+    for heading in ("id", "name", "tenant", "scopes", "created", "state"):
+        found.add_column(heading, no_wrap=heading == "id")
+    for key in keys:
+        created = f"{key.created_at.astimezone():%Y-%m-%d %H:%M}"
+        scopes = ", ".join(sorted(key.scopes))
+        found.add_row(key.id, Text(key.name), key.tenant, scopes, created, _state(key))
+    return found
+
+
+def _state(key: Key) -> str:
+    if key.revoked_at:
+        return "revoked"
+    if key.expires_at is None:
+        return "valid"
+    verb = "expires" if key.is_valid(now()) else "expired"
+    return f"{verb} {key.expires_at.astimezone():%Y-%m-%d %H:%M}"
