@@ -16,6 +16,7 @@ from tasks.events import Event
 from tasks.feedback import Feedback
 from tasks.findings import CompetencyFindings, SentimentFinding, SummaryFinding
 from tasks.interview import (
+    DEFAULT_TENANT,
     AnalysisType,
     Audio,
     Channels,
@@ -38,6 +39,7 @@ class Query:
     """Which interviews to list, newest first.
 
     Attributes:
+        tenant: Whose.
         statuses: Only these statuses; empty for all.
         types: Only these types; empty for all.
         created_from: Only interviews created at or after this moment.
@@ -46,6 +48,7 @@ class Query:
         limit: The largest number of interviews to return.
     """
 
+    tenant: str = DEFAULT_TENANT
     statuses: frozenset[Status] = frozenset()
     types: frozenset[str] = frozenset()
     created_from: datetime | None = None
@@ -70,6 +73,13 @@ class InterviewStore(Protocol):
         Raises:
             NotFound: There is none.
             Erased: There was one.
+        """
+
+    def owner(self, interview_id: str) -> str:
+        """Tell the tenant of an interview, or of one that was erased.
+
+        Raises:
+            NotFound: There never was such an interview.
         """
 
     def transcript(self, interview_id: str) -> Transcript | None:

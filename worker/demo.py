@@ -39,6 +39,8 @@ def run_demo(settings: Settings, out: Console) -> None:
         own = settings.with_environment(
             {
                 "DATA_DIR": str(place),
+                "API_HOST": "127.0.0.1",
+                "AUTH": "open",
                 "API_PORT": "0",
                 "FLOWER_PORT": "0",
                 "MONGODB_METRICS_PORT": "0",

@@ -9,7 +9,7 @@ from uuid import uuid4
 from tasks import changes
 from tasks.clock import now
 from tasks.errors import InvalidInput, Transient
-from tasks.interview import Audio, Interview, Priority, Source, Stage, Submission
+from tasks.interview import DEFAULT_TENANT, Audio, Interview, Priority, Source, Stage, Submission
 from tasks.ports import AudioStore, InterviewStore
 from worker.adapters.fetch import FetchLimits
 from worker.adapters.media import probe
@@ -27,12 +27,17 @@ class Dispatcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Checks what comes in, stores it, and sends it on its way."""
+    """Checks what comes in, stores it, and sends it on its way.
+
+    Attributes:
+        tenant: Whose interviews come in by this door.
+    """
 
     interviews: InterviewStore
     audio: AudioStore
     dispatcher: Dispatcher
     settings: Settings
+    tenant: str = DEFAULT_TENANT
 
     def accept(
         self,
@@ -64,6 +69,7 @@ class Intake:
         interview = Interview(
             **dict(submission),
             id=interview_id or str(uuid4()),
+            tenant=self.tenant,
             source=source,
             audio=found,
             created_at=moment,

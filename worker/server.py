@@ -12,6 +12,7 @@ from celery import Celery
 
 from monitoring import metrics
 from monitoring.exposition import Exposition, metrics_application
+from tasks.clock import now
 from tasks.errors import Permanent, Transient
 from tasks.interview import Source
 from worker.adapters.broker import CeleryDispatcher
@@ -20,11 +21,12 @@ from worker.adapters.mongo import MongoLeadership
 from worker.api.application import create_api
 from worker.api.context import Context
 from worker.app import create_app
+from worker.keys import KeyRing
 from worker.monitored import recorded
 from worker.reconciler import Reconciler
 from worker.relay import Relay
 from worker.requests import parse_request
-from worker.settings import Settings
+from worker.settings import Settings, is_loopback
 from worker.watching import Watching, watching
 from worker.wiring import Stores, broker, calendar, intake, open_stores, prepare
 
@@ -40,8 +42,13 @@ _PREPARE_AGAIN = 2.0
 
 
 def serve(settings: Settings) -> None:
-    """Serve until a signal comes."""
+    """Serve until a signal comes.
+
+    Raises:
+        Permanent: It would listen to other machines, and there is no key to let anybody in by.
+    """
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
+    _require_a_key(settings)
     with recorded(settings.figures_dir, "sidecar") as (recorder, _):
         uvicorn.run(
             create_api(settings, open_context, recorder),
@@ -50,6 +57,24 @@ def serve(settings: Settings) -> None:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=int(settings.shutdown_grace),
+        )
+
+
+def _require_a_key(settings: Settings) -> None:
+    if not settings.keys_required or is_loopback(settings.api_host):
+        return
+    try:
+        with open_stores(settings) as stores:
+            found = any(key.is_valid(now()) for key in stores.keys.all())
+    except Transient as error:
+        # It can serve nobody until the database is there, and then only who has a key.
+        log.warning("whether there are API keys is not known yet: %s", error)
+        return
+    if not found:
+        raise Permanent(
+            f"API_HOST is {settings.api_host}, and there is no valid API key: "
+            "make one with `interview-worker keys create`",
+            code="configuration",
         )
 
 
@@ -72,6 +97,7 @@ def open_context(settings: Settings) -> Iterator[Context]:
             dispatcher=CeleryDispatcher(app),
             calendar=bookings,
             watching=watched,
+            keys=KeyRing(stores.keys),
         )
 
 

@@ -1,6 +1,7 @@
 """The settings: the only reader of the environment."""
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -44,6 +45,12 @@ class Settings(BaseSettings):
     )
     api_url: str | None = Field(
         None, description="Where the command line finds the API. Unset: the running stack's."
+    )
+    auth: Literal["open", "keys"] | None = Field(
+        None, description="Who is let in: anyone, or keys. Unset: anyone, if API_HOST is loopback."
+    )
+    interview_worker_key: SecretStr | None = Field(
+        None, description="The key by which the command line shows itself to the API."
     )
     flower_port: int = Field(5555, ge=0, le=65535, description="Port of Flower; 0: a free one.")
 
@@ -124,6 +131,11 @@ class Settings(BaseSettings):
     )
 
     @property
+    def keys_required(self) -> bool:
+        """Whether the API lets in only who shows a key."""
+        return not is_loopback(self.api_host) if self.auth is None else self.auth == "keys"
+
+    @property
     def figures_dir(self) -> Path:
         """Where worker and sidecar keep figures."""
         return self.metrics_dir or self.data_dir / "metrics"
@@ -151,7 +163,21 @@ class Settings(BaseSettings):
         for name in self.interview_types:
             if len(name) > 64:
                 raise ValueError("INTERVIEW_TYPES: a type is longer than 64 characters")
+        if self.auth == "open" and not is_loopback(self.api_host):
+            raise ValueError(
+                f"AUTH: open access is for loopback addresses only, and API_HOST is {self.api_host}"
+            )
         return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens on an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _as_text(value: object) -> str:

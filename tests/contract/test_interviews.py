@@ -466,3 +466,23 @@ def test_finds_those_whose_message_is_old(store: InterviewStore) -> None:
     assert not unheard(Stage.TRANSCRIBE, Priority.NORMAL, sent)
     store.apply("one", changes.begin(Stage.TRANSCRIBE, "run", now()))
     assert not unheard(Stage.TRANSCRIBE, Priority.NORMAL, later)
+
+
+def test_lists_the_interviews_of_one_tenant(store: InterviewStore) -> None:
+    ours, theirs = an_interview(), an_interview(tenant="acme")
+    for one in (ours, theirs):
+        store.create(one)
+    assert store.find(Query()) == [ours]
+    assert store.find(Query(tenant="acme")) == [theirs]
+    assert store.find(Query(tenant="other")) == []
+
+
+def test_tells_whose_an_interview_is_and_was(store: InterviewStore) -> None:
+    interview = an_interview(tenant="acme")
+    store.create(interview)
+    assert store.owner(interview.id) == store.get(interview.id).tenant == "acme"
+    complete(store, interview)
+    store.erase(interview.id, now())
+    assert store.owner(interview.id) == "acme"
+    with pytest.raises(NotFound):
+        store.owner("no-such-id")

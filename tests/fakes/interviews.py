@@ -31,6 +31,12 @@ class MemoryInterviews:
     def get(self, interview_id: str) -> Interview:
         return _interview(self._read(interview_id))
 
+    def owner(self, interview_id: str) -> str:
+        if interview_id not in self._documents:
+            raise NotFound(f"there is no interview {interview_id}")
+        tenant: str = self._documents[interview_id]["tenant"]
+        return tenant
+
     def transcript(self, interview_id: str) -> Transcript | None:
         stored = self._read(interview_id).get("transcript")
         return Transcript.model_validate(stored) if stored else None
@@ -106,6 +112,7 @@ class MemoryInterviews:
             raise IllegalTransition("cannot erase: the interview is still being worked on")
         self._documents[interview_id] = {
             "id": interview_id,
+            "tenant": document["tenant"],
             "type": document["type"],
             "created_at": document["created_at"],
             "erased_at": now,
@@ -150,6 +157,7 @@ def _matches(interview: Interview, query: Query) -> bool:
     after = query.after is None or (interview.created_at, interview.id) < query.after
     return (
         after
+        and interview.tenant == query.tenant
         and (not query.statuses or interview.status in query.statuses)
         and (not query.types or interview.type in query.types)
         and (query.created_from is None or interview.created_at >= query.created_from)

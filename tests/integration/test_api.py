@@ -440,7 +440,8 @@ def test_takes_feedback(client: TestClient, store: MongoInterviews) -> None:
 def test_refuses_feedback(client: TestClient, changed: dict[str, Any], pointer: str) -> None:
     opinion = {"type": "overall", "agrees": True, "by": "Ines", **changed}
     body = {key: value for key, value in opinion.items() if value is not ...}
-    problem(client.post(f"{PATH}/{uuid4()}/feedback", json=body), 422, "invalid", pointer)
+    path = f"{PATH}/{submitted(client)['id']}/feedback"
+    problem(client.post(path, json=body), 422, "invalid", pointer)
 
 
 def test_takes_no_feedback_on_what_is_not_there(client: TestClient, store: MongoInterviews) -> None:
@@ -481,7 +482,7 @@ def test_an_unexpected_error_tells_nothing_of_itself(
         raise RuntimeError("secret detail")
 
     monkeypatch.setattr(MongoInterviews, "get", broken)
-    answer = client.get(f"{PATH}/{uuid4()}")
+    answer = client.get(f"{PATH}/{submitted(client)['id']}")
     problem(answer, 500, "internal_error")
     assert "secret" not in answer.text
 

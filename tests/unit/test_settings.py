@@ -67,3 +67,35 @@ def test_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_masks(url: str, expected: str) -> None:
     assert masked(url) == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "auth", "required"),
+    [
+        ("127.0.0.1", "", False),
+        ("127.8.0.1", "", False),
+        ("::1", "", False),
+        ("localhost", "", False),
+        ("127.0.0.1", "open", False),
+        ("127.0.0.1", "keys", True),
+        ("0.0.0.0", "", True),
+        ("::", "", True),
+        ("10.0.0.7", "keys", True),
+        ("worker.example", "", True),
+        ("localhost.example", "", True),
+    ],
+)
+def test_access_is_open_on_loopback_alone(
+    monkeypatch: pytest.MonkeyPatch, host: str, auth: str, required: bool
+) -> None:
+    monkeypatch.setenv("API_HOST", host)
+    monkeypatch.setenv("AUTH", auth)
+    assert load_settings().keys_required is required
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "worker.example"])
+def test_open_access_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("API_HOST", host)
+    monkeypatch.setenv("AUTH", "open")
+    with pytest.raises(Permanent, match=f"AUTH: open access .* API_HOST is {host}"):
+        load_settings()

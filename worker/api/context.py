@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from tasks.ports import CalendarProvider
 from worker.intake import Dispatcher, Intake
+from worker.keys import KeyRing
 from worker.settings import Settings
 from worker.watching import Watching
 from worker.wiring import Stores
@@ -22,6 +23,7 @@ class Context:
     dispatcher: Dispatcher
     calendar: CalendarProvider
     watching: Watching
+    keys: KeyRing
 
 
 def _context(request: Request) -> Context:

@@ -6,21 +6,31 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from monitoring.health import Condition, Findings
+from worker.api.access import authorise
 from worker.api.context import Here
+from worker.api.problems import Problem
+from worker.keys import Scope
 
 router = APIRouter(prefix="/health", tags=["health"])
 
 _NEVER_STORED = {"Cache-Control": "no-store"}
+_REFUSED: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "content": {"application/problem+json": {}}} for status in (401, 403)
+}
 _UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: {"description": "It cannot do its work"}}
 
 
-@router.get("", responses=_UNAVAILABLE)
+@router.get("", responses={**_REFUSED, **_UNAVAILABLE})
 def health(
     request: Request,
     here: Here,
-    verbose: Annotated[bool, Query(description="Tell what was found out, too")] = False,
+    verbose: Annotated[
+        bool, Query(description="Tell what was found out, too; needs a key with `admin`")
+    ] = False,
 ) -> Response:
     """How the service is, and what it depends on: ok, degraded or down."""
+    if verbose:
+        authorise(here, request.headers.get("authorization"), Scope.ADMIN)
     found = here.watching.health.look()
     body: dict[str, object] = {
         "status": found.condition,

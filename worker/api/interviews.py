@@ -1,11 +1,11 @@
 """The routes of `/api/v1/interviews`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import AwareDatetime, BaseModel, Field
 
@@ -18,6 +18,7 @@ from tasks.review import Decision
 from tasks.transcript import Transcript
 from worker import operations
 from worker.api import subtitles
+from worker.api.access import EraseId, Reader, ReadId, WriteId, Writer
 from worker.api.context import Here
 from worker.api.cursors import cursor_after, parse_cursor
 from worker.api.problems import Problem
@@ -28,12 +29,9 @@ router = APIRouter(
     tags=["interviews"],
     responses={
         status: {"model": Problem, "content": {"application/problem+json": {}}}
-        for status in (400, 404, 409, 410, 413, 415, 422, 503)
+        for status in (400, 401, 403, 404, 409, 410, 413, 415, 422, 503)
     },
 )
-
-InterviewId = Annotated[UUID, Path(description="The interview's id")]
-
 
 TypeName = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -63,14 +61,15 @@ _RENDERED = {
 
 
 @router.post("", status_code=202)
-async def submit(request: Request, response: Response, here: Here) -> Interview:
+async def submit(request: Request, response: Response, here: Here, caller: Writer) -> Interview:
     """Submit a recording.
 
     Either `multipart/form-data` with the parts `audio` (the recording) and `interview` (JSON), or
     `application/json` with an `audio_url` from which the recording is fetched.
     """
     by_cli = request.headers.get("user-agent", "").startswith("interview-worker-cli/")
-    interview = await accept(request, here.intake, Source.CLI if by_cli else Source.HTTP)
+    intake = replace(here.intake, tenant=caller.tenant)
+    interview = await accept(request, intake, Source.CLI if by_cli else Source.HTTP)
     response.headers["Location"] = f"{router.prefix}/{interview.id}"
     response.headers["Retry-After"] = "2"
     return interview
@@ -79,6 +78,7 @@ async def submit(request: Request, response: Response, here: Here) -> Interview:
 @router.get("")
 def list_interviews(
     here: Here,
+    caller: Reader,
     status: Annotated[list[Status] | None, Query(description="Only these statuses")] = None,
     type: Annotated[list[TypeName] | None, Query(description="Only these types")] = None,  # noqa: A002
     created_from: Annotated[AwareDatetime | None, Query(description="Created at or after")] = None,
@@ -88,6 +88,7 @@ def list_interviews(
 ) -> InterviewPage:
     """List interviews, newest first."""
     query = ports.Query(
+        tenant=caller.tenant,
         statuses=frozenset(status or ()),
         types=frozenset(type or ()),
         created_from=created_from,
@@ -102,9 +103,9 @@ def list_interviews(
 
 
 @router.get("/{interview_id}")
-def get_interview(interview_id: InterviewId, here: Here) -> Interview:
+def get_interview(interview_id: ReadId, here: Here) -> Interview:
     """Show an interview; a failed one is an answer like any other."""
-    return here.stores.interviews.get(str(interview_id))
+    return here.stores.interviews.get(interview_id)
 
 
 @router.get(
@@ -113,12 +114,12 @@ def get_interview(interview_id: InterviewId, here: Here) -> Interview:
     responses={200: {"content": {media: {} for _, media in _RENDERED.values()}}},
 )
 def get_transcript(
-    interview_id: InterviewId,
+    interview_id: ReadId,
     here: Here,
     format: Annotated[TranscriptFormat, Query()] = TranscriptFormat.JSON,  # noqa: A002
 ) -> Transcript | Response:
     """The transcript, once the recording is transcribed."""
-    transcript = here.stores.interviews.transcript(str(interview_id))
+    transcript = here.stores.interviews.transcript(interview_id)
     if transcript is None:
         raise NotFound("there is no transcript yet", code="not_ready")
     if format is TranscriptFormat.JSON:
@@ -128,9 +129,9 @@ def get_transcript(
 
 
 @router.get("/{interview_id}/analysis")
-def get_analysis(interview_id: InterviewId, here: Here) -> Report:
+def get_analysis(interview_id: ReadId, here: Here) -> Report:
     """The analysis, once the transcript is analysed."""
-    report = here.stores.interviews.report(str(interview_id))
+    report = here.stores.interviews.report(interview_id)
     if report is None:
         raise NotFound("there is no analysis (yet)", code="not_ready")
     return report
@@ -141,9 +142,9 @@ def get_analysis(interview_id: InterviewId, here: Here) -> Report:
     response_class=PlainTextResponse,
     responses={200: {"content": {"text/calendar": {}}}},
 )
-def get_invitation(interview_id: InterviewId, here: Here) -> Response:
+def get_invitation(interview_id: ReadId, here: Here) -> Response:
     """The invitation to the follow-up meeting (iTIP REQUEST), once it is booked."""
-    booking = here.stores.interviews.get(str(interview_id)).booking
+    booking = here.stores.interviews.get(interview_id).booking
     if booking is None or booking.invitation is None:
         raise NotFound("no meeting is booked", code="not_ready")
     media_type = "text/calendar; method=REQUEST; charset=utf-8"
@@ -151,15 +152,15 @@ def get_invitation(interview_id: InterviewId, here: Here) -> Response:
 
 
 @router.post("/{interview_id}/cancel")
-def cancel(interview_id: InterviewId, here: Here) -> Interview:
+def cancel(interview_id: WriteId, here: Here) -> Interview:
     """Call an interview off; a stage at work stops at its next step."""
-    return operations.cancel(here.stores.interviews, str(interview_id))
+    return operations.cancel(here.stores.interviews, interview_id)
 
 
 @router.post("/{interview_id}/retry", status_code=202)
-def retry(interview_id: InterviewId, here: Here) -> Interview:
+def retry(interview_id: WriteId, here: Here) -> Interview:
     """Send a failed interview on its way again, from the stage that failed."""
-    return operations.retry(here.stores.interviews, here.dispatcher, str(interview_id))
+    return operations.retry(here.stores.interviews, here.dispatcher, interview_id)
 
 
 class ReviewRequest(Decision):
@@ -170,12 +171,12 @@ class ReviewRequest(Decision):
 
 
 @router.post("/{interview_id}/review")
-def review(interview_id: InterviewId, request: ReviewRequest, here: Here) -> Report:
+def review(interview_id: WriteId, request: ReviewRequest, here: Here) -> Report:
     """Confirm the analysis, or override it; what the machine had said is kept."""
     decision = Decision.model_validate(request.model_dump(exclude={"by", "reason"}))
     return operations.review(
         here.stores.interviews,
-        str(interview_id),
+        interview_id,
         decision,
         by=request.by,
         reason=request.reason,
@@ -183,24 +184,24 @@ def review(interview_id: InterviewId, request: ReviewRequest, here: Here) -> Rep
 
 
 @router.post("/{interview_id}/feedback")
-def give_feedback(interview_id: InterviewId, opinion: Opinion, here: Here) -> Feedback:
+def give_feedback(interview_id: WriteId, opinion: Opinion, here: Here) -> Feedback:
     """Say whether you agree with a part of the analysis; what you said of it before is replaced."""
-    return operations.give_feedback(here.stores.interviews, str(interview_id), opinion)
+    return operations.give_feedback(here.stores.interviews, interview_id, opinion)
 
 
 @router.get("/{interview_id}/feedback")
-def get_feedback(interview_id: InterviewId, here: Here) -> Sequence[Feedback]:
+def get_feedback(interview_id: ReadId, here: Here) -> Sequence[Feedback]:
     """What people say of the analysis, oldest first."""
-    return here.stores.interviews.feedback(str(interview_id))
+    return here.stores.interviews.feedback(interview_id)
 
 
 @router.delete("/{interview_id}", status_code=204)
-def erase(interview_id: InterviewId, here: Here) -> None:
+def erase(interview_id: EraseId, here: Here) -> None:
     """Erase audio, transcript, analysis and booking; a tombstone without any person is left."""
     operations.erase(
         here.stores.interviews,
         here.stores.audio,
         here.calendar,
         here.stores.reservations,
-        str(interview_id),
+        interview_id,
     )

@@ -32,10 +32,14 @@ class ApiClient:
 
     def __init__(self, settings: Settings) -> None:
         self.base_url = settings.api_url or running_api(settings)
+        key = settings.interview_worker_key
         self._http = httpx2.Client(
             base_url=self.base_url,
             timeout=_TIMEOUT,
-            headers={"User-Agent": f"interview-worker-cli/{version('interview-worker')}"},
+            headers={
+                "User-Agent": f"interview-worker-cli/{version('interview-worker')}",
+                **({"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}),
+            },
         )
 
     def __enter__(self) -> Self:

@@ -14,6 +14,7 @@ from tasks.events import Event, EventType, event_id
 from tasks.feedback import Feedback
 from tasks.interview import (
     ACTIVE,
+    DEFAULT_TENANT,
     FINAL,
     AnalysisType,
     Interview,
@@ -67,9 +68,9 @@ class MongoInterviews:
         with translated():
             self._documents.create_indexes(
                 [
-                    IndexModel(newest_first),
-                    IndexModel([("status", 1), *newest_first]),
-                    IndexModel([("type", 1), *newest_first]),
+                    IndexModel([("tenant", 1), *newest_first]),
+                    IndexModel([("tenant", 1), ("status", 1), *newest_first]),
+                    IndexModel([("tenant", 1), ("type", 1), *newest_first]),
                     IndexModel([("outbox.at", 1)], sparse=True),
                     IndexModel([("feedback_at", 1)], sparse=True),
                     IndexModel([("message_at", 1)], sparse=True),
@@ -92,6 +93,15 @@ class MongoInterviews:
     def get(self, interview_id: str) -> Interview:
         """Read an interview; see `InterviewStore.get`."""
         return _interview(self._read(interview_id, _HEAVY))
+
+    def owner(self, interview_id: str) -> str:
+        """Tell whose it is; see `InterviewStore.owner`."""
+        with translated():
+            found = self._documents.find_one({"_id": interview_id}, {"tenant": True})
+        if found is None:
+            raise NotFound(f"there is no interview {interview_id}")
+        tenant: str = found.get("tenant", DEFAULT_TENANT)
+        return tenant
 
     def transcript(self, interview_id: str) -> Transcript | None:
         """Read the transcript; see `InterviewStore.transcript`."""
@@ -204,7 +214,7 @@ class MongoInterviews:
             facts={"type": found["type"]},
         )
         # Events that are still to be published stay: they hold nothing about anybody.
-        gone = dict.fromkeys((*found.keys() - {"_id", "type", "created_at"}, *_HEAVY), "")
+        gone = dict.fromkeys((*found.keys() - {"_id", "tenant", "type", "created_at"}, *_HEAVY), "")
         del gone["outbox"]
         with translated():
             done = self._documents.update_one(
@@ -257,7 +267,7 @@ def _interview(document: Document) -> Interview:
 
 
 def _filter(query: Query) -> dict[str, Any]:
-    conditions: list[dict[str, Any]] = [{"erased_at": None}]
+    conditions: list[dict[str, Any]] = [{"tenant": query.tenant, "erased_at": None}]
     if query.statuses:
         conditions.append({"status": {"$in": sorted(query.statuses)}})
     if query.types:

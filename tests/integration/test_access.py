@@ -1,0 +1,205 @@
+"""Who is let in, and what they see: keys, scopes and tenants on a real store."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from pymongo.database import Database
+
+from tasks import changes
+from tasks.clock import now
+from tasks.errors import Permanent
+from tests.conftest import Document
+from tests.integration.test_api import PATH, problem, submitted
+from worker.adapters.mongo import MongoInterviews, MongoKeys
+from worker.api.application import create_api
+from worker.keys import Scope, issue
+from worker.server import open_context, serve
+from worker.settings import Settings
+
+Client = Callable[..., TestClient]
+
+PUBLIC = {"/health", "/health/live", "/health/ready", "/metrics"}
+OPINION = {"type": "overall", "agrees": True, "by": "Ines"}
+
+
+def api(settings: Settings, **environment: str) -> AbstractContextManager[TestClient]:
+    changed = settings.with_environment(environment)
+    return TestClient(create_api(changed, open_context), raise_server_exceptions=False)
+
+
+@pytest.fixture
+def guarded(settings: Settings) -> Iterator[TestClient]:
+    """The API, which wants keys."""
+    with api(settings, AUTH="keys") as client:
+        yield client
+
+
+@pytest.fixture
+def keys(database: Database[Document]) -> MongoKeys:
+    return MongoKeys(database)
+
+
+def bearer(keys: MongoKeys, *scopes: Scope, tenant: str = "acme", days: int = 1) -> dict[str, str]:
+    key, token = issue("test", tenant, scopes, now() + timedelta(days=days))
+    keys.add(key)
+    return {"Authorization": f"Bearer {token}"}
+
+
+def submitted_by(client: TestClient, headers: dict[str, str]) -> dict[str, Any]:
+    client.headers.update(headers)
+    try:
+        return submitted(client)
+    finally:
+        del client.headers["Authorization"]
+
+
+def operations(client: TestClient) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in client.get("/openapi.json").json()["paths"].items():
+        for method, operation in methods.items():
+            yield method, path.replace("{interview_id}", str(uuid4())), operation
+
+
+def test_every_operation_wants_a_key_and_says_so(guarded: TestClient) -> None:
+    asked = 0
+    for method, path, operation in operations(guarded):
+        if path in PUBLIC:
+            continue
+        answer = guarded.request(method, path)
+        problem(answer, 401, "unauthorized")
+        assert answer.headers["www-authenticate"] == 'Bearer realm="interview-worker"'
+        assert operation["security"][0]["key"], path
+        assert {"401", "403"} <= set(operation["responses"]), path
+        asked += 1
+    assert asked == 12
+    scheme = guarded.get("/openapi.json").json()["components"]["securitySchemes"]["key"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+
+
+def test_each_operation_wants_the_scope_it_documents(guarded: TestClient, keys: MongoKeys) -> None:
+    held = {scope: bearer(keys, scope) for scope in Scope}
+    for (method, path, operation), scope in itertools.product(list(operations(guarded)), Scope):
+        if path in PUBLIC:
+            continue
+        (wanted,) = operation["security"][0]["key"]
+        answer = guarded.request(method, path, headers=held[scope])
+        if scope in (wanted, Scope.ADMIN):
+            assert answer.status_code not in (401, 403), (method, path, scope)
+        else:
+            problem(answer, 403, "forbidden")
+            challenge = answer.headers["www-authenticate"]
+            assert f'error="insufficient_scope", scope="{wanted}"' in challenge
+
+
+def test_what_changes_an_interview_is_not_for_readers(guarded: TestClient) -> None:
+    wanted = {
+        (method, path.rpartition("/")[2]): operation["security"][0]["key"][0]
+        for method, path, operation in operations(guarded)
+        if path.startswith(PATH)
+    }
+    for (method, _), scope in wanted.items():
+        expected = {"get": Scope.READ, "post": Scope.WRITE, "delete": Scope.ERASE}[method]
+        assert scope == expected
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "Bearer ", "Basic eDp5", "Bearer iw_0_0", f"Bearer iw_{'0' * 12}_{'A' * 43}"],
+)
+def test_no_key_is_refused(guarded: TestClient, header: str) -> None:
+    answer = guarded.get(PATH, headers={"Authorization": header})
+    problem(answer, 401, "unauthorized")
+    assert answer.headers["www-authenticate"].startswith("Bearer ")
+
+
+def test_a_key_that_is_over_is_refused(guarded: TestClient, keys: MongoKeys) -> None:
+    expired = bearer(keys, Scope.ADMIN, days=-1)
+    answer = guarded.get(PATH, headers=expired)
+    problem(answer, 401, "unauthorized")
+    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+    revoked = bearer(keys, Scope.ADMIN)
+    keys.revoke(keys.all()[-1].id, now())
+    problem(guarded.get(PATH, headers=revoked), 401, "unauthorized")
+
+
+def test_tenants_do_not_see_each_other(guarded: TestClient, keys: MongoKeys) -> None:
+    acme, other = bearer(keys, Scope.ADMIN), bearer(keys, Scope.ADMIN, tenant="other")
+    interview = submitted_by(guarded, acme)
+    assert interview["tenant"] == "acme"
+    listed = guarded.get(PATH, headers=acme).json()["items"]
+    assert [one["id"] for one in listed] == [interview["id"]]
+    assert guarded.get(PATH, headers=other).json()["items"] == []
+    for method, path, _ in operations(guarded):
+        if path == PATH or not path.startswith(PATH):
+            continue
+        first, *rest = path.removeprefix(f"{PATH}/").split("/")
+        theirs = "/".join((PATH, interview["id"], *rest))
+        body = {"json": {"by": "Ines", **OPINION}} if method == "post" else {}
+        hidden = guarded.request(method, theirs, headers=other, **body)
+        unknown = guarded.request(method, path, headers=other, **body)
+        # It differs in nothing from an id that nobody ever had.
+        assert masked(hidden, interview["id"]) == masked(unknown, first)
+        assert hidden.status_code == 404
+    assert guarded.get(f"{PATH}/{interview['id']}", headers=acme).json() == interview
+
+
+def masked(answer: Response, interview_id: str) -> str:
+    return answer.text.replace(interview_id, "ID")
+
+
+def test_what_was_erased_is_not_seen_either(
+    guarded: TestClient, keys: MongoKeys, database: Database[Document]
+) -> None:
+    acme, other = bearer(keys, Scope.ADMIN), bearer(keys, Scope.ADMIN, tenant="other")
+    path = f"{PATH}/{submitted_by(guarded, acme)['id']}"
+    assert guarded.delete(path, headers=acme).status_code == 204
+    problem(guarded.get(path, headers=acme), 410, "erased")
+    problem(guarded.get(path, headers=other), 404, "not_found")
+    problem(guarded.delete(path, headers=other), 404, "not_found")
+    assert MongoInterviews(database).owner(path.rpartition("/")[2]) == "acme"
+
+
+def test_open_access_is_that_of_the_default_tenant(
+    client: TestClient, database: Database[Document]
+) -> None:
+    interview = submitted(client)
+    assert interview["tenant"] == "default"
+    store = MongoInterviews(database)
+    theirs = store.get(interview["id"]).model_copy(update={"id": str(uuid4()), "tenant": "acme"})
+    store.create(theirs, changes.created(theirs))
+    assert [one["id"] for one in client.get(PATH).json()["items"]] == [interview["id"]]
+    problem(client.get(f"{PATH}/{theirs.id}"), 404, "not_found")
+
+
+def test_health_tells_details_to_admins_alone(guarded: TestClient, keys: MongoKeys) -> None:
+    for path in PUBLIC:
+        assert guarded.get(path).status_code in (200, 503)
+    problem(guarded.get("/health?verbose=true"), 401, "unauthorized")
+    reader = bearer(keys, Scope.READ)
+    problem(guarded.get("/health?verbose=true", headers=reader), 403, "forbidden")
+    answer = guarded.get("/health?verbose=true", headers=bearer(keys, Scope.ADMIN))
+    assert "details" in answer.json()
+    assert "details" not in guarded.get("/health").json()
+
+
+def test_says_so_when_keys_cannot_be_read(settings: Settings) -> None:
+    with api(settings, AUTH="keys", MONGODB_URL="mongodb://127.0.0.1:9/x") as client:
+        header = {"Authorization": f"Bearer iw_{'0' * 12}_{'A' * 43}"}
+        problem(client.get(PATH, headers=header), 503, "database_error")
+
+
+@pytest.mark.parametrize("days", [None, -1])
+def test_does_not_listen_to_others_without_a_key(
+    settings: Settings, keys: MongoKeys, days: int | None
+) -> None:
+    if days is not None:
+        bearer(keys, Scope.ADMIN, days=days)
+    with pytest.raises(Permanent, match="`interview-worker keys create`") as caught:
+        serve(settings.with_environment({"API_HOST": "0.0.0.0"}))
+    assert "\n" not in caught.value.message

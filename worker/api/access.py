@@ -1,0 +1,86 @@
+"""Who may do what: API keys as bearer tokens (RFC 6750), and whose interviews a key sees."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import HTTPException, Path, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+
+from tasks.errors import NotFound
+from worker.api.context import Context, Here
+from worker.keys import ANYONE, Caller, Scope
+
+_REALM = 'Bearer realm="interview-worker"'
+
+_bearer = HTTPBearer(
+    scheme_name="key",
+    auto_error=False,
+    description="A key made by `interview-worker keys create`. Under open access none is needed.",
+)
+
+
+def authorise(here: Context, authorization: str | None, *scopes: str) -> Caller:
+    """Tell who sends a request, and whether they may do what it asks for.
+
+    Args:
+        here: The adapters.
+        authorization: The request's header of this name.
+        scopes: What it takes.
+
+    Raises:
+        HTTPException: 401 without a valid key, 403 with one that is not for this.
+        Transient: The store of the keys is away.
+    """
+    if not here.settings.keys_required:
+        return ANYONE
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise _refusal(401, "this needs an API key, sent as `Authorization: Bearer …`", _REALM)
+    caller = here.keys.caller(token.strip())
+    if caller is None:
+        challenge = f'{_REALM}, error="invalid_token"'
+        raise _refusal(401, "the API key is not valid, or no longer", challenge)
+    if not caller.may(*scopes):
+        wanted = " ".join(scopes)
+        challenge = f'{_REALM}, error="insufficient_scope", scope="{wanted}"'
+        raise _refusal(403, f"this needs a key with the scope {wanted}", challenge)
+    return caller
+
+
+def _refusal(status: int, detail: str, challenge: str) -> HTTPException:
+    return HTTPException(status, detail, {"WWW-Authenticate": challenge})
+
+
+def _caller(
+    request: Request,
+    here: Here,
+    scopes: SecurityScopes,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> Caller:
+    # Documented by `credentials`, which are None for any other scheme, and read from the header.
+    del credentials
+    return authorise(here, request.headers.get("authorization"), *scopes.scopes)
+
+
+def _own_interview(
+    interview_id: Annotated[UUID, Path(description="The interview's id")],
+    here: Here,
+    caller: Annotated[Caller, Security(_caller)],
+) -> str:
+    """The id of an interview that the caller may know of."""
+    if here.stores.interviews.owner(str(interview_id)) != caller.tenant:
+        # The very answer to an id that was never given to any interview.
+        raise NotFound(f"there is no interview {interview_id}")
+    return str(interview_id)
+
+
+def _scoped(dependency: Any, scope: Scope) -> Any:
+    return Security(dependency, scopes=[scope])
+
+
+Reader = Annotated[Caller, _scoped(_caller, Scope.READ)]
+Writer = Annotated[Caller, _scoped(_caller, Scope.WRITE)]
+
+ReadId = Annotated[str, _scoped(_own_interview, Scope.READ)]
+WriteId = Annotated[str, _scoped(_own_interview, Scope.WRITE)]
+EraseId = Annotated[str, _scoped(_own_interview, Scope.ERASE)]
