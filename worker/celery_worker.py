@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from tasks.errors import Permanent
 from worker import process  # noqa: F401 - its signal handlers open the adapters after the fork
 from worker.app import QUEUES, create_app
 from worker.monitored import monitored_worker
-from worker.settings import Settings
+from worker.settings import Settings, is_loopback
 
 
 def run_worker(
@@ -28,8 +29,25 @@ def run_worker(
 
 
 def run_flower(settings: Settings) -> None:
-    """Run Flower until a signal comes."""
+    """Run Flower until a signal comes.
+
+    Raises:
+        Permanent: It would listen to other machines, and let anybody in.
+    """
+    arguments = [
+        "flower",
+        f"--address={settings.flower_host}",
+        f"--port={settings.flower_port}",
+    ]
+    if settings.flower_basic_auth is not None:
+        arguments.append(f"--basic-auth={settings.flower_basic_auth.get_secret_value()}")
+    elif not is_loopback(settings.flower_host):
+        raise Permanent(
+            f"FLOWER_HOST is {settings.flower_host}, and Flower shows people's interviews: "
+            "set FLOWER_BASIC_AUTH to user:password",
+            code="configuration",
+        )
     app = create_app(settings)
     # Flower knows brokers by the scheme of their URL, and would not know our transport.
     app.conf.broker_transport = None
-    app.start(["flower", "--address=127.0.0.1", f"--port={settings.flower_port}"])
+    app.start(arguments)

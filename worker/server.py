@@ -20,6 +20,7 @@ from worker.adapters.kafka import KafkaEvents, KafkaRequests, RequestMessage
 from worker.adapters.mongo import MongoLeadership
 from worker.api.application import create_api
 from worker.api.context import Context
+from worker.api.token import TokenGuard
 from worker.app import create_app
 from worker.keys import KeyRing
 from worker.monitored import recorded
@@ -140,7 +141,8 @@ def _database_metrics(settings: Settings, watched: Watching) -> Iterator[None]:
             code="configuration",
         ) from error
     only = [one for one in metrics.ALL if one.name.startswith("mongodb_")]
-    application = metrics_application(Exposition([watched.database], only))
+    figures = metrics_application(Exposition([watched.database], only))
+    application = TokenGuard(figures, settings.metrics_token)
     server = uvicorn.Server(
         uvicorn.Config(application, log_config=None, access_log=False, lifespan="off")
     )

@@ -1,20 +1,58 @@
 """The settings: the only reader of the environment."""
 
+import os
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from tasks.errors import Permanent
 
 MiB = 1 << 20
 
 
+class SecretFiles(PydanticBaseSettingsSource):
+    """Secrets out of files: the setting X is what the file says that X_FILE names."""
+
+    def __call__(self) -> dict[str, Any]:
+        """Read every file that the environment names.
+
+        Raises:
+            Permanent: A file cannot be read.
+        """
+        found = {}
+        for name, field in self.settings_cls.model_fields.items():
+            if SecretStr in get_args(field.annotation):
+                value, _, _ = self.get_field_value(field, name)
+                found |= {name: value} if value else {}
+        return found
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Read the file of one setting; see `PydanticBaseSettingsSource`."""
+        del field
+        variable = f"{field_name.upper()}_FILE"
+        path = os.environ.get(variable)
+        try:
+            value = Path(path).read_text().strip() if path else None
+        except (OSError, UnicodeDecodeError) as error:
+            raise Permanent(f"{variable}: {error}", code="configuration") from error
+        return value, field_name, False
+
+
 class Settings(BaseSettings):
-    """Every setting of the service: environment variables of these names, in capitals."""
+    """Every setting of the service: environment variables of these names, in capitals.
+
+    A secret may be given by a file instead: `MONGODB_URL_FILE` names one that holds `MONGODB_URL`.
+    """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -52,7 +90,11 @@ class Settings(BaseSettings):
     interview_worker_key: SecretStr | None = Field(
         None, description="The key by which the command line shows itself to the API."
     )
+    flower_host: str = Field("127.0.0.1", description="Address Flower listens on.")
     flower_port: int = Field(5555, ge=0, le=65535, description="Port of Flower; 0: a free one.")
+    flower_basic_auth: SecretStr | None = Field(
+        None, description="Who may see Flower, user:password. Unset: anyone, on loopback only."
+    )
 
     # What is accepted.
     interview_types: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -122,6 +164,9 @@ class Settings(BaseSettings):
     mongodb_metrics_port: int = Field(
         9216, ge=0, le=65535, description="Port of MongoDB's figures alone; 0 takes a free one."
     )
+    metrics_token: SecretStr | None = Field(
+        None, description="Bearer token for the metrics, on both ports. Unset: none is needed."
+    )
     metrics_dir: Path | None = Field(
         None, description="Where worker and sidecar keep figures. Unset: DATA_DIR/metrics."
     )
@@ -150,6 +195,19 @@ class Settings(BaseSettings):
         """These settings as environment variables, but those that were left at their defaults."""
         given = ((name, getattr(self, name)) for name in self.model_fields_set)
         return {name.upper(): _as_text(value) for name, value in given if value is not None}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read what is given, then the environment, then the files that it names."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, SecretFiles(settings_cls)
 
     @field_validator("interview_types", mode="before")
     @classmethod

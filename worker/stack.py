@@ -54,7 +54,7 @@ class Stack:
     @property
     def flower_url(self) -> str:
         """Where Flower is."""
-        return f"http://127.0.0.1:{self.settings.flower_port}"
+        return f"http://{self.settings.flower_host}:{self.settings.flower_port}"
 
 
 @contextmanager

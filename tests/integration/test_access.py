@@ -1,12 +1,15 @@
 """Who is let in, and what they see: keys, scopes and tenants on a real store."""
 
 import itertools
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
@@ -17,13 +20,15 @@ from tasks.clock import now
 from tasks.errors import Permanent
 from tests.conftest import Document
 from tests.integration.test_api import PATH, problem, submitted
+from tests.processes import wait_until
 from worker.adapters.mongo import MongoInterviews, MongoKeys
 from worker.api.application import create_api
+from worker.celery_worker import run_flower
 from worker.keys import Scope, issue
+from worker.processes.child import Child
+from worker.processes.ports import free_port
 from worker.server import open_context, serve
 from worker.settings import Settings
-
-Client = Callable[..., TestClient]
 
 PUBLIC = {"/health", "/health/live", "/health/ready", "/metrics"}
 OPINION = {"type": "overall", "agrees": True, "by": "Ines"}
@@ -203,3 +208,61 @@ def test_does_not_listen_to_others_without_a_key(
     with pytest.raises(Permanent, match="`interview-worker keys create`") as caught:
         serve(settings.with_environment({"API_HOST": "0.0.0.0"}))
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Bearer s3cret2", "s3cret"])
+def test_metrics_want_their_token(settings: Settings, header: str) -> None:
+    with api(settings, METRICS_TOKEN="s3cret") as client:
+        answer = client.get("/metrics", headers={"Authorization": header})
+        problem(answer, 401, "unauthorized")
+        assert answer.headers["www-authenticate"].startswith("Bearer ")
+        assert client.get("/health/live").status_code == 200
+        admitted = client.get("/metrics", headers={"Authorization": "Bearer s3cret"})
+    assert "interview_queue_depth{" in admitted.text
+
+
+def test_the_figures_of_mongodb_want_the_same_token(settings: Settings) -> None:
+    port = free_port()
+    with api(settings, METRICS_TOKEN="s3cret", MONGODB_METRICS_PORT=str(port)):
+        url = f"http://127.0.0.1:{port}/metrics"
+        wait_until(lambda: httpx2.get(url).status_code == 401)
+        admitted = httpx2.get(url, headers={"Authorization": "Bearer s3cret"})
+    assert "mongodb_up 1.0" in admitted.text
+
+
+def test_flower_is_not_shown_to_other_machines_without_a_password(settings: Settings) -> None:
+    with pytest.raises(Permanent, match="FLOWER_BASIC_AUTH") as caught:
+        run_flower(settings.with_environment({"FLOWER_HOST": "0.0.0.0"}))
+    assert "\n" not in caught.value.message
+
+
+def test_flower_asks_for_the_password(settings: Settings, tmp_path: Path) -> None:
+    port = free_port()
+    changed = settings.with_environment(
+        {"FLOWER_PORT": str(port), "FLOWER_BASIC_AUTH": "ines:s3cret"}
+    )
+    program = "from worker.cli import main; main()"
+    child = Child(
+        "flower",
+        [sys.executable, "-c", program, "flower"],
+        env=changed.environment(),
+        log=tmp_path / "flower.log",
+    )
+    child.start()
+    try:
+        url = f"http://127.0.0.1:{port}"
+        child.wait_until(lambda: answers(f"{url}/healthcheck"), 30)
+        assert httpx2.get(f"{url}/workers").status_code == 401
+        assert httpx2.get(f"{url}/workers", auth=("ines", "wrong")).status_code == 401
+        assert httpx2.get(f"{url}/workers", auth=("ines", "s3cret")).status_code == 200
+        assert "s3cret" not in Path(f"/proc/{child.pid}/cmdline").read_text()
+        assert "s3cret" not in (tmp_path / "flower.log").read_text()
+    finally:
+        child.kill()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx2.get(url).is_success
+    except httpx2.HTTPError:
+        return False

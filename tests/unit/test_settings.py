@@ -1,6 +1,7 @@
 """Settings: one clear line for a wrong one, and no secret shown."""
 
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -97,5 +98,56 @@ def test_access_is_open_on_loopback_alone(
 def test_open_access_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     monkeypatch.setenv("API_HOST", host)
     monkeypatch.setenv("AUTH", "open")
-    with pytest.raises(Permanent, match=f"AUTH: open access .* API_HOST is {host}"):
+    with pytest.raises(Permanent, match=rf"AUTH: open access .* API_HOST is {host}"):
         load_settings()
+
+
+SECRETS = [
+    name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
+]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_every_secret_may_come_from_a_file_and_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("scheme://user:s3cret@host/place\n")
+    monkeypatch.setenv(f"{name.upper()}_FILE", str(file))
+    settings = load_settings()
+    assert getattr(settings, name).get_secret_value() == "scheme://user:s3cret@host/place"
+    shown = StringIO()
+    Console(file=shown, width=300).print(settings_table(settings), repr(settings))
+    assert "s3cret" not in shown.getvalue()
+
+
+def test_no_other_secret_is_shown_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SECRETS:
+        monkeypatch.setenv(name.upper(), "s3cret" if not name.endswith("_url") else "redis://h")
+    shown = StringIO()
+    Console(file=shown, width=300).print(settings_table(load_settings()))
+    assert "s3cret" not in shown.getvalue()
+
+
+def test_a_value_comes_before_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("redis://from-file")
+    monkeypatch.setenv("REDIS_URL_FILE", str(tmp_path / "secret"))
+    monkeypatch.setenv("REDIS_URL", "redis://from-value")
+    found = load_settings().redis_url
+    assert found is not None
+    assert found.get_secret_value() == "redis://from-value"
+
+
+def test_a_file_that_is_missing_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("METRICS_TOKEN_FILE", str(tmp_path / "none"))
+    with pytest.raises(Permanent, match=r"METRICS_TOKEN_FILE: .*none") as caught:
+        load_settings()
+    assert "\n" not in caught.value.message
+
+
+def test_children_get_what_files_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("redis://from-file")
+    monkeypatch.setenv("REDIS_URL_FILE", str(tmp_path / "secret"))
+    assert load_settings().environment() == {"REDIS_URL": "redis://from-file"}

@@ -18,6 +18,7 @@ from worker.api import health, interviews, metrics, problems
 from worker.api.context import Context
 from worker.api.limits import BodyLimit
 from worker.api.templates import templates_of
+from worker.api.token import TokenGuard
 from worker.requests import UrlSubmission
 from worker.settings import Settings
 
@@ -54,6 +55,7 @@ def create_api(
     app.include_router(interviews.router)
     app.include_router(metrics.router)
     app.include_router(health.router)
+    app.add_middleware(TokenGuard, token=settings.metrics_token, path="/metrics")
     app.add_middleware(BodyLimit, max_bytes=settings.max_upload_bytes)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.state.in_flight = RequestsInFlight()

@@ -44,17 +44,18 @@ def settings_table(settings: Settings) -> Table:
         changed = value != field.get_default()
         found.add_row(
             name.upper(),
-            Text(_shown(value), style="bold" if changed else ""),
+            Text(_shown(name, value), style="bold" if changed else ""),
             Text(field.description or ""),
         )
     return found
 
 
-def _shown(value: Any) -> str:
+def _shown(name: str, value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, SecretStr):
-        return masked(value.get_secret_value())
+        # The address of a server is worth seeing; of other secrets nothing is.
+        return masked(value.get_secret_value()) if name.endswith("_url") else "***"
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
