@@ -52,6 +52,7 @@ def running_services(
             "FLOWER_PORT": "0",
             "MONGODB_METRICS_PORT": "0",
             "LEASE_SECONDS": "5",
+            "RATE_LIMIT": "0",
             **environment,
         }
     )

@@ -4,7 +4,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
 import uvicorn
@@ -17,6 +17,7 @@ from tasks.errors import Permanent, Transient
 from tasks.interview import Source
 from worker.adapters.broker import CeleryDispatcher
 from worker.adapters.kafka import KafkaEvents, KafkaRequests, RequestMessage
+from worker.adapters.limits import RequestLimit
 from worker.adapters.mongo import MongoLeadership
 from worker.api.application import create_api
 from worker.api.context import Context
@@ -29,7 +30,15 @@ from worker.relay import Relay
 from worker.requests import parse_request
 from worker.settings import Settings, is_loopback
 from worker.watching import Watching, watching
-from worker.wiring import Stores, broker, calendar, intake, open_stores, prepare
+from worker.wiring import (
+    Stores,
+    broker,
+    calendar,
+    intake,
+    open_stores,
+    prepare,
+    request_limit,
+)
 
 LOG_FORMAT = "[%(asctime)s: %(levelname)s/%(threadName)s] %(name)s: %(message)s"
 
@@ -99,6 +108,7 @@ def open_context(settings: Settings) -> Iterator[Context]:
             calendar=bookings,
             watching=watched,
             keys=KeyRing(stores.keys),
+            limit=stack.enter_context(_limit(settings)),
         )
 
 
@@ -128,6 +138,17 @@ def _reconciling(settings: Settings, stores: Stores, app: Celery) -> Iterator[No
     with _thread("reconciler", reconciler.run):
         yield
     queues.close()
+
+
+@contextmanager
+def _limit(settings: Settings) -> Iterator[RequestLimit | None]:
+    limit = request_limit(settings)
+    if limit is None:
+        log.info("requests are not limited")
+        yield None
+        return
+    with closing(limit):
+        yield limit
 
 
 @contextmanager

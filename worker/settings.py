@@ -29,7 +29,7 @@ class SecretFiles(PydanticBaseSettingsSource):
         Raises:
             Permanent: A file cannot be read.
         """
-        found = {}
+        found: dict[str, Any] = {}
         for name, field in self.settings_cls.model_fields.items():
             if SecretStr in get_args(field.annotation):
                 value, _, _ = self.get_field_value(field, name)
@@ -94,6 +94,13 @@ class Settings(BaseSettings):
     flower_port: int = Field(5555, ge=0, le=65535, description="Port of Flower; 0: a free one.")
     flower_basic_auth: SecretStr | None = Field(
         None, description="Who may see Flower, user:password. Unset: anyone, on loopback only."
+    )
+
+    rate_limit: int = Field(
+        600, ge=0, description="Requests a minute of each key, or address without; 0: no limit."
+    )
+    body_timeout: float = Field(
+        20, gt=0, description="Seconds to wait for a request's body, and a second more per 8 KiB."
     )
 
     # What is accepted.

@@ -17,6 +17,7 @@ from tasks.services import Services
 from worker.adapters.broker import PRIORITIES, CeleryDispatcher
 from worker.adapters.calendars import open_caldav
 from worker.adapters.language.local import LocalProvider
+from worker.adapters.limits import RequestLimit
 from worker.adapters.mongo import GridFSAudio, Mongo, MongoInterviews, MongoKeys, MongoReservations
 from worker.adapters.speech.whisper import WhisperProvider
 from worker.app import QUEUES
@@ -100,6 +101,14 @@ def broker(settings: Settings) -> Broker:
         priorities,
         key_prefix=settings.redis_key_prefix,
     )
+
+
+def request_limit(settings: Settings) -> RequestLimit | None:
+    """The limit of requests; None where there is none, or no Redis to count in."""
+    url = _required(settings.redis_url, "REDIS_URL")
+    if not settings.rate_limit or not url.startswith("redis"):
+        return None
+    return RequestLimit(url, settings.rate_limit, key_prefix=settings.redis_key_prefix)
 
 
 def _required(value: SecretStr | None, name: str) -> str:

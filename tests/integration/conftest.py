@@ -41,6 +41,7 @@ def settings(
         max_upload_bytes=4 << 20,
         max_audio_seconds=600,
         mongodb_metrics_port=0,
+        rate_limit=0,
         metrics_dir=tmp_path / "metrics",
     )
 

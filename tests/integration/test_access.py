@@ -1,7 +1,6 @@
 """Who is let in, and what they see: keys, scopes and tenants on a real store."""
 
 import itertools
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -21,11 +20,11 @@ from tasks.errors import Permanent
 from tests.conftest import Document
 from tests.integration.test_api import PATH, problem, submitted
 from tests.processes import wait_until
+from tests.sidecar import running
 from worker.adapters.mongo import MongoInterviews, MongoKeys
 from worker.api.application import create_api
 from worker.celery_worker import run_flower
 from worker.keys import Scope, issue
-from worker.processes.child import Child
 from worker.processes.ports import free_port
 from worker.server import open_context, serve
 from worker.settings import Settings
@@ -145,9 +144,9 @@ def test_tenants_do_not_see_each_other(guarded: TestClient, keys: MongoKeys) -> 
             continue
         first, *rest = path.removeprefix(f"{PATH}/").split("/")
         theirs = "/".join((PATH, interview["id"], *rest))
-        body = {"json": {"by": "Ines", **OPINION}} if method == "post" else {}
-        hidden = guarded.request(method, theirs, headers=other, **body)
-        unknown = guarded.request(method, path, headers=other, **body)
+        body = OPINION if method == "post" else None
+        hidden = guarded.request(method, theirs, headers=other, json=body)
+        unknown = guarded.request(method, path, headers=other, json=body)
         # It differs in nothing from an id that nobody ever had.
         assert masked(hidden, interview["id"]) == masked(unknown, first)
         assert hidden.status_code == 404
@@ -241,28 +240,10 @@ def test_flower_asks_for_the_password(settings: Settings, tmp_path: Path) -> Non
     changed = settings.with_environment(
         {"FLOWER_PORT": str(port), "FLOWER_BASIC_AUTH": "ines:s3cret"}
     )
-    program = "from worker.cli import main; main()"
-    child = Child(
-        "flower",
-        [sys.executable, "-c", program, "flower"],
-        env=changed.environment(),
-        log=tmp_path / "flower.log",
-    )
-    child.start()
-    try:
-        url = f"http://127.0.0.1:{port}"
-        child.wait_until(lambda: answers(f"{url}/healthcheck"), 30)
+    url = f"http://127.0.0.1:{port}"
+    with running("flower", changed, tmp_path, f"{url}/healthcheck") as flower:
         assert httpx2.get(f"{url}/workers").status_code == 401
         assert httpx2.get(f"{url}/workers", auth=("ines", "wrong")).status_code == 401
         assert httpx2.get(f"{url}/workers", auth=("ines", "s3cret")).status_code == 200
-        assert "s3cret" not in Path(f"/proc/{child.pid}/cmdline").read_text()
+        assert "s3cret" not in Path(f"/proc/{flower.pid}/cmdline").read_text()
         assert "s3cret" not in (tmp_path / "flower.log").read_text()
-    finally:
-        child.kill()
-
-
-def answers(url: str) -> bool:
-    try:
-        return httpx2.get(url).is_success
-    except httpx2.HTTPError:
-        return False

@@ -1,5 +1,6 @@
 """Who may do what: API keys as bearer tokens (RFC 6750), and whose interviews a key sees."""
 
+from math import ceil
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -59,7 +60,25 @@ def _caller(
 ) -> Caller:
     # Documented by `credentials`, which are None for any other scheme, and read from the header.
     del credentials
-    return authorise(here, request.headers.get("authorization"), *scopes.scopes)
+    authorization = request.headers.get("authorization")
+    try:
+        caller = authorise(here, authorization, *scopes.scopes)
+    except HTTPException:
+        # Whoever guesses keys is slowed down as well.
+        _count(here, request, None)
+        raise
+    _count(here, request, caller.key)
+    return caller
+
+
+def _count(here: Context, request: Request, key: str | None) -> None:
+    if here.limit is None:
+        return
+    address = request.client.host if request.client else "unknown"
+    wait = here.limit.take(f"key:{key}" if key else f"address:{address}")
+    if wait:
+        detail = f"more than {here.settings.rate_limit} requests a minute"
+        raise HTTPException(429, detail, {"Retry-After": str(ceil(wait))})
 
 
 def _own_interview(

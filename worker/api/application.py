@@ -16,6 +16,7 @@ from monitoring.recording import Recorder
 from tasks.interview import Submission
 from worker.api import health, interviews, metrics, problems
 from worker.api.context import Context
+from worker.api.headers import SecurityHeaders
 from worker.api.limits import BodyLimit
 from worker.api.templates import templates_of
 from worker.api.token import TokenGuard
@@ -56,8 +57,14 @@ def create_api(
     app.include_router(metrics.router)
     app.include_router(health.router)
     app.add_middleware(TokenGuard, token=settings.metrics_token, path="/metrics")
-    app.add_middleware(BodyLimit, max_bytes=settings.max_upload_bytes)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=settings.max_upload_bytes,
+        uploads=interviews.router.prefix,
+        timeout=settings.body_timeout,
+    )
     app.add_middleware(GZipMiddleware, minimum_size=1024)
+    app.add_middleware(SecurityHeaders)
     app.state.in_flight = RequestsInFlight()
     # The last one added is the outermost.
     app.add_middleware(

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from tasks.ports import CalendarProvider
+from worker.adapters.limits import RequestLimit
 from worker.intake import Dispatcher, Intake
 from worker.keys import KeyRing
 from worker.settings import Settings
@@ -24,6 +25,7 @@ class Context:
     calendar: CalendarProvider
     watching: Watching
     keys: KeyRing
+    limit: RequestLimit | None
 
 
 def _context(request: Request) -> Context:

@@ -21,6 +21,7 @@ from tasks.errors import (
     Superseded,
     Transient,
 )
+from worker.api.headers import HEADERS
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,8 @@ _STATUS_OF_CODE = {
     "not_audio": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
 }
+
+_CODE_OF_STATUS = {413: "too_large"}
 
 _RETRY_AFTER = {"Retry-After": "5"}
 
@@ -126,11 +129,13 @@ def _validation(_: Request, error: Exception) -> JSONResponse:
 
 def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
-    code = HTTPStatus(error.status_code).name.lower()
+    name = HTTPStatus(error.status_code).name.lower()
+    code = _CODE_OF_STATUS.get(error.status_code, name)
     return problem(error.status_code, error.detail, code, headers=error.headers)
 
 
 def _unexpected(_: Request, error: Exception) -> JSONResponse:
     log.error("unexpected %s", type(error).__name__, exc_info=error)
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return problem(status, "something went wrong here", "internal_error")
+    # Starlette answers for an unexpected error outside of all middleware.
+    return problem(status, "something went wrong here", "internal_error", headers=HEADERS)

@@ -1,0 +1,168 @@
+"""Limits: how often, how much and how slowly somebody may ask, on real servers."""
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+import redis
+from fastapi.testclient import TestClient
+from pymongo.database import Database
+
+from tests.conftest import Document
+from tests.integration.test_access import api, bearer
+from tests.integration.test_api import PATH, problem
+from tests.processes import wait_until
+from tests.sidecar import serving
+from worker.adapters.limits import RequestLimit
+from worker.adapters.mongo import MongoInterviews, MongoKeys
+from worker.keys import Scope
+from worker.settings import Settings
+
+
+@pytest.fixture
+def limit(broker_url: str) -> Iterator[RequestLimit]:
+    """Ten requests a minute: one every six seconds."""
+    limit = RequestLimit(broker_url, 10, key_prefix="test-", timeout=5)
+    yield limit
+    limit.close()
+
+
+def test_lets_pass_as_many_as_allowed(limit: RequestLimit) -> None:
+    assert [limit.take("ines") for _ in range(10)] == [0] * 10
+    assert 0 < limit.take("ines") <= 6
+    assert limit.take("robin") == 0
+
+
+def test_whoever_is_refused_has_used_up_nothing(limit: RequestLimit) -> None:
+    waits = [limit.take("ines") for _ in range(60)][10:]
+    assert max(waits) <= 6
+
+
+def test_lets_pass_again_in_time(broker_url: str) -> None:
+    limit = RequestLimit(broker_url, 600, timeout=5)
+    while not (wait := limit.take("ines")):
+        pass
+    assert wait <= 0.1
+    wait_until(lambda: not limit.take("ines"), 1)
+    limit.close()
+
+
+def test_all_processes_count_together(limit: RequestLimit, broker_url: str) -> None:
+    other = RequestLimit(broker_url, 10, key_prefix="test-", timeout=5)
+    with ThreadPoolExecutor(8) as threads:
+        takes = [threads.submit((limit, other)[n % 2].take, "ines") for n in range(100)]
+    assert [take.result() for take in takes].count(0) == 10
+    other.close()
+
+
+def test_remembers_nobody_for_longer_than_it_must(limit: RequestLimit, broker_url: str) -> None:
+    limit.take("ines")
+    with redis.Redis.from_url(broker_url) as broker:
+        assert broker.keys() == [b"test-rate:ines"]
+        assert 0 < broker.pttl("test-rate:ines") <= 6000
+
+
+def test_lets_everybody_pass_while_redis_is_away() -> None:
+    limit = RequestLimit("redis://127.0.0.1:9/0", 1)
+    assert [limit.take("ines") for _ in range(5)] == [0] * 5
+    limit.close()
+
+
+def test_too_many_requests_of_a_key_are_refused(
+    settings: Settings, database: Database[Document]
+) -> None:
+    keys = MongoKeys(database)
+    ines, robin = bearer(keys, Scope.READ), bearer(keys, Scope.READ)
+    with api(settings, AUTH="keys", RATE_LIMIT="3") as client:
+        assert [client.get(PATH, headers=ines).status_code for _ in range(3)] == [200] * 3
+        answer = client.get(PATH, headers=ines)
+        problem(answer, 429, "too_many_requests")
+        assert 0 < int(answer.headers["retry-after"]) <= 20
+        assert client.get(PATH, headers=robin).status_code == 200
+        assert client.get("/health/live").status_code == 200
+
+
+def test_guesses_at_keys_are_limited_too(settings: Settings) -> None:
+    with api(settings, AUTH="keys", RATE_LIMIT="3") as client:
+        assert [client.get(PATH).status_code for _ in range(4)] == [401, 401, 401, 429]
+
+
+def test_without_keys_an_address_is_limited(settings: Settings) -> None:
+    with api(settings, RATE_LIMIT="3") as client:
+        assert [client.get(PATH).status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
+@pytest.mark.parametrize("path", ["/docs", "/metrics", PATH, "/no/such/page", "/health/live"])
+def test_every_answer_tells_browsers_to_be_careful(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    policy = answer.headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in policy
+    assert ("default-src 'none'" in policy) is (path != "/docs")
+
+
+def test_errors_tell_it_as_well(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(MongoInterviews, "find", broken)
+    answer = client.get(PATH)
+    assert answer.status_code == 500
+    assert answer.headers["x-frame-options"] == "DENY"
+
+
+def test_no_other_site_may_ask(client: TestClient) -> None:
+    origin = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "GET"}
+    for answer in (client.get(PATH, headers=origin), client.options(PATH, headers=origin)):
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+def test_only_recordings_may_be_large(client: TestClient) -> None:
+    path = f"{PATH}/00000000-0000-0000-0000-000000000000/review"
+    problem(client.post(path, content=b" " * (3 << 20)), 413, "too_large")
+
+    def body() -> Iterator[bytes]:
+        for _ in range(3):
+            yield b" " * (1 << 20)
+
+    headers = {"content-type": "application/json"}
+    problem(client.post(path, headers=headers, content=body()), 413, "too_large")
+
+
+@pytest.fixture
+def address(settings: Settings, tmp_path: Path) -> Iterator[str]:
+    """The sidecar as a process, with little patience."""
+    changed = settings.with_environment({"BODY_TIMEOUT": "0.3"})
+    with serving(changed, tmp_path) as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [
+        (PATH, "multipart/form-data; boundary=x"),
+        (PATH, "application/json"),
+        (f"{PATH}/00000000-0000-0000-0000-000000000000/review", "application/json"),
+    ],
+)
+def test_a_body_that_never_comes_is_given_up(address: str, path: str, media_type: str) -> None:
+    host = urlsplit(address)
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {host.netloc}\r\nContent-Type: {media_type}\r\n"
+        "Content-Length: 1000\r\n\r\n--x"
+    )
+    with socket.create_connection((host.hostname, host.port), timeout=10) as connection:
+        connection.sendall(head.encode())
+        answer = b""
+        # It is closed, too: this ends.
+        while piece := connection.recv(65536):
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'"code":"request_timeout"' in answer
+    assert httpx2.get(f"{address}{PATH}").status_code == 200

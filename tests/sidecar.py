@@ -1,0 +1,42 @@
+"""A program of ours as a process, for tests that look at it from the outside."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+
+from worker.processes.child import Child
+from worker.processes.ports import free_port
+from worker.settings import Settings
+
+
+@contextmanager
+def running(name: str, settings: Settings, place: Path, health: str) -> Iterator[Child]:
+    """A command that serves, once it answers at an address."""
+    program = [sys.executable, "-c", "from worker.cli import main; main()", name]
+    child = Child(name, program, env=settings.environment(), log=place / f"{name}.log")
+    child.start()
+    try:
+        child.wait_until(lambda: answers(health), 30)
+        yield child
+    finally:
+        child.kill()
+
+
+@contextmanager
+def serving(settings: Settings, place: Path) -> Iterator[str]:
+    """The sidecar; gives its address."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    changed = settings.with_environment({"API_PORT": str(port)})
+    with running("server", changed, place, f"{url}/health/live"):
+        yield url
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx2.get(url, trust_env=False).is_success
+    except httpx2.HTTPError:
+        return False
