@@ -71,6 +71,7 @@ class MongoInterviews:
                     IndexModel([("tenant", 1), *newest_first]),
                     IndexModel([("tenant", 1), ("status", 1), *newest_first]),
                     IndexModel([("tenant", 1), ("type", 1), *newest_first]),
+                    IndexModel([("status", 1)]),
                     IndexModel([("outbox.at", 1)], sparse=True),
                     IndexModel([("feedback_at", 1)], sparse=True),
                     IndexModel([("message_at", 1)], sparse=True),
