@@ -27,6 +27,9 @@ def open_broker(
         queues: The queues to look at.
         priorities: The name of each priority step of Redis.
         key_prefix: What all keys in Redis begin with (kombu's `global_keyprefix`).
+
+    Raises:
+        Permanent: The URL is of neither kind.
     """
     if url.startswith(("amqp://", "amqps://")):
         return AmqpBroker(url, queues)

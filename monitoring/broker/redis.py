@@ -11,12 +11,16 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
+from monitoring.broker.address import redis_py_url
 from monitoring.broker.backlog import Backlog, QueueState, RedisFigures
 from monitoring.headers import CHAIN_PUBLISHED_AT, PUBLISHED_AT
-from tasks.errors import Transient
+from tasks.errors import Permanent, Transient
 
 _SEPARATOR = "\x06\x16"
 """What kombu puts between a queue's name and a priority other than 0."""
+
+_LAST_MOMENT = 253402300800.0
+"""The end of the year 9999, in seconds since the epoch."""
 
 
 class RedisBroker:
@@ -33,6 +37,9 @@ class RedisBroker:
         priorities: The name of each priority step.
         key_prefix: What all keys begin with (kombu's `global_keyprefix`).
         timeout: Seconds to wait for an answer.
+
+    Raises:
+        Permanent: The URL is not one of Redis.
     """
 
     def __init__(
@@ -44,9 +51,14 @@ class RedisBroker:
         key_prefix: str = "",
         timeout: float = 1.0,
     ) -> None:
-        self._redis: Redis = Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout
-        )
+        try:
+            self._redis: Redis = Redis.from_url(
+                redis_py_url(url), socket_timeout=timeout, socket_connect_timeout=timeout
+            )
+        except ValueError as error:
+            raise Permanent(
+                f"the broker's URL cannot be used: {error}", code="configuration"
+            ) from error
         self._queues = tuple(queues)
         self._prefix = key_prefix
         self._lists = [
@@ -123,10 +135,15 @@ class _Held:
 def _message(raw: bytes | None) -> _Message | None:
     if raw is None:
         return None
+    return _parsed(_json(raw))
+
+
+def _json(raw: bytes) -> Any:
+    """What a message says; None where it cannot be read, for anyone may have written it."""
     try:
-        return _parsed(json.loads(raw))
-    except ValueError:
-        return _Message()
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _parsed(message: Any) -> _Message:
@@ -137,18 +154,16 @@ def _parsed(message: Any) -> _Message:
 
 
 def _moment(value: object) -> float | None:
-    # Other producers may write anything, true among it.
-    return float(value) if isinstance(value, float | int) and value > 1 else None
+    # Other producers may write anything: true, Infinity, integers too large to be a float.
+    return float(value) if isinstance(value, float | int) and 1 < value < _LAST_MOMENT else None
 
 
 def _held(unacked: Mapping[bytes, bytes], since: Mapping[bytes, float]) -> list[_Held]:
     found = []
     for tag, raw in unacked.items():
-        try:
-            message, _, routing_key = json.loads(raw)
-        except ValueError:
-            continue
-        found.append(_Held(str(routing_key), since.get(tag), _parsed(message)))
+        match _json(raw):
+            case [message, _, str(routing_key)]:
+                found.append(_Held(routing_key, since.get(tag), _parsed(message)))
     return found
 
 
