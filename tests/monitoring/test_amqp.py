@@ -1,20 +1,28 @@
 """Queues of a real RabbitMQ, where one is installed (Debian package rabbitmq-server)."""
 
 import shutil
+import socket
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from celery import Celery
+from pydantic import SecretStr
 
 from monitoring import metrics
 from monitoring.broker import AmqpBroker, open_broker
 from monitoring.collectors.broker import BrokerCollector
 from tasks.errors import Transient
 from tests.monitoring.figures import figures_of
-from worker.app import QUEUES, STAGES
+from tests.processes import frozen
+from worker.app import QUEUES, STAGES, create_app
 from worker.processes.child import Child, stop_all
 from worker.processes.ports import free_port
+from worker.settings import Settings
 
 _SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _EPMD = shutil.which("epmd")
@@ -24,7 +32,7 @@ pytestmark = pytest.mark.skipif(
     reason="AMQP IS NOT TESTED: install the Debian package rabbitmq-server",
 )
 
-TRANSCRIBE, *_ = STAGES
+TRANSCRIBE, ANALYSE, _ = STAGES
 
 
 def answers(url: str) -> bool:
@@ -39,7 +47,7 @@ def answers(url: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Child, str]]:
     place = tmp_path_factory.mktemp("rabbitmq")
     (place / "plugins").write_text("[].\n")
     port, names = free_port(), free_port()
@@ -51,6 +59,8 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         log=place / "log",
         env={
             "ERL_EPMD_PORT": str(names),
+            # The script becomes the server, rather than start it and perhaps leave it behind.
+            "RUNNING_UNDER_SYSTEMD": "true",
             "HOME": str(place),
             "RABBITMQ_NODENAME": f"test{port}@localhost",
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
@@ -68,34 +78,94 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         url = f"amqp://guest:guest@127.0.0.1:{port}//"
         server.wait_until(lambda: answers(url), 60)
-        yield url
+        yield server, url
     finally:
         stop_all([server], 10)
         stop_all([epmd], 2)
 
 
+@pytest.fixture
+def rabbitmq(server: tuple[Child, str]) -> str:
+    _, url = server
+    return url
+
+
+@contextmanager
+def silent_after(said: bytes, url: str) -> Iterator[str]:
+    """A way to a server, on which nothing goes on once the client has said something."""
+    address = urlsplit(url)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection((address.hostname, address.port)) as to_server,
+    ):
+        open_ends: list[socket.socket] = []
+
+        def forth() -> None:
+            client, _ = listener.accept()
+            open_ends.append(client)
+            threads.append(threading.Thread(target=back, args=(client,)))
+            threads[-1].start()
+            with suppress(OSError):
+                while (sent := client.recv(65536)) and said not in sent:
+                    to_server.sendall(sent)
+
+        def back(client: socket.socket) -> None:
+            # The client may be gone before the server has said its last.
+            with suppress(OSError):
+                while received := to_server.recv(65536):
+                    client.sendall(received)
+
+        threads = [threading.Thread(target=forth)]
+        threads[0].start()
+        try:
+            yield url.replace(str(address.port), str(listener.getsockname()[1]))
+        finally:
+            to_server.shutdown(socket.SHUT_RDWR)
+            for thread in threads:
+                thread.join()
+            for end in open_ends:
+                end.close()
+
+
 def test_tells_what_waits_and_nothing_else(rabbitmq: str) -> None:
-    app = Celery(broker=rabbitmq, set_as_current=False)
+    app = create_app(Settings(redis_url=SecretStr(rabbitmq)))
     for _ in range(5):
         app.send_task(TRANSCRIBE, args=["x"], queue=TRANSCRIBE)
     reader = open_broker(rabbitmq, QUEUES, {})
     assert isinstance(reader, AmqpBroker)
     found = figures_of(BrokerCollector(reader, STAGES))
     assert found.value(metrics.QUEUE_DEPTH, TRANSCRIBE, "any") == 5
-    assert found.value(metrics.INTERVIEWS_IN_STAGE, "transcribe") == 5
-    assert found.value(metrics.INTERVIEWS_IN_STAGE, "analyse") == 0
-    assert found.value(metrics.INTERVIEWS_ACTIVE) == 5
+    assert found.value(metrics.CELERY_QUEUE_LENGTH, TRANSCRIBE) == 5
+    assert found.value(metrics.QUEUE_DEPTH, ANALYSE, "any") == 0
     for unknown in (metrics.QUEUE_RESERVED, metrics.QUEUE_OLDEST_AGE, metrics.REDIS_MEMORY):
         assert not found.by_labels(unknown)
-    reader.close()
 
 
-def test_goes_on_after_its_connection_was_closed(rabbitmq: str) -> None:
-    reader = AmqpBroker(rabbitmq, QUEUES)
+@pytest.mark.parametrize("said", [b"AMQP", b"\x00\x14\x00\x0a", b"\x00\x32\x00\x0a"])
+def test_waits_a_second_whenever_the_broker_falls_silent(rabbitmq: str, said: bytes) -> None:
+    # The greeting, channel.open and queue.declare.
+    with silent_after(said, rabbitmq) as url:
+        began = time.monotonic()
+        with pytest.raises(Transient):
+            AmqpBroker(url, QUEUES).backlog()
+        assert time.monotonic() - began < 3
+
+
+def test_says_that_the_broker_hangs_and_finds_it_again(server: tuple[Child, str]) -> None:
+    process, url = server
+    reader = AmqpBroker(url, QUEUES)
     reader.backlog()
-    reader.close()
+    with frozen(process.pid), pytest.raises(Transient):
+        reader.backlog()
     assert set(reader.backlog().queues) == set(QUEUES)
-    reader.close()
+
+
+def test_a_queue_that_may_not_be_looked_at_is_not_empty(rabbitmq: str) -> None:
+    with create_app(Settings(redis_url=SecretStr(rabbitmq))).connection() as connection:
+        channel: Any = connection.channel()
+        channel.queue_declare(queue="kept", exclusive=True)
+        with pytest.raises(Transient, match="RESOURCE_LOCKED"):
+            AmqpBroker(rabbitmq, ["kept"]).backlog()
 
 
 def test_says_that_the_broker_is_away() -> None:
