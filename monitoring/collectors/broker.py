@@ -38,15 +38,17 @@ class BrokerCollector(Collector):
 
     def _pipeline(self, backlog: Backlog) -> Iterator[Metric]:
         in_stage, active = family(metrics.INTERVIEWS_IN_STAGE), family(metrics.INTERVIEWS_ACTIVE)
-        # One message is in flight for each interview, so those that wait and those in hand are all.
+        # One message is in flight for each interview, so those that wait and those in hand are all;
+        # those that wait alone would say that nothing happens while all are worked on.
         totals = {
-            stage: backlog.queues[queue].total
+            stage: state.total
             for queue, stage in self._stages.items()
-            if queue in backlog.queues
+            if (state := backlog.queues.get(queue)) is not None and state.reserved is not None
         }
         for stage, total in totals.items():
             in_stage.add((stage,), total)
-        active.add((), sum(totals.values()))
+        if totals:
+            active.add((), sum(totals.values()))
         yield from (in_stage, active)
         if backlog.oldest_chain_age is not None:
             oldest = family(metrics.CHAIN_OLDEST_AGE)

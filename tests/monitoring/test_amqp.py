@@ -137,7 +137,15 @@ def test_tells_what_waits_and_nothing_else(rabbitmq: str) -> None:
     assert found.value(metrics.QUEUE_DEPTH, TRANSCRIBE, "any") == 5
     assert found.value(metrics.CELERY_QUEUE_LENGTH, TRANSCRIBE) == 5
     assert found.value(metrics.QUEUE_DEPTH, ANALYSE, "any") == 0
-    for unknown in (metrics.QUEUE_RESERVED, metrics.QUEUE_OLDEST_AGE, metrics.REDIS_MEMORY):
+    for unknown in (
+        metrics.QUEUE_RESERVED,
+        metrics.QUEUE_RESERVED_AGE,
+        metrics.QUEUE_OLDEST_AGE,
+        metrics.CHAIN_OLDEST_AGE,
+        metrics.INTERVIEWS_ACTIVE,
+        metrics.INTERVIEWS_IN_STAGE,
+        metrics.REDIS_MEMORY,
+    ):
         assert not found.by_labels(unknown)
 
 
