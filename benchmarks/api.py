@@ -28,7 +28,12 @@ def rows() -> Iterator[tuple[str, str, str, str, bool]]:
     """The 95th percentile of uploads of 1 MB, against the same with empty queues."""
     with tempfile.TemporaryDirectory() as place:
         settings = Settings().with_environment(
-            {"DATA_DIR": place, "API_PORT": "0", "MONGODB_METRICS_PORT": "0"}
+            {
+                "DATA_DIR": place,
+                "API_PORT": "0",
+                "MONGODB_METRICS_PORT": "0",
+                "RATE_LIMIT": "0",
+            }
         )
         recording = _recording(Path(place))
         with open_stack(settings) as stack:

@@ -116,7 +116,9 @@ class Health:
         """Look, within about a second."""
         with self._lock:
             if self._last is None or monotonic() - self._last[0] > _LASTS:
-                self._last = monotonic(), self._look()
+                findings = self._look()
+                # Counted from the end: those who waited for a slow look do not look again.
+                self._last = monotonic(), findings
             return self._last[1]
 
     def _look(self) -> Findings:

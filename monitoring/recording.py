@@ -83,7 +83,8 @@ class RecordedFigures(Collector):
 
     def collect(self) -> Iterable[Family]:
         """Add the files up."""
-        files = [str(path) for path in self._directory.glob("*.db")]
+        # A file is empty for a moment before it gets its size.
+        files = [str(path) for path in self._directory.glob("*.db") if path.stat().st_size]
         found: Iterable[Family] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
         for family in found:
             # The files' reader names counters with the suffix.

@@ -154,8 +154,11 @@ def _limit(settings: Settings) -> Iterator[RequestLimit | None]:
 @contextmanager
 def _database_metrics(settings: Settings, watched: Watching) -> Iterator[None]:
     """Serve the figures of MongoDB on a port of their own, as an exporter beside it would."""
+    family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
     try:
-        listener = socket.create_server((settings.api_host, settings.mongodb_metrics_port))
+        listener = socket.create_server(
+            (settings.api_host, settings.mongodb_metrics_port), family=family
+        )
     except OSError as error:
         raise Permanent(
             f"MONGODB_METRICS_PORT: port {settings.mongodb_metrics_port} cannot be used: {error}",

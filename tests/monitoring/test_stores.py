@@ -1,19 +1,23 @@
 """Figures of MongoDB and Kafka against what was done to them."""
 
+import time
 from contextlib import closing
 from typing import Any
+from urllib.parse import urlsplit
 
+import pytest
 from pymongo.database import Database
 
 from monitoring import metrics
 from monitoring.collectors.kafka import KafkaCollector
 from monitoring.collectors.mongodb import MongoCollector
-from tasks.errors import Permanent
+from tasks.errors import Permanent, Transient
 from tests.kafka import consumed, write
 from tests.monitoring.figures import figures_of
 from tests.processes import wait_until
+from tests.relay import relay
 from worker.adapters.kafka import KafkaStatus, RequestMessage
-from worker.adapters.mongo import MongoStatus
+from worker.adapters.mongo import Mongo, MongoStatus
 
 
 def test_mongodb_tells_what_was_done(database: Database[dict[str, Any]]) -> None:
@@ -23,12 +27,32 @@ def test_mongodb_tells_what_was_done(database: Database[dict[str, Any]]) -> None
         database["things"].insert_one({"_id": number})
     for number in range(3):
         database["things"].update_one({"_id": number}, {"$set": {"seen": True}})
+    for number in range(2):
+        database["things"].delete_one({"_id": number})
     after = figures_of(collector)
     done = after.by_labels(metrics.MONGODB_OPERATIONS)
     assert done["insert",] - before["insert",] == 7
     assert done["update",] - before["update",] == 3
+    assert done["delete",] - before["delete",] == 2
     assert after.value(metrics.MONGODB_CONNECTIONS, "primary")
     assert after.value(metrics.MONGODB_AVAILABLE) is not None
+
+
+def test_a_silent_connection_to_mongodb_is_given_up(mongodb_url: str) -> None:
+    port = urlsplit(mongodb_url).port
+    assert port is not None
+    with (
+        relay(port) as between,
+        closing(Mongo(f"mongodb://127.0.0.1:{between.port}/?directConnection=true")) as mongo,
+    ):
+        status = MongoStatus(mongo.database)
+        status.read()
+        between.silence()
+        began = time.monotonic()
+        with pytest.raises(Transient):
+            status.read()
+        assert time.monotonic() - began < 3
+        assert status.read().role == "primary"
 
 
 def reject(message: RequestMessage, reason: Permanent) -> None:

@@ -1,9 +1,14 @@
-"""`/health`: whether the service can do its work."""
+"""`/health`: whether the service can do its work.
 
+What blocks runs in threads of asyncio's, as those of the API may all wait for a store.
+"""
+
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 
 from monitoring.health import Condition, Findings
 from worker.api.access import authorise
@@ -21,7 +26,7 @@ _UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: {"description": "It cannot
 
 
 @router.get("", responses={**_REFUSED, **_UNAVAILABLE})
-def health(
+async def health(
     request: Request,
     here: Here,
     verbose: Annotated[
@@ -30,8 +35,10 @@ def health(
 ) -> Response:
     """How the service is, and what it depends on: ok, degraded or down."""
     if verbose:
-        authorise(here, request.headers.get("authorization"), Scope.ADMIN)
-    found = here.watching.health.look()
+        # Among the API's threads, as it asks the database; the others are for what watches.
+        presented = request.headers.get("authorization")
+        await run_in_threadpool(authorise, here, presented, Scope.ADMIN)
+    found = await asyncio.to_thread(here.watching.health.look)
     body: dict[str, object] = {
         "status": found.condition,
         "timestamp": found.at.isoformat().replace("+00:00", "Z"),
@@ -40,21 +47,24 @@ def health(
         "checks": {name: one.condition for name, one in found.checks.items()},
     }
     if verbose:
-        body |= {"details": _details(found), "process": here.watching.introspect()}
+        process = await asyncio.to_thread(here.watching.introspect)
+        body |= {"details": _details(found), "process": process}
     return _answer(body, ready=found.condition is not Condition.DOWN)
 
 
 @router.get("/live")
-def live() -> Response:
+async def live() -> Response:
     """Whether this process answers."""
     return _answer({"status": "ok"}, ready=True)
 
 
 @router.get("/ready", responses=_UNAVAILABLE)
-def ready(here: Here) -> Response:
+async def ready(here: Here) -> Response:
     """Whether interviews can be taken in and worked on, and why not."""
-    reasons = [f"{name} is down" for name in here.watching.health.look().missing]
-    reasons += [f"worker {name} is down" for name in here.watching.dead_workers()]
+    found = await asyncio.to_thread(here.watching.health.look)
+    reasons = [f"{name} is down" for name in found.missing]
+    dead = await asyncio.to_thread(here.watching.dead_workers)
+    reasons += [f"worker {name} is down" for name in dead]
     return _answer({"status": "down" if reasons else "ok", "reasons": reasons}, ready=not reasons)
 
 

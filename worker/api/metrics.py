@@ -1,5 +1,7 @@
 """`/metrics`."""
 
+import asyncio
+
 from fastapi import APIRouter, Request, Response
 
 from monitoring.exposition import Exposition
@@ -9,8 +11,10 @@ router = APIRouter(tags=["monitoring"])
 
 
 @router.get("/metrics", response_class=Response)
-def metrics(request: Request, here: Here) -> Response:
+async def metrics(request: Request, here: Here) -> Response:
     """Every metric, in Prometheus' text format or, where asked for, as OpenMetrics."""
     exposition = Exposition((here.watching.collector, request.app.state.in_flight))
-    body, content_type = exposition.encode(request.headers.get("accept", ""))
+    # Not in the threads of the API, which may all wait for a store.
+    accept = request.headers.get("accept", "")
+    body, content_type = await asyncio.to_thread(exposition.encode, accept)
     return Response(body, media_type=content_type)

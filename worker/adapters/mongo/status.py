@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pymongo
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
@@ -10,6 +11,9 @@ from monitoring.database import DatabaseFigures
 from worker.adapters.mongo.client import Document, translated
 
 _OPERATIONS = ("insert", "query", "update", "delete", "getmore", "command")
+
+_TIMEOUT = 1.0
+"""Seconds to wait, so that a connection that went silent does not outlast the fault for long."""
 
 
 class MongoStatus:
@@ -24,7 +28,7 @@ class MongoStatus:
 
     def read(self) -> DatabaseFigures:
         """Ask the server; see `DatabaseStatus.read`."""
-        with translated():
+        with translated(), pymongo.timeout(_TIMEOUT):
             role = _role(self._admin.command("hello"))
             try:
                 status = self._admin.command("serverStatus")
