@@ -3,6 +3,7 @@
 import gzip
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
@@ -54,7 +55,7 @@ def test_tells_more_when_asked(running: RunningStack) -> None:
     assert body["process"]["error_rate"] == 0
 
 
-@pytest.mark.parametrize(
+each_store = pytest.mark.parametrize(
     ("server", "check", "up", "kept"),
     [
         ("valkey", "redis", metrics.REDIS_UP, metrics.MONGODB_UP),
@@ -62,6 +63,9 @@ def test_tells_more_when_asked(running: RunningStack) -> None:
         ("kafka", "kafka", metrics.KAFKA_UP, metrics.REDIS_UP),
     ],
 )
+
+
+@each_store
 def test_goes_on_while_a_store_hangs(
     running: RunningStack, server: str, check: str, up: Gauge, kept: Gauge
 ) -> None:
@@ -85,6 +89,25 @@ def test_goes_on_while_a_store_hangs(
     wait_until(lambda: health(running)[0] == 200, 20)
 
 
+@each_store
+def test_goes_on_after_a_store_was_killed(
+    running: RunningStack, server: str, check: str, up: Gauge, kept: Gauge
+) -> None:
+    url, process = running.stack.api_url, running.process(server)
+    wait_until(lambda: scraped(url).value(up) == 1)
+    process.kill()
+    try:
+        found = scraped(url)
+        assert found.value(up) == 0
+        assert found.value(kept) == 1
+        wait_until(lambda: health(running)[1]["checks"][check] == "down")
+        assert health(running)[0] == (200 if check == "kafka" else 503)
+    finally:
+        process.start()
+    wait_until(lambda: scraped(url).value(up) == 1, 30)
+    wait_until(lambda: health(running)[1]["checks"][check] == "ok", 30)
+
+
 def check_name(check: str) -> str:
     return {"database": "mongodb"}.get(check, check)
 
@@ -100,6 +123,26 @@ def test_goes_on_while_all_of_them_hang(running: RunningStack) -> None:
         ups = (metrics.REDIS_UP, metrics.MONGODB_UP, metrics.KAFKA_UP)
         assert [found.value(up) for up in ups] == [0, 0, 0]
         assert found.by_labels(metrics.PROCESS_MEMORY)
+    wait_until(lambda: health(running)[0] == 200, 20)
+
+
+def test_requests_that_hang_do_not_keep_it_from_answering(running: RunningStack) -> None:
+    url, many = running.stack.api_url, 60
+    path = "/api/v1/interviews"
+    limits = httpx2.Limits(max_connections=many)
+    with (
+        httpx2.Client(base_url=url, timeout=60, limits=limits) as client,
+        ThreadPoolExecutor(many) as threads,
+        frozen(running.process("mongodb").pid),
+    ):
+        for _ in range(many):
+            threads.submit(client.get, path)
+        wait_until(lambda: (scraped(url).value(metrics.HTTP_IN_FLIGHT, path) or 0) == many, 20)
+        began = time.monotonic()
+        assert scraped(url).value(metrics.MONGODB_UP) == 0
+        assert time.monotonic() - began < 2
+        assert health(running)[0] == 503
+        assert health(running, "/live")[0] == 200
     wait_until(lambda: health(running)[0] == 200, 20)
 
 

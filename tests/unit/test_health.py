@@ -66,3 +66,15 @@ def test_nobody_can_have_it_hammered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_LASTS", 0.0)
     looker.look()
     assert len(asked) == 2
+
+
+def test_those_that_waited_for_a_slow_look_do_not_look_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health, "_TIMEOUT", 0.3)
+    monkeypatch.setattr(health, "_LASTS", 0.3)
+    gate = threading.Event()
+    looker = Health(Check("database", lambda: {"ok": gate.wait(10)}, vital=True))
+    found = looker.look()
+    assert looker.look() is found
+    gate.set()
