@@ -19,6 +19,14 @@ def wait_until(
         time.sleep(interval)
 
 
+def wait_for(ask: Callable[[], object], wanted: object, timeout: float = 10) -> None:
+    """Ask again and again; if the wanted answer never comes, fail and tell the last one."""
+    deadline = time.monotonic() + timeout
+    while (answer := ask()) != wanted:
+        assert time.monotonic() < deadline, f"waited in vain for {wanted}, not {answer}"
+        time.sleep(0.02)
+
+
 def is_alive(pid: int) -> bool:
     try:
         return _state(Path(f"/proc/{pid}")) != "Z"

@@ -15,7 +15,7 @@ from monitoring.definitions import Histogram, Metric
 from tasks.interview import BookingOutcome, Interview, Stage, Status
 from tests.monitoring.figures import Figures, scraped
 from tests.monitoring.scripted_stack import scripted_stack
-from tests.processes import wait_until
+from tests.processes import wait_for, wait_until
 from tests.stack import RunningStack
 from worker.processes.child import Child, stop_all
 
@@ -96,7 +96,7 @@ def test_every_figure_is_the_truth(tmp_path: Path, clip: Path) -> None:
         cancelled = submit(running, clip, "go-transcribe-cancelled")
         running.api.act(cancelled, "cancel")
         wait_until(lambda: all(running.api.get(one).status.final for one in ids), 120)
-        wait_until(lambda: is_idle(scraped(running.stack.api_url)), 20)
+        wait_for(lambda: busy(scraped(running.stack.api_url)), {}, 20)
         found = scraped(running.stack.api_url)
         everyone = [running.api.get(one) for one in (*ids, cancelled)]
         reports = sum(running.api.report(one) is not None for one in ids)
@@ -108,16 +108,16 @@ def test_every_figure_is_the_truth(tmp_path: Path, clip: Path) -> None:
     check_histograms(found)
 
 
-def is_idle(found: Figures) -> bool:
-    waiting = found.by_labels(metrics.QUEUE_DEPTH).values()
-    active = found.by_labels(metrics.CELERY_TASKS_ACTIVE)
+def busy(found: Figures) -> dict[str, object]:
+    """The gauges that are not at rest."""
+    gauges = (metrics.INTERVIEWS_ACTIVE, metrics.QUEUE_DEPTH, metrics.CELERY_TASKS_ACTIVE)
     (alive,) = found.by_labels(metrics.CELERY_WORKER_UP).values()
-    return (
-        alive == 1
-        and found.value(metrics.INTERVIEWS_ACTIVE) == 0
-        and not any(waiting)
-        and not any(active.values())
-    )
+    working = {
+        gauge.name: {labels: value for labels, value in found.by_labels(gauge).items() if value}
+        for gauge in gauges
+    }
+    working[metrics.CELERY_WORKER_UP.name] = {} if alive else {(): 0.0}
+    return {name: each for name, each in working.items() if each}
 
 
 def check_interviews(found: Figures, truth: Truth) -> None:
