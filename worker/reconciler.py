@@ -10,11 +10,12 @@ from typing import Protocol
 from monitoring.broker import Broker, QueueState
 from tasks import changes
 from tasks.clock import now
-from tasks.errors import UNWANTED, Transient
+from tasks.errors import UNWANTED, NotFound, Transient
 from tasks.interview import Interview, Priority, Stage
 from tasks.ports import InterviewStore
 from tasks.signals import Resumed, resumed
 from tasks.stage import task_name
+from worker.adapters.broker import HeldMessage, HeldMessages
 from worker.intake import Dispatcher
 
 log = logging.getLogger(__name__)
@@ -25,10 +26,6 @@ _INTERVAL = 1.0
 
 _UNHEARD_INTERVAL = 5.0
 """Seconds between two looks for messages that are gone."""
-
-_GRACE = timedelta(seconds=20)
-"""How long after it was published a message may not be seen anywhere: it is on its way from the
-queue to the run's lease, or its publisher was slow."""
 
 _LEADER_SECONDS = 15.0
 
@@ -52,6 +49,9 @@ class Reconciler:
         broker: Tells which messages wait.
         dispatcher: Publishes new ones.
         leadership: Sees to it that one process does this.
+        held: What workers hold, where the broker does not notice by itself that one is dead.
+        grace: How long after it was published a message may not be seen anywhere: it is on its way
+            from the queue to the run's lease, or its publisher was slow.
     """
 
     def __init__(
@@ -60,11 +60,15 @@ class Reconciler:
         broker: Broker,
         dispatcher: Dispatcher,
         leadership: Leadership,
+        held: HeldMessages | None,
+        grace: timedelta,
     ) -> None:
         self._interviews = interviews
         self._broker = broker
         self._dispatcher = dispatcher
         self._leadership = leadership
+        self._held = held
+        self._grace = grace
 
     def run(self, stop: threading.Event) -> None:
         """Reconcile until `stop` is set, through any absence of database and broker."""
@@ -77,6 +81,7 @@ class Reconciler:
                 if time.monotonic() - looked >= _UNHEARD_INTERVAL:
                     looked = time.monotonic()
                     self.resume_unheard()
+                    self.drop_superseded()
             except Transient as error:
                 log.warning("reconciling waits: %s", error.message)
 
@@ -106,8 +111,33 @@ class Reconciler:
             for one in self._unheard(queues[task_name(stage)], stage, priority)
         )
 
+    def drop_superseded(self) -> int:
+        """Drop messages that dead workers hold, and that another one has taken the place of.
+
+        They would come back after hours, to be dropped then, and be counted as work until then.
+
+        Returns:
+            How many there were.
+        """
+        if self._held is None:
+            return 0
+        stale = [m for m in self._held.since_before(now() - self._grace) if self._is_superseded(m)]
+        for message in stale:
+            self._held.drop(message)
+            log.info("a message of %s that nobody works on is dropped", message.interview_id)
+        return len(stale)
+
+    def _is_superseded(self, message: HeldMessage) -> bool:
+        try:
+            interview = self._interviews.get(message.interview_id)
+        except NotFound:
+            return True
+        # Of one message and what the document says of it, the document's moment is the earlier.
+        latest = interview.message_at
+        return interview.status.final or (latest is not None and message.published_at < latest)
+
     def _unheard(self, queue: QueueState, stage: Stage, priority: Priority) -> Iterator[Interview]:
-        before = _published_before(queue, str(priority))
+        before = self._published_before(queue, str(priority))
         if before is not None:
             yield from self._interviews.unheard(stage, priority, before, _BATCH)
 
@@ -124,17 +154,16 @@ class Reconciler:
         resumed.send(Resumed(stage, reason))
         return True
 
+    def _published_before(self, queue: QueueState, priority: str) -> datetime | None:
+        """The moment before which every message of a queue has been taken; None if not known.
 
-def _published_before(queue: QueueState, priority: str) -> datetime | None:
-    """The moment before which every message of a queue has been taken; None if not known.
-
-    Queues are in the order of publication: what was published before the oldest that waits is not
-    in the queue any more.
-    """
-    latest = now() - _GRACE
-    if not queue.depth.get(priority):
-        return latest
-    oldest = queue.oldest.get(priority)
-    if oldest is None:
-        return None
-    return min(latest, datetime.fromtimestamp(oldest, UTC) - _GRACE)
+        Queues are in the order of publication: what was published before the oldest that waits is
+        not in the queue any more.
+        """
+        latest = now() - self._grace
+        if not queue.depth.get(priority):
+            return latest
+        oldest = queue.oldest.get(priority)
+        if oldest is None:
+            return None
+        return min(latest, datetime.fromtimestamp(oldest, UTC) - self._grace)

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import timedelta
 from functools import partial
 
 import uvicorn
@@ -34,6 +35,7 @@ from worker.wiring import (
     Stores,
     broker,
     calendar,
+    held_messages,
     intake,
     open_stores,
     prepare,
@@ -128,16 +130,20 @@ def _prepare_later(stores: Stores, stop: threading.Event) -> None:
 
 @contextmanager
 def _reconciling(settings: Settings, stores: Stores, app: Celery) -> Iterator[None]:
-    queues = broker(settings)
-    reconciler = Reconciler(
-        stores.interviews,
-        queues,
-        CeleryDispatcher(app),
-        MongoLeadership(stores.mongo.database, "reconciler"),
-    )
-    with _thread("reconciler", reconciler.run):
-        yield
-    queues.close()
+    with closing(broker(settings)) as queues, ExitStack() as stack:
+        held = held_messages(settings)
+        if held is not None:
+            stack.enter_context(closing(held))
+        reconciler = Reconciler(
+            stores.interviews,
+            queues,
+            CeleryDispatcher(app),
+            MongoLeadership(stores.mongo.database, "reconciler"),
+            held=held,
+            grace=timedelta(seconds=settings.lease_seconds),
+        )
+        with _thread("reconciler", reconciler.run):
+            yield
 
 
 @contextmanager

@@ -14,13 +14,13 @@ from tasks.errors import Permanent
 from tasks.interview import Priority
 from tasks.ports import CalendarProvider
 from tasks.services import Services
-from worker.adapters.broker import PRIORITIES, CeleryDispatcher
+from worker.adapters.broker import PRIORITIES, CeleryDispatcher, HeldMessages
 from worker.adapters.calendars import open_caldav
 from worker.adapters.language.local import LocalProvider
 from worker.adapters.limits import RequestLimit
 from worker.adapters.mongo import GridFSAudio, Mongo, MongoInterviews, MongoKeys, MongoReservations
 from worker.adapters.speech.whisper import WhisperProvider
-from worker.app import QUEUES
+from worker.app import QUEUES, STAGES
 from worker.intake import Intake
 from worker.settings import Settings
 
@@ -101,6 +101,14 @@ def broker(settings: Settings) -> Broker:
         priorities,
         key_prefix=settings.redis_key_prefix,
     )
+
+
+def held_messages(settings: Settings) -> HeldMessages | None:
+    """What workers hold; None of brokers that give it to others when a connection ends."""
+    url = _required(settings.redis_url, "REDIS_URL")
+    if not url.startswith("redis"):
+        return None
+    return HeldMessages(url, tuple(STAGES), key_prefix=settings.redis_key_prefix)
 
 
 def request_limit(settings: Settings) -> RequestLimit | None:

@@ -1,7 +1,7 @@
 """Interviews that stand still, and are sent on their way again."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -19,12 +19,12 @@ from tasks.errors import Transient
 from tasks.interview import Interview, Priority, Stage, Status
 from tests.processes import wait_until
 from tests.samples import an_interview
-from worker.adapters.broker import CeleryDispatcher
+from worker.adapters.broker import CeleryDispatcher, HeldMessages
 from worker.adapters.mongo import MongoInterviews, MongoLeadership
 from worker.app import create_app
 from worker.reconciler import Reconciler
 from worker.settings import Settings
-from worker.wiring import broker
+from worker.wiring import broker, held_messages
 
 LONG_AGO = timedelta(hours=1)
 
@@ -50,11 +50,47 @@ def store(database: Database[dict[str, Any]]) -> MongoInterviews:
 
 
 @pytest.fixture
-def reconciler(
-    store: MongoInterviews, queues: Broker, app: Celery, database: Database[dict[str, Any]]
-) -> Reconciler:
+def held(settings: Settings) -> Iterator[HeldMessages]:
+    messages = held_messages(settings)
+    assert messages is not None
+    yield messages
+    messages.close()
+
+
+Reconciling = Callable[[timedelta], Reconciler]
+
+
+@pytest.fixture
+def reconciling(
+    store: MongoInterviews,
+    queues: Broker,
+    app: Celery,
+    held: HeldMessages,
+    database: Database[dict[str, Any]],
+) -> Reconciling:
     leadership = MongoLeadership(database, "reconciler")
-    return Reconciler(store, queues, CeleryDispatcher(app), leadership)
+    return lambda grace: Reconciler(
+        store, queues, CeleryDispatcher(app), leadership, held=held, grace=grace
+    )
+
+
+@pytest.fixture
+def reconciler(reconciling: Reconciling) -> Reconciler:
+    return reconciling(timedelta(seconds=20))
+
+
+@pytest.fixture
+def hasty(reconciling: Reconciling) -> Reconciler:
+    """One that waits for no message."""
+    return reconciling(timedelta(0))
+
+
+def take(app: Celery, stage: Stage) -> None:
+    """Take a message as a worker does that dies then."""
+    with app.connection() as connection:
+        channel: Any = connection.channel()
+        channel.do_restore = False
+        assert channel.basic_get(f"interviews.{stage}") is not None
 
 
 def queued(store: MongoInterviews, **particulars: Any) -> Interview:
@@ -149,6 +185,58 @@ def test_attempts_are_made_when_they_are_due(
         )
     assert reconciler.resume_stuck() == 1
     assert waiting(queues, Stage.TRANSCRIBE) == 1
+
+
+def test_what_a_dead_worker_holds_is_dropped_when_another_message_is_there(
+    store: MongoInterviews, queues: Broker, app: Celery, hasty: Reconciler
+) -> None:
+    interview = queued(store)
+    CeleryDispatcher(app).dispatch(interview.id, Stage.TRANSCRIBE, interview.priority)
+    take(app, Stage.TRANSCRIBE)
+    # It may be at work.
+    assert hasty.drop_superseded() == 0
+    assert hasty.resume_unheard() == 1
+    assert queues.backlog().queues["interviews.transcribe"].total == 2
+    assert hasty.drop_superseded() == 1
+    assert queues.backlog().queues["interviews.transcribe"].total == 1
+    assert waiting(queues, Stage.TRANSCRIBE) == 1
+
+
+@pytest.mark.parametrize("end", ["cancelled", "erased", "unknown"])
+def test_what_a_dead_worker_holds_is_dropped_when_it_is_over(
+    store: MongoInterviews, queues: Broker, app: Celery, hasty: Reconciler, end: str
+) -> None:
+    interview = an_interview(id="never stored") if end == "unknown" else queued(store)
+    CeleryDispatcher(app).dispatch(interview.id, Stage.TRANSCRIBE, interview.priority)
+    take(app, Stage.TRANSCRIBE)
+    if end != "unknown":
+        store.apply(interview.id, changes.cancel(interview, now()))
+    if end == "erased":
+        store.erase(interview.id, now())
+    assert hasty.drop_superseded() == 1
+    assert queues.backlog().queues["interviews.transcribe"].total == 0
+
+
+def test_what_was_taken_just_now_is_left_alone(
+    store: MongoInterviews, app: Celery, reconciler: Reconciler
+) -> None:
+    interview = queued(store)
+    CeleryDispatcher(app).dispatch(interview.id, Stage.TRANSCRIBE, interview.priority)
+    take(app, Stage.TRANSCRIBE)
+    store.apply(interview.id, changes.cancel(interview, now()))
+    assert reconciler.drop_superseded() == 0
+
+
+def test_what_is_no_message_of_ours_is_left_alone(settings: Settings, hasty: Reconciler) -> None:
+    url = settings.redis_url
+    assert url is not None
+    with Redis.from_url(url.get_secret_value()) as redis:
+        for tag, text in enumerate(("", "no JSON", "[]", '[{}, "", "interviews.analyse"]')):
+            redis.hset("unacked", str(tag), text)
+            redis.zadd("unacked_index", {str(tag): 1})
+        redis.zadd("unacked_index", {"gone": 1})
+        assert hasty.drop_superseded() == 0
+        assert redis.hlen("unacked") == 4
 
 
 def test_one_of_several_leads(database: Database[dict[str, Any]]) -> None:

@@ -6,6 +6,7 @@ import httpx2
 from prometheus_client.parser import text_string_to_metric_families as parse
 from prometheus_client.registry import Collector
 
+from monitoring import metrics
 from monitoring.definitions import Histogram, Metric
 from monitoring.exposition import Exposition
 
@@ -66,3 +67,15 @@ def _parsed(text: str) -> Figures:
             for sample in family.samples
         }
     )
+
+
+def busy(found: Figures) -> dict[str, object]:
+    """The gauges that are not at rest."""
+    gauges = (metrics.INTERVIEWS_ACTIVE, metrics.QUEUE_DEPTH, metrics.CELERY_TASKS_ACTIVE)
+    (alive,) = found.by_labels(metrics.CELERY_WORKER_UP).values()
+    working = {
+        gauge.name: {labels: value for labels, value in found.by_labels(gauge).items() if value}
+        for gauge in gauges
+    }
+    working[metrics.CELERY_WORKER_UP.name] = {} if alive else {(): 0.0}
+    return {name: each for name, each in working.items() if each}

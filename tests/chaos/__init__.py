@@ -1,0 +1,1 @@
+"""Whatever dies: nothing is lost, and nothing is done twice."""

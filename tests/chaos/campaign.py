@@ -1,0 +1,163 @@
+"""Submits interviews, breaks things meanwhile, and sees what has become of them."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tasks.errors import InterviewWorkerError
+from tasks.interview import ACTIVE, Interview, Status
+from tasks.ports import Query
+from tests.chaos.effects import booked_wrongly, told, told_differently, untold
+from tests.chaos.faults import Fault
+from tests.chaos.report import Outcome
+from tests.chaos.stack import DoomedStack
+from worker.wiring import Stores, open_stores
+
+_AT_ONCE = 6
+"""Interviews under way at a time, so that recovering is not the same as queueing."""
+
+_GIVEN_UP = 150.0
+"""Seconds after the end of all faults after which what is unfinished is lost."""
+
+_TELLING = 20.0
+"""Seconds after the last end until all ends must have been told."""
+
+_PAUSE = 0.05
+
+
+@dataclass
+class Phase:
+    """The interviews of a phase, as far as they are known to whoever submitted them."""
+
+    name: str
+    began: datetime
+    attempts: list[Future[str]] = field(default_factory=list)
+
+    @property
+    def person(self) -> str:
+        """What the addresses of this phase's interviewers begin with."""
+        return self.name.replace(" ", "-").lower()
+
+    def acknowledged(self) -> list[str]:
+        return [each.result() for each in self.attempts if each.done() and not each.exception()]
+
+    def is_answered(self) -> bool:
+        return all(each.done() for each in self.attempts)
+
+
+class Campaign:
+    """A number of phases on one stack, each with interviews of its own.
+
+    Args:
+        stack: The stack.
+        clip: The recording of each interview.
+    """
+
+    def __init__(self, stack: DoomedStack, clip: Path) -> None:
+        self._stack = stack
+        self._clip = clip
+
+    def die(self, name: str, count: int) -> Outcome:
+        """Submit interviews, `count` at least, until all deaths of the plan have taken place."""
+        with self._phase(name) as (phase, stores):
+            while len(phase.attempts) < count or self._stack.deaths.planned():
+                self._submit_another(phase, stores)
+            ends = self._finish(phase, stores)
+        deaths = sorted(self._stack.deaths.done(), key=lambda death: death.at)
+        died = {death.interview_id: death.at for death in deaths}
+        waits = [
+            one.finished_at.timestamp() - died[one.id]
+            for one in ends
+            if one.finished_at and one.id in died
+        ]
+        return self._outcome(phase, ends, waits)
+
+    def suffer(self, name: str, count: int, fault: Fault, seconds: float) -> Outcome:
+        """Submit interviews, with a fault from a third of them on for so many seconds."""
+        with self._phase(name) as (phase, stores):
+            while len(phase.attempts) < count // 3:
+                self._submit_another(phase, stores)
+            with fault(self._stack):
+                over = time.monotonic() + seconds
+                while (rest := over - time.monotonic()) > 0:
+                    if len(phase.attempts) < count * 2 // 3:
+                        self._submit(phase)
+                    time.sleep(min(rest, _PAUSE))
+            over_at = datetime.now(UTC)
+            while len(phase.attempts) < count:
+                self._submit_another(phase, stores)
+            ends = self._finish(phase, stores)
+        waits = [
+            (one.finished_at - over_at).total_seconds()
+            for one in ends
+            if one.finished_at and one.created_at < over_at < one.finished_at
+        ]
+        return self._outcome(phase, ends, waits)
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[tuple[Phase, Stores]]:
+        phase = Phase(name, datetime.now(UTC))
+        with ExitStack() as stack:
+            # Submissions that hang must not keep us from ending the fault they hang on.
+            self._pool = stack.enter_context(ThreadPoolExecutor(_AT_ONCE))
+            stores = stack.enter_context(open_stores(self._stack.running.settings))
+            yield phase, stores
+
+    def _submit_another(self, phase: Phase, stores: Stores) -> None:
+        if self._look(phase, stores) < _AT_ONCE:
+            self._submit(phase)
+        time.sleep(_PAUSE)
+
+    def _look(self, phase: Phase, stores: Stores) -> int:
+        """Revive what is dead, and tell how many interviews are under way."""
+        self._stack.revive()
+        if not self._stack.answers():
+            return _AT_ONCE
+        query = Query(statuses=ACTIVE, created_from=phase.began, limit=_AT_ONCE)
+        try:
+            active = len(stores.interviews.find(query))
+        except InterviewWorkerError:
+            return _AT_ONCE
+        return active + sum(not each.done() for each in phase.attempts)
+
+    def _submit(self, phase: Phase) -> None:
+        number, api = len(phase.attempts), self._stack.running.api
+        particulars = {
+            "type": "screening",
+            "candidate": {"name": "A", "email": f"candidate-{number}@example.com"},
+            "interviewers": [{"name": "B", "email": f"{phase.person}-{number}@example.com"}],
+            "consent": {"id": "c", "at": "2026-01-01T00:00:00Z"},
+        }
+        phase.attempts.append(self._pool.submit(lambda: api.submit(self._clip, particulars).id))
+
+    def _finish(self, phase: Phase, stores: Stores) -> list[Interview]:
+        """Wait for the ends, as long as may be, and read all that was accepted."""
+        deadline = time.monotonic() + _GIVEN_UP
+        while time.monotonic() < deadline and not (
+            phase.is_answered() and self._look(phase, stores) == 0
+        ):
+            time.sleep(_PAUSE)
+        everything = Query(created_from=phase.began, limit=10_000)
+        return list(stores.interviews.find(everything))
+
+    def _outcome(self, phase: Phase, ends: list[Interview], waits: list[float]) -> Outcome:
+        running, acknowledged = self._stack.running, phase.acknowledged()
+        deadline = time.monotonic() + _TELLING
+        while untold(copies := told(running), ends) and time.monotonic() < deadline:
+            time.sleep(_PAUSE)
+        gone = set(acknowledged) - {one.id for one in ends}
+        return Outcome(
+            phase=phase.name,
+            submitted=len(phase.attempts),
+            acknowledged=len(acknowledged),
+            completed=sum(one.status is Status.COMPLETED for one in ends),
+            failed=sum(one.status is Status.FAILED for one in ends),
+            lost=len(gone) + sum(not one.status.final for one in ends) + untold(copies, ends),
+            duplicated=told_differently(copies, ends) + booked_wrongly(running, ends),
+            recovered=len(waits),
+            longest=round(max(waits, default=0.0), 1),
+        )

@@ -1,0 +1,76 @@
+"""What the pipeline has done to the world, as the world tells it."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import closing
+from typing import Any
+
+import httpx2
+from kafka import KafkaConsumer
+from kafka.structs import TopicPartition
+
+from tasks.interview import Booking, BookingOutcome, Interview
+from tests.stack import RunningStack
+from worker.adapters.kafka.connection import connect
+
+Told = dict[str, list[dict[str, Any]]]
+"""All copies of each event, by its id."""
+
+
+def told(running: RunningStack) -> Told:
+    """All that is in the topic of events."""
+    servers, topic = running.settings.kafka_bootstrap_servers, running.settings.kafka_events_topic
+    assert servers is not None
+    copies: Told = defaultdict(list)
+    with closing(
+        connect(KafkaConsumer, servers, auto_offset_reset="earliest", enable_auto_commit=False)
+    ) as consumer:
+        partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
+        ends = consumer.end_offsets(partitions)
+        consumer.assign(partitions)
+        while any(consumer.position(each) < ends[each] for each in partitions):
+            for batch in consumer.poll(timeout_ms=500).values():
+                for record in batch:
+                    event = json.loads(record.value)
+                    copies[event["id"]].append(event)
+    return copies
+
+
+def told_differently(copies: Told, interviews: Iterable[Interview]) -> int:
+    """Effects that were announced twice: events of one id that say different things."""
+    ids = {one.id for one in interviews}
+    return sum(
+        any(event != each[0] for event in each)
+        for each in copies.values()
+        if each[0]["subject"] in ids
+    )
+
+
+def untold(copies: Told, interviews: Iterable[Interview]) -> int:
+    """Ends that were never announced."""
+    ends = {
+        event["subject"]
+        for each in copies.values()
+        for event in each
+        if event["type"].rpartition(".")[2] in ("completed", "failed", "cancelled")
+    }
+    return sum(one.id not in ends for one in interviews)
+
+
+def booked_wrongly(running: RunningStack, interviews: Iterable[Interview]) -> int:
+    """Meetings in calendars that no document knows, or that are missing there."""
+    return sum(abs(_meetings(running, one) - _wanted(one.booking)) for one in interviews)
+
+
+def _wanted(booking: Booking | None) -> int:
+    return int(booking is not None and booking.outcome is BookingOutcome.BOOKED)
+
+
+def _meetings(running: RunningStack, interview: Interview) -> int:
+    """The meetings in the calendar of the one who meets the candidate, and nobody else."""
+    url = running.settings.caldav_url
+    assert url is not None
+    (person,) = interview.interviewers
+    answer = httpx2.get(f"{url.get_secret_value()}{person.email}/calendar/")
+    return answer.text.count("BEGIN:VEVENT")

@@ -1,0 +1,74 @@
+"""The real stack, with one worker whose processes die by plan, and somebody who restarts them."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx2
+
+from tests.chaos.deaths import Deaths
+from tests.processes import ROOT
+from tests.stack import RunningStack, running_services
+from worker.processes.child import Child
+from worker.stack import Stack, answering, services
+from worker.supervisor import Service
+
+
+@dataclass(frozen=True)
+class DoomedStack:
+    """A stack in which processes die.
+
+    Attributes:
+        running: The stack.
+        deaths: Which of them die, and where.
+    """
+
+    running: RunningStack
+    deaths: Deaths
+
+    @property
+    def worker(self) -> Child:
+        return self.running.process("doomed")
+
+    @property
+    def sidecar(self) -> Child:
+        return self.running.process("server")
+
+    def revive(self) -> None:
+        """Start anew what has died, as systemd or Kubernetes would."""
+        for child in (self.worker, self.sidecar):
+            if not child.is_running:
+                child.start()
+        self.deaths.announce_sidecar(self.sidecar.pid)
+
+    def answers(self) -> bool:
+        """Whether the sidecar can be asked."""
+        try:
+            url = f"{self.running.stack.api_url}/health/live"
+            return httpx2.get(url, timeout=2).is_success
+        except httpx2.HTTPError:
+            return False
+
+
+@contextmanager
+def doomed_stack(place: Path, **environment: str) -> Iterator[DoomedStack]:
+    def chosen(stack: Stack) -> list[Service]:
+        sidecar, transcribe, *_ = services(stack, flower=False)
+        argv = [sys.executable, "-m", "tests.chaos.doomed_worker", str(deaths.place)]
+        worker = replace(
+            transcribe,
+            name="doomed",
+            argv=argv,
+            env={**stack.environment, "PYTHONPATH": str(ROOT)},
+            ready=answering(stack, "doomed"),
+        )
+        return [sidecar, worker]
+
+    deaths = Deaths(place / "deaths")
+    deaths.plan({})
+    with running_services(place / "data", chosen, RETRY_BACKOFF="0.1", **environment) as running:
+        stack = DoomedStack(running, deaths)
+        stack.revive()
+        yield stack

@@ -1,0 +1,93 @@
+"""Whatever dies, every interview that was accepted comes to its end, and to one end only.
+
+`make chaos` runs the long form; without it a short one is run, of the same faults.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.campaign import Campaign
+from tests.chaos.deaths import Boundary, Victim
+from tests.chaos.faults import cut, deployed, fallen, hung, killed
+from tests.chaos.report import Outcome, show
+from tests.chaos.stack import doomed_stack
+from tests.clips import noise
+from tests.monitoring.figures import busy, scraped
+from tests.processes import wait_for
+
+ALL = tuple(Boundary)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is done.
+
+    Attributes:
+        interviews: How many in each phase.
+        deaths: Who dies at which boundaries of each stage.
+        hang: Seconds for which a server hangs.
+        away: Seconds for which a server is gone.
+        lease: Seconds after which another takes over.
+    """
+
+    interviews: int
+    deaths: dict[Victim, tuple[Boundary, ...]]
+    hang: float
+    away: float
+    lease: int
+
+
+SHORT = Extent(
+    interviews=6,
+    deaths={Victim.CHILD: ALL, Victim.WORKER: (Boundary.AFTER_PUBLISH,), Victim.SIDECAR: ()},
+    hang=3,
+    away=0.5,
+    lease=3,
+)
+LONG = Extent(
+    interviews=200,
+    deaths=dict.fromkeys(Victim, ALL),
+    hang=60,
+    away=5,
+    lease=30,
+)
+IS_LONG = os.environ.get("CHAOS") == "long"
+EXTENT = LONG if IS_LONG else SHORT
+
+
+@pytest.mark.timeout(3600 if IS_LONG else 400)
+def test_nothing_is_lost_and_nothing_is_done_twice(tmp_path: Path) -> None:
+    clip = noise(tmp_path / "clip.wav")
+    outcomes: list[Outcome] = []
+    with doomed_stack(tmp_path, LEASE_SECONDS=str(EXTENT.lease)) as stack:
+        campaign = Campaign(stack, clip)
+        assert stack.deaths.plan(EXTENT.deaths)
+        outcomes.append(campaign.die("deaths at boundaries", EXTENT.interviews))
+        for name, fault, seconds in (
+            ("worker deployed", deployed, 0.0),
+            ("worker and sidecar killed", fallen, EXTENT.away),
+            ("connections cut", cut, 0.0),
+            ("broker killed", killed("valkey"), EXTENT.away),
+            ("database killed", killed("mongodb"), EXTENT.away),
+            ("broker hung", hung("valkey"), EXTENT.hang),
+            ("database hung", hung("mongodb"), EXTENT.hang),
+            ("Kafka hung", hung("kafka"), EXTENT.hang),
+            ("calendar hung", hung("radicale"), EXTENT.hang),
+        ):
+            outcomes.append(campaign.suffer(name, EXTENT.interviews, fault, seconds))
+        # What the dead held is not counted as work for ever.
+        wait_for(lambda: busy(scraped(stack.running.stack.api_url)), {}, EXTENT.lease + 20)
+    show(outcomes)
+    check(outcomes)
+
+
+def check(outcomes: Sequence[Outcome]) -> None:
+    for one in outcomes:
+        assert one.acknowledged, one
+        assert (one.lost, one.duplicated) == (0, 0), one
+        assert one.completed + one.failed >= one.acknowledged, one
+        assert one.longest < 60, one
