@@ -46,6 +46,10 @@ test-unit: $(READY) ## Run the tests that need no servers
 coverage: $(READY) ## Run all tests and say which lines they miss
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --cov --cov-report=term-missing:skip-covered
 
+.PHONY: chaos
+chaos: $(READY) ## Kill and freeze everything under 200 interviews a fault, and report losses (hours)
+	CHAOS=long $(BIN)/python -m pytest -s tests/chaos
+
 .PHONY: lint
 lint: $(READY) ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

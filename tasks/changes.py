@@ -195,6 +195,20 @@ def stumble(
     )
 
 
+def give_back(interview: Interview, stage: Stage, run: str) -> Change:
+    """A run is broken off through no fault of its own: it is as if it had not begun."""
+    return Change(
+        name=f"give back what there is to {stage}",
+        when=frozenset({stage.status}),
+        match={f"stages.{stage}.run": run},
+        values={
+            f"stages.{stage}.attempts": interview.stages[stage].attempts - 1,
+            f"stages.{stage}.run": None,
+            "lease_until": None,
+        },
+    )
+
+
 def fail(
     interview: Interview, stage: Stage, run: str, error: InterviewWorkerError, now: datetime
 ) -> Change:

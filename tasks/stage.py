@@ -2,7 +2,8 @@
 
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -96,6 +97,7 @@ def execute(stage: Stage, interview_id: str, work: Work) -> None:
 
     Raises:
         Ignore: The work is not wanted (any more), or will be tried again; the chain ends here.
+        SystemExit: The worker stops, and cannot wait for the stage.
         InterviewWorkerError: The stage failed for good, and the interview with it.
     """
     services = current()
@@ -106,7 +108,7 @@ def execute(stage: Stage, interview_id: str, work: Work) -> None:
 
     try:
         run = _begin(services, stage, interview_id)
-        with keeping(partial(_renew, run), services.lease):
+        with keeping(partial(_renew, run), services.lease), _given_back_at_exit(run):
             _deliver(run, _attempt(run, work))
     except UNWANTED as error:
         log.info("%s of %s is not wanted: %s", stage, interview_id, error.message)
@@ -121,6 +123,9 @@ def execute(stage: Stage, interview_id: str, work: Work) -> None:
         log.warning("%s of %s is left to the reconciler: %s", stage, interview_id, error.message)
         announce(Attempt.RETRY)
         raise Ignore from error
+    except SystemExit:
+        announce(Attempt.RETRY, "shutdown")
+        raise
     except Exception:
         announce(Attempt.FAILED)
         raise
@@ -135,6 +140,20 @@ def _begin(services: Services, stage: Stage, interview_id: str) -> Run:
     if before and (last is None or last.attempt != before):
         attempt_lost.send(AttemptLost(stage))
     return run
+
+
+@contextmanager
+def _given_back_at_exit(run: Run) -> Iterator[None]:
+    """Let another worker begin at once where this one stops; its attempt does not count."""
+    try:
+        yield
+    except SystemExit:
+        given_back = changes.give_back(run.interview, run.stage, run.id)
+        try:
+            run.services.interviews.apply(run.interview.id, given_back)
+        except InterviewWorkerError as error:
+            log.info("%s of %s is not given back: %s", run.stage, run.interview.id, error.message)
+        raise
 
 
 class _StumbledError(Exception):

@@ -1,6 +1,12 @@
 """Celery's own programs, run with our application."""
 
-from collections.abc import Sequence
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from celery.signals import worker_shutting_down
 
 from tasks.errors import Permanent
 from worker import process  # noqa: F401 - its signal handlers open the adapters after the fork
@@ -8,11 +14,18 @@ from worker.app import QUEUES, create_app
 from worker.monitored import monitored_worker
 from worker.settings import Settings, is_loopback
 
+_AT_ONCE = 0.001
+"""Seconds; a timer of 0 is none."""
+
 
 def run_worker(
     settings: Settings, *, queues: Sequence[str], concurrency: int, name: str, events: bool
 ) -> None:
-    """Run a worker until a signal comes; the first one lets it finish what it has in hand."""
+    """Run a worker until a signal comes.
+
+    The first SIGTERM or SIGINT lets it finish what it has in hand, for as long as `shutdown_grace`;
+    then, or at a second SIGINT, it breaks that off and gives the messages back.
+    """
     app = create_app(settings)
     arguments = [
         "worker",
@@ -24,8 +37,34 @@ def run_worker(
         "--without-gossip",
         "--without-mingle",
     ]
-    with monitored_worker(settings.figures_dir, name):
+    with monitored_worker(settings.figures_dir, name), _stopping_within(settings.shutdown_grace):
         app.worker_main([*arguments, "--events"] if events else arguments)
+
+
+@contextmanager
+def _stopping_within(grace: float) -> Iterator[None]:
+    """Turn a warm shutdown into a cold one after so many seconds.
+
+    Celery's own soft shutdown (`worker_soft_shutdown_timeout`) waits all of its time, even when the
+    work is done, and takes no notice of what is done meanwhile.
+    """
+
+    def shutting_down(*, how: str, **_: object) -> None:
+        if how == "Warm":
+            # A thread must not be started inside of a signal handler, where this is called.
+            signal.setitimer(signal.ITIMER_REAL, max(grace, _AT_ONCE))
+
+    def give_up(_number: int, _frame: FrameType | None) -> None:
+        os.kill(os.getpid(), signal.SIGQUIT)
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    worker_shutting_down.connect(shutting_down)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        worker_shutting_down.disconnect(shutting_down)
 
 
 def run_flower(settings: Settings) -> None:

@@ -23,6 +23,9 @@ from worker.stack_file import noted
 from worker.supervisor import Service, Supervisor
 
 _PROGRAM = str(Path(sys.executable).with_name("interview-worker"))
+_GIVING_BACK = 10.0
+"""Seconds that a worker may take, beyond its grace, to give back what it has not finished."""
+
 _LONG_QUEUES = (task_name(Stage.TRANSCRIBE),)
 _SHORT_QUEUES = (task_name(Stage.ANALYSE), task_name(Stage.SCHEDULE), REQUESTS)
 
@@ -107,7 +110,7 @@ def run_stack(settings: Settings, out: Console) -> None:
         supervisor = Supervisor(
             services(stack, flower=True),
             log_dir=stack.log_dir,
-            drain_seconds=settings.shutdown_grace,
+            drain_seconds=settings.shutdown_grace + _GIVING_BACK,
             watched=stack.servers,
         )
         with noted(stack.settings, _addresses(stack, settings)):

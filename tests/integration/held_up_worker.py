@@ -1,0 +1,43 @@
+"""The real worker, whose transcriptions take until a file is there."""
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from celery.signals import worker_process_init
+
+from tasks import services
+from tasks.interview import Audio, Channels
+from tasks.ports import Progress
+from tasks.transcript import Transcript
+from tests.fakes.language import FakeLanguage
+from tests.samples import true_transcript
+from worker.celery_worker import run_worker
+from worker.settings import load_settings
+
+_SPOKEN = true_transcript("technical", speakers=False)
+
+
+class Speech:
+    """Hears nothing before a file is there."""
+
+    name = "held-up"
+
+    def transcribe(
+        self, recording: Path, audio: Audio, channels: Channels | None, progress: Progress
+    ) -> Transcript:
+        del recording, channels, progress
+        while not Path(sys.argv[1]).exists():
+            time.sleep(0.05)
+        return _SPOKEN.model_copy(update={"duration": audio.duration})
+
+
+@worker_process_init.connect
+def _replace_providers(**_: Any) -> None:
+    services.provide(replace(services.current(), speech=Speech(), language=FakeLanguage()))
+
+
+if __name__ == "__main__":
+    run_worker(load_settings(), queues=(), concurrency=2, name="held-up", events=False)

@@ -1,0 +1,88 @@
+"""A worker that is asked to stop while it has work in hand."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tasks.interview import Interview, Stage, Status
+from tests.clips import noise
+from tests.monitoring.figures import busy, scraped
+from tests.processes import ROOT, wait_until
+from tests.stack import RunningStack, running_services, wait_for
+from worker.stack import Stack, answering, services
+from worker.supervisor import Service
+
+GRACE = 1.0
+
+
+@pytest.fixture
+def go(tmp_path: Path) -> Path:
+    """The file that lets transcriptions end."""
+    return tmp_path / "go"
+
+
+@pytest.fixture
+def running(tmp_path: Path, go: Path) -> Iterator[RunningStack]:
+    def chosen(stack: Stack) -> list[Service]:
+        sidecar, transcribe, *_ = services(stack, flower=False)
+        worker = replace(
+            transcribe,
+            name="worker",
+            argv=[sys.executable, "-m", "tests.integration.held_up_worker", str(go)],
+            env={**stack.environment, "PYTHONPATH": str(ROOT)},
+            ready=answering(stack, "held-up"),
+        )
+        return [sidecar, worker]
+
+    with running_services(
+        tmp_path / "data", chosen, LEASE_SECONDS="120", SHUTDOWN_GRACE=str(GRACE)
+    ) as stack:
+        yield stack
+
+
+def submit(running: RunningStack, tmp_path: Path) -> Interview:
+    particulars = {
+        "type": "screening",
+        "candidate": {"name": "A", "email": "a@example.com"},
+        "consent": {"id": "c", "at": "2026-01-01T00:00:00Z"},
+    }
+    interview = running.api.submit(noise(tmp_path / "clip.wav"), particulars)
+    return wait_for(running.api, interview.id, Status.TRANSCRIBING)
+
+
+def stop(running: RunningStack) -> None:
+    worker = running.process("worker")
+    worker.terminate()
+    wait_until(lambda: not worker.is_running, 30)
+    assert worker.exit_code() == 0
+
+
+def test_work_that_ends_within_the_grace_is_done(
+    running: RunningStack, tmp_path: Path, go: Path
+) -> None:
+    interview = submit(running, tmp_path)
+    go.touch()
+    stop(running)
+    assert running.api.get(interview.id).stages[Stage.TRANSCRIBE].finished_at is not None
+    running.process("worker").start()
+    assert wait_for(running.api, interview.id).status is Status.COMPLETED
+
+
+def test_work_that_takes_longer_is_given_back_at_once(
+    running: RunningStack, tmp_path: Path, go: Path
+) -> None:
+    interview = submit(running, tmp_path)
+    stop(running)
+    left = running.api.get(interview.id)
+    assert left.status is Status.TRANSCRIBING
+    assert left.stages[Stage.TRANSCRIBE].attempts == 0
+    go.touch()
+    running.process("worker").start()
+    # Long before the lease would have lapsed.
+    done = wait_for(running.api, interview.id, timeout=40)
+    assert done.status is Status.COMPLETED
+    assert done.stages[Stage.TRANSCRIBE].attempts == 1
+    wait_until(lambda: not busy(scraped(running.stack.api_url)))
