@@ -47,7 +47,7 @@ coverage: $(READY) ## Run all tests and say which lines they miss
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --cov --cov-report=term-missing:skip-covered
 
 .PHONY: chaos
-chaos: $(READY) ## Kill and freeze everything under 200 interviews a fault, and report losses (hours)
+chaos: $(READY) ## Kill and freeze everything under 200 interviews a fault, and report losses (takes an hour)
 	CHAOS=long $(BIN)/python -m pytest -s tests/chaos
 
 .PHONY: lint

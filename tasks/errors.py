@@ -38,9 +38,19 @@ def _rebuild(
 
 
 class Transient(InterviewWorkerError):
-    """A fault that may pass by itself: an unreachable server, a time-out, a full queue."""
+    """A fault that may pass by itself: an unreachable server, a time-out, a full queue.
+
+    Attributes:
+        retry_after: Seconds for which a server asks to be left alone; None if it does not say.
+    """
 
     code = "unavailable"
+
+    def __init__(
+        self, message: str, *, code: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after
 
 
 class Permanent(InterviewWorkerError):

@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 _LONGEST_BACKOFF = 900.0
 """Seconds."""
 
+_LONGEST_ASKED = 24 * 3600.0
+"""Seconds that a server may ask to be left alone for; what is longer must be a mistake."""
+
 _WRITE_AGAIN = 0.5
 """Seconds between attempts to write while the store is away."""
 
@@ -203,7 +206,7 @@ def _check_attempts(run: Run) -> None:
 
 
 def _stumble(run: Run, error: Transient) -> None:
-    delay = _delay(run.services.backoff, run.attempt)
+    delay = _delay(run.services.backoff, run.attempt, error.retry_after)
     _write(run, changes.stumble(run.interview, run.stage, run.id, error, now(), delay))
 
 
@@ -254,7 +257,12 @@ def _called_off(run: Run) -> bool:
         return True
 
 
-def _delay(base: float, attempt: int) -> timedelta:
-    """Exponential back-off with full jitter (Brooker, AWS Architecture Blog, 2015)."""
+def _delay(base: float, attempt: int, asked: float | None) -> timedelta:
+    """Exponential back-off with full jitter (Brooker, AWS Architecture Blog, 2015).
+
+    Where a server asks for a time to be left alone, it is that much longer, so that those who were
+    all sent away at once do not all come back at once.
+    """
     longest = min(_LONGEST_BACKOFF, base * 2 ** (attempt - 1))
-    return timedelta(seconds=random.uniform(0, longest))  # noqa: S311 - jitter is no secret
+    jitter = random.uniform(0, longest)  # noqa: S311 - jitter is no secret
+    return timedelta(seconds=min(asked or 0.0, _LONGEST_ASKED) + jitter)

@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ class Answer(NamedTuple):
     status: int
     body: str = ""
     type: str = "text/calendar"
+    retry_after: str | None = None
 
 
 class Server(ThreadingHTTPServer):
@@ -58,6 +60,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.type)
         self.send_header("Content-Length", str(len(content)))
+        if answer.retry_after is not None:
+            self.send_header("Retry-After", answer.retry_after)
         self.end_headers()
         self.wfile.write(content)
 
@@ -243,3 +247,17 @@ def test_slow_server_is_given_up(server: Server) -> None:
     with pytest.raises(Transient):
         busy(provider)
     provider.close()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("120", 120), (format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True), 3600)],
+)
+def test_a_busy_server_says_when_to_come_back(
+    server: Server, provider: CalDavProvider, status: int, header: str, seconds: int
+) -> None:
+    server.answers["free-busy"] = Answer(status, retry_after=header)
+    with pytest.raises(Transient) as raised:
+        busy(provider)
+    assert raised.value.retry_after == pytest.approx(seconds, abs=120 if seconds > 120 else 0)

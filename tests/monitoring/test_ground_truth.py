@@ -62,7 +62,7 @@ def submit(running: RunningStack, clip: Path, name: str) -> str:
 
 def restart(worker: Child) -> None:
     """Restart a worker as a deployment would: it brings its work in hand to an end first."""
-    stop_all([worker], 30)
+    stop_all([worker], 60)
     worker.start()
 
 
@@ -96,7 +96,7 @@ def test_every_figure_is_the_truth(tmp_path: Path, clip: Path) -> None:
         cancelled = submit(running, clip, "go-transcribe-cancelled")
         running.api.act(cancelled, "cancel")
         wait_until(lambda: all(running.api.get(one).status.final for one in ids), 240)
-        wait_for(lambda: busy(scraped(running.stack.api_url)), {}, 20)
+        wait_for(lambda: busy(scraped(running.stack.api_url)), {}, 40)
         found = scraped(running.stack.api_url)
         everyone = [running.api.get(one) for one in (*ids, cancelled)]
         reports = sum(running.api.report(one) is not None for one in ids)

@@ -95,7 +95,7 @@ def done(_: Run) -> Outcome:
     return Outcome(results={}, provider="scripted")
 
 
-def failing(times: int, error: Exception) -> stage.Work:
+def failing(times: int, error: BaseException) -> stage.Work:
     left = [error] * times
 
     def work(run: Run) -> Outcome:
@@ -124,6 +124,31 @@ def test_tries_again_after_a_transient_error(
     assert record.attempts == 3
     assert record.error is not None
     assert record.error.code == "away"
+
+
+def test_leaves_a_server_alone_for_as_long_as_it_asks(
+    store: MemoryInterviews, interview: Interview
+) -> None:
+    before = now()
+    with pytest.raises(Ignore):
+        stage.execute(
+            Stage.TRANSCRIBE, interview.id, failing(1, Transient("busy", retry_after=60.0))
+        )
+    due = store.get(interview.id).next_attempt_at
+    assert due is not None
+    assert timedelta(seconds=60) <= due - before < timedelta(seconds=90)
+
+
+def test_what_is_broken_off_is_as_if_it_had_not_begun(
+    execute: Execute, store: MemoryInterviews, interview: Interview
+) -> None:
+    stopped = failing(1, SystemExit(1))
+    with pytest.raises(SystemExit):
+        execute(interview.id, stopped)
+    left = store.get(interview.id)
+    assert (left.stages[Stage.TRANSCRIBE].attempts, left.lease_until) == (0, None)
+    execute(interview.id, done)
+    assert store.get(interview.id).stages[Stage.TRANSCRIBE].attempts == 1
 
 
 def test_gives_up_after_the_last_attempt(

@@ -90,7 +90,9 @@ class Dav:
         except AuthorizationError as error:
             return Answer(error.status or HTTPStatus.FORBIDDEN)
         except RateLimitError as error:
-            raise Transient("the calendar server is busy") from error
+            raise Transient(
+                "the calendar server is busy", retry_after=error.retry_after_seconds
+            ) from error
         except OSError as error:  # the base of all errors of niquests
             raise Transient(
                 f"the calendar server cannot be reached ({type(error).__name__})"
