@@ -1,10 +1,15 @@
 """Recordings on the local disk, for as long as they are looked at."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import IO
+
+from tasks.errors import Transient
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 _OPEN_FILES = Path("/proc/self/fd")
 
@@ -15,10 +20,29 @@ def scratch_file() -> Iterator[tuple[IO[bytes], Path]]:
 
     Flush the file before the path is read. On Linux the file has no name in any directory, so that
     nothing of a recording stays behind when the process is killed.
+
+    Raises:
+        Transient: The disk is full.
     """
-    if _OPEN_FILES.is_dir():
-        with TemporaryFile() as file:
-            yield file, _OPEN_FILES / str(file.fileno())
-    else:
-        with NamedTemporaryFile(prefix="interview-") as named:
-            yield named.file, Path(named.name)
+    with space_needed():
+        if _OPEN_FILES.is_dir():
+            with TemporaryFile() as file:
+                yield file, _OPEN_FILES / str(file.fileno())
+        else:
+            with NamedTemporaryFile(prefix="interview-") as named:
+                yield named.file, Path(named.name)
+
+
+@contextmanager
+def space_needed() -> Iterator[None]:
+    """Tell a full disk, on which others may free some space, from other errors.
+
+    Raises:
+        Transient: The disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise Transient("there is no space left for recordings", code="storage_full") from error

@@ -29,7 +29,7 @@ router = APIRouter(
     tags=["interviews"],
     responses={
         status: {"model": Problem, "content": {"application/problem+json": {}}}
-        for status in (400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 429, 503)
+        for status in (400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 429, 503, 507)
     },
 )
 

@@ -41,6 +41,7 @@ _STATUS_OF_CODE = {
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "not_audio": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "storage_full": HTTPStatus.INSUFFICIENT_STORAGE,
 }
 
 _CODE_OF_STATUS = {413: "too_large"}

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from tasks.errors import InvalidAudio, InvalidInput
 from tasks.interview import Interview, Source, Submission
 from worker.adapters.fetch import fetched
-from worker.adapters.scratch import scratch_file
+from worker.adapters.scratch import scratch_file, space_needed
 from worker.intake import Intake
 from worker.requests import UrlSubmission
 
@@ -81,8 +81,9 @@ def _parse(model: type[Model], text: str | bytes) -> Model:
 
 @asynccontextmanager
 async def _form(request: Request) -> AsyncIterator[FormData]:
-    async with request.form(max_files=1, max_fields=1, max_part_size=_MAX_JSON) as form:
-        yield form
+    with space_needed():
+        async with request.form(max_files=1, max_fields=1, max_part_size=_MAX_JSON) as form:
+            yield form
 
 
 async def _body(request: Request) -> bytes:

@@ -21,6 +21,9 @@ Document = dict[str, Any]
 
 _PASSING = (ConnectionFailure, ExecutionTimeout, WTimeoutError)
 
+_OUT_OF_DISK_SPACE = 14031
+"""MongoDB's error code; https://www.mongodb.com/docs/manual/reference/error-codes/."""
+
 
 @contextmanager
 def translated() -> Iterator[None]:
@@ -28,6 +31,8 @@ def translated() -> Iterator[None]:
     try:
         yield
     except PyMongoError as error:
+        if getattr(error, "code", None) == _OUT_OF_DISK_SPACE:
+            raise Transient(f"MongoDB: {error}", code="storage_full") from error
         passing = isinstance(error, _PASSING) or error.has_error_label("RetryableWriteError")
         kind = Transient if passing else Permanent
         raise kind(f"MongoDB: {error}", code="database_error") from error
