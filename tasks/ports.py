@@ -57,7 +57,17 @@ class Query:
     limit: int = 50
 
 
-class InterviewStore(Protocol):
+class Outbox(Protocol):
+    """Where events are recorded until they are published."""
+
+    def pending_events(self, limit: int) -> Sequence[Event]:
+        """Events that are recorded and not yet marked as published, oldest documents first."""
+
+    def mark_published(self, events: Sequence[Event]) -> None:
+        """Forget recorded events that have been published."""
+
+
+class InterviewStore(Outbox, Protocol):
     """Where interviews are kept; the one truth about them."""
 
     def create(self, interview: Interview, *events: Event) -> None:
@@ -124,12 +134,6 @@ class InterviewStore(Protocol):
             NotFound: There never was such an interview.
             IllegalTransition: It is still active.
         """
-
-    def pending_events(self, limit: int) -> Sequence[Event]:
-        """Events that are recorded and not yet marked as published, oldest interviews first."""
-
-    def mark_published(self, events: Sequence[Event]) -> None:
-        """Forget recorded events that have been published."""
 
 
 class AudioStore(Protocol):

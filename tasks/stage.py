@@ -1,11 +1,9 @@
 """How a stage is run: claimed, worked, and its outcome delivered or refused."""
 
 import logging
-import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 from time import monotonic, sleep
 from uuid import uuid4
@@ -13,6 +11,7 @@ from uuid import uuid4
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 from tasks import changes
+from tasks.backoff import delay
 from tasks.changes import Change
 from tasks.clock import now
 from tasks.errors import UNWANTED, InterviewWorkerError, NotFound, Permanent, Transient
@@ -30,12 +29,6 @@ from tasks.signals import (
 )
 
 log = logging.getLogger(__name__)
-
-_LONGEST_BACKOFF = 900.0
-"""Seconds."""
-
-_LONGEST_ASKED = 24 * 3600.0
-"""Seconds that a server may ask to be left alone for; what is longer must be a mistake."""
 
 _WRITE_AGAIN = 0.5
 """Seconds between attempts to write while the store is away."""
@@ -206,8 +199,8 @@ def _check_attempts(run: Run) -> None:
 
 
 def _stumble(run: Run, error: Transient) -> None:
-    delay = _delay(run.services.backoff, run.attempt, error.retry_after)
-    _write(run, changes.stumble(run.interview, run.stage, run.id, error, now(), delay))
+    wait = delay(run.services.backoff, run.attempt, error.retry_after)
+    _write(run, changes.stumble(run.interview, run.stage, run.id, error, now(), wait))
 
 
 def _fail(run: Run, error: InterviewWorkerError) -> None:
@@ -255,14 +248,3 @@ def _called_off(run: Run) -> bool:
         return run.services.interviews.get(run.interview.id).status is Status.CANCELLED
     except NotFound:
         return True
-
-
-def _delay(base: float, attempt: int, asked: float | None) -> timedelta:
-    """Exponential back-off with full jitter (Brooker, AWS Architecture Blog, 2015).
-
-    Where a server asks for a time to be left alone, it is that much longer, so that those who were
-    all sent away at once do not all come back at once.
-    """
-    longest = min(_LONGEST_BACKOFF, base * 2 ** (attempt - 1))
-    jitter = random.uniform(0, longest)  # noqa: S311 - jitter is no secret
-    return timedelta(seconds=min(asked or 0.0, _LONGEST_ASKED) + jitter)

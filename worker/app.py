@@ -7,7 +7,7 @@ from kombu import Queue
 
 from tasks.interview import Stage
 from tasks.stage import task_name
-from worker.adapters.broker import REQUESTS
+from worker.adapters.broker import FETCH, REQUESTS
 from worker.settings import Settings
 
 STAGES = {task_name(stage): str(stage) for stage in Stage}
@@ -52,7 +52,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "imports": ("tasks.transcribe", "tasks.analyse", "tasks.schedule", "worker.submit"),
         "task_queues": [Queue(name) for name in QUEUES],
         "task_default_queue": REQUESTS,
-        "task_routes": {name: {"queue": name} for name in QUEUES},
+        "task_routes": {**{name: {"queue": name} for name in QUEUES}, FETCH: {"queue": REQUESTS}},
         "task_create_missing_queues": False,
         "accept_content": ["json"],
         "task_serializer": "json",

@@ -8,30 +8,30 @@ from celery import current_app
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from tasks.services import provide
-from worker.intake import Intake
+from worker.receiver import Receiver
 from worker.settings import load_settings
-from worker.wiring import intake, open_stores, services
+from worker.wiring import open_stores, receiver, services
 
 log = logging.getLogger(__name__)
 
 _open = ExitStack()
-_intake: Intake | None = None
+_receiver: Receiver | None = None
 
 
-def current_intake() -> Intake:
-    """This process's door for new interviews."""
-    if _intake is None:
+def current_receiver() -> Receiver:
+    """What turns requests into interviews in this process."""
+    if _receiver is None:
         raise RuntimeError("this process was not set up")
-    return _intake
+    return _receiver
 
 
 @worker_process_init.connect
 def _set_up(**_: Any) -> None:
-    global _intake
+    global _receiver
     settings = load_settings()
     stores = _open.enter_context(open_stores(settings))
     provide(services(settings, stores))
-    _intake = intake(settings, stores, current_app)
+    _receiver = receiver(settings, stores, current_app)
 
 
 @worker_process_shutdown.connect

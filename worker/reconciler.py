@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -52,6 +52,7 @@ class Reconciler:
         held: What workers hold, where the broker does not notice by itself that one is dead.
         grace: How long after it was published a message may not be seen anywhere: it is on its way
             from the queue to the run's lease, or its publisher was slow.
+        also: What else the leader is to do, every five seconds.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Reconciler:
         leadership: Leadership,
         held: HeldMessages | None,
         grace: timedelta,
+        also: Sequence[Callable[[], object]] = (),
     ) -> None:
         self._interviews = interviews
         self._broker = broker
@@ -69,6 +71,7 @@ class Reconciler:
         self._leadership = leadership
         self._held = held
         self._grace = grace
+        self._also = also
 
     def run(self, stop: threading.Event) -> None:
         """Reconcile until `stop` is set, through any absence of database and broker."""
@@ -82,6 +85,8 @@ class Reconciler:
                     looked = time.monotonic()
                     self.resume_unheard()
                     self.drop_superseded()
+                    for each in self._also:
+                        each()
             except Transient as error:
                 log.warning("reconciling waits: %s", error.message)
 
@@ -137,7 +142,7 @@ class Reconciler:
         return interview.status.final or (latest is not None and message.published_at < latest)
 
     def _unheard(self, queue: QueueState, stage: Stage, priority: Priority) -> Iterator[Interview]:
-        before = self._published_before(queue, str(priority))
+        before = overdue(queue, self._grace, priority)
         if before is not None:
             yield from self._interviews.unheard(stage, priority, before, _BATCH)
 
@@ -154,16 +159,19 @@ class Reconciler:
         resumed.send(Resumed(stage, reason))
         return True
 
-    def _published_before(self, queue: QueueState, priority: str) -> datetime | None:
-        """The moment before which every message of a queue has been taken; None if not known.
 
-        Queues are in the order of publication: what was published before the oldest that waits is
-        not in the queue any more.
-        """
-        latest = now() - self._grace
-        if not queue.depth.get(priority):
-            return latest
-        oldest = queue.oldest.get(priority)
-        if oldest is None:
-            return None
-        return min(latest, datetime.fromtimestamp(oldest, UTC) - self._grace)
+def overdue(queue: QueueState, grace: timedelta, *priorities: Priority) -> datetime | None:
+    """The moment before which all messages of a queue were published that must have been heard.
+
+    Args:
+        queue: The queue.
+        grace: How long a message may be on its way, from the queue to the run's lease.
+        priorities: The priorities to look at.
+
+    Returns:
+        The moment; None if the broker does not tell.
+    """
+    until = queue.taken_until(*map(str, priorities))
+    if until is None:
+        return None
+    return datetime.fromtimestamp(min(until, now().timestamp()), UTC) - grace

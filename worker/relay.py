@@ -4,7 +4,7 @@ import logging
 import threading
 
 from tasks.errors import InterviewWorkerError
-from tasks.ports import EventPublisher, InterviewStore
+from tasks.ports import EventPublisher, Outbox
 
 log = logging.getLogger(__name__)
 
@@ -20,15 +20,15 @@ class Relay:
     is the same then, so that a consumer can tell.
 
     Args:
-        interviews: Where events are recorded.
+        outbox: Where events are recorded.
         publisher: Where they go.
         interval: Seconds between two looks at the outbox.
     """
 
     def __init__(
-        self, interviews: InterviewStore, publisher: EventPublisher, *, interval: float = 0.25
+        self, outbox: Outbox, publisher: EventPublisher, *, interval: float = 0.25
     ) -> None:
-        self._interviews = interviews
+        self._outbox = outbox
         self._publisher = publisher
         self._interval = interval
 
@@ -50,9 +50,9 @@ class Relay:
         """
         total = 0
         while True:
-            events = self._interviews.pending_events(_BATCH)
+            events = self._outbox.pending_events(_BATCH)
             self._publisher.publish(events)
-            self._interviews.mark_published(events)
+            self._outbox.mark_published(events)
             total += len(events)
             if len(events) < _BATCH:
                 return total

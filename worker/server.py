@@ -28,7 +28,8 @@ from worker.keys import KeyRing
 from worker.monitored import recorded
 from worker.reconciler import Reconciler
 from worker.relay import Relay
-from worker.requests import parse_request
+from worker.request_reconciler import RequestReconciler
+from worker.requests import receive
 from worker.settings import Settings, is_loopback
 from worker.watching import Watching, watching
 from worker.wiring import (
@@ -134,13 +135,17 @@ def _reconciling(settings: Settings, stores: Stores, app: Celery) -> Iterator[No
         held = held_messages(settings)
         if held is not None:
             stack.enter_context(closing(held))
+        grace = timedelta(seconds=settings.lease_seconds)
+        dispatcher = CeleryDispatcher(app)
+        requests = RequestReconciler(stores.requests, queues, dispatcher, grace)
         reconciler = Reconciler(
             stores.interviews,
             queues,
-            CeleryDispatcher(app),
+            dispatcher,
             MongoLeadership(stores.mongo.database, "reconciler"),
             held=held,
-            grace=timedelta(seconds=settings.lease_seconds),
+            grace=grace,
+            also=(requests.resume,),
         )
         with _thread("reconciler", reconciler.run):
             yield
@@ -197,20 +202,26 @@ def _kafka(settings: Settings, stores: Stores, app: Celery) -> Iterator[None]:
         return
     events = KafkaEvents(servers, settings.kafka_events_topic)
     requests = KafkaRequests(servers, settings.kafka_requests_topic, settings.kafka_group)
-    relay = Relay(stores.interviews, events)
     dispatcher = CeleryDispatcher(app)
 
     def forward(message: RequestMessage) -> None:
+        kept = receive(stores.requests, stores.interviews, message.value, message.id, Source.KAFKA)
         # The recording is fetched by a worker: fetching here would hold up the partition.
-        parse_request(message.value)
-        dispatcher.request(message.value, message.id, Source.KAFKA)
+        try:
+            dispatcher.fetch(kept)
+        except Transient as error:
+            log.warning("request %s is left to the reconciler: %s", kept, error.message)
 
     def consume(stop: threading.Event) -> None:
         requests.run(forward, stop, reject=_reject)
 
-    with _thread("relay", relay.run), _thread("requests", consume):
+    with (
+        closing(events),
+        _thread("relay", Relay(stores.interviews, events).run),
+        _thread("requests-relay", Relay(stores.requests, events).run),
+        _thread("requests", consume),
+    ):
         yield
-    events.close()
 
 
 def _reject(message: RequestMessage, reason: Permanent) -> None:

@@ -1,37 +1,31 @@
-"""The task by which any Celery producer submits an interview."""
+"""The tasks by which messages become interviews."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from celery import Task, shared_task
 
-from tasks.errors import AlreadyExists, InvalidInput, Transient
+from tasks.errors import Transient
 from tasks.interview import Source
-from worker.adapters.broker import REQUESTS
-from worker.adapters.fetch import fetched
-from worker.process import current_intake
-from worker.requests import interview_id_of, parse_request
+from worker.adapters.broker import FETCH, REQUESTS
+from worker.process import current_receiver
+from worker.requests import receive
 
 SubmitTask: TypeAlias = "Task[..., str]"
 
-log = logging.getLogger(__name__)
+_RETRY_SECONDS = 5
 
 
-@shared_task(name=REQUESTS, bind=True, max_retries=5)
-def submit(
-    task: SubmitTask,
-    request: Mapping[str, Any],
-    message_id: str | None = None,
-    source: str = "celery",
-) -> str:
+@shared_task(name=REQUESTS, bind=True, max_retries=None)
+def submit(task: SubmitTask, request: Mapping[str, Any], message_id: str | None = None) -> str:
     """Take in an interview whose recording is fetched from its `audio_url`.
+
+    The request is kept before anything else is done with it.
 
     Args:
         task: The running task.
         request: The body of `POST /api/v1/interviews` in its JSON form.
         message_id: The request's own id; the same one again gives the same interview.
-        source: `celery` or `kafka`.
 
     Returns:
         The interview's id.
@@ -39,23 +33,24 @@ def submit(
     Raises:
         InvalidInput: The request cannot be used; nothing is stored.
     """
-    intake = current_intake()
-    interview_id = interview_id_of(message_id or task.request.id or "")
+    receiver = current_receiver()
+    message = message_id or task.request.id or ""
     try:
-        wanted = parse_request(request)
-        with fetched(wanted.audio_url, **intake.fetch_limits) as (recording, name):
-            intake.accept(
-                wanted.submission,
-                recording,
-                name=name,
-                source=Source(source),
-                interview_id=interview_id,
-            )
-    except AlreadyExists:
-        log.info("the request of interview %s came again", interview_id)
-    except InvalidInput as error:
-        log.warning("a request was refused: %s %s", error.pointer, error.message)
-        raise
+        request_id = receive(
+            receiver.requests, receiver.intake.interviews, request, message, Source.CELERY
+        )
     except Transient as error:
-        raise task.retry(exc=error, countdown=2.0**task.request.retries) from error
-    return interview_id
+        # Until the database is back, there is nothing but this message.
+        raise task.retry(exc=error, countdown=_RETRY_SECONDS) from error
+    receiver.take_in(request_id)
+    return request_id
+
+
+@shared_task(name=FETCH)
+def fetch(request_id: str) -> None:
+    """Take in the interview of a request that is kept already.
+
+    Raises:
+        Permanent: It cannot be used.
+    """
+    current_receiver().take_in(request_id)

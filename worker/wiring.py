@@ -18,10 +18,18 @@ from worker.adapters.broker import PRIORITIES, CeleryDispatcher, HeldMessages
 from worker.adapters.calendars import open_caldav
 from worker.adapters.language.local import LocalProvider
 from worker.adapters.limits import RequestLimit
-from worker.adapters.mongo import GridFSAudio, Mongo, MongoInterviews, MongoKeys, MongoReservations
+from worker.adapters.mongo import (
+    GridFSAudio,
+    Mongo,
+    MongoInterviews,
+    MongoKeys,
+    MongoRequests,
+    MongoReservations,
+)
 from worker.adapters.speech.whisper import WhisperProvider
 from worker.app import QUEUES, STAGES
 from worker.intake import Intake
+from worker.receiver import Receiver
 from worker.settings import Settings
 
 
@@ -32,6 +40,7 @@ class Stores:
     mongo: Mongo
     interviews: MongoInterviews
     audio: GridFSAudio
+    requests: MongoRequests
     reservations: MongoReservations
     keys: MongoKeys
 
@@ -45,6 +54,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
             mongo,
             MongoInterviews(mongo.database),
             GridFSAudio(mongo.database),
+            MongoRequests(mongo.database),
             MongoReservations(mongo.database),
             MongoKeys(mongo.database),
         )
@@ -56,12 +66,23 @@ def prepare(stores: Stores) -> None:
     """Create what the stores need: indexes."""
     stores.interviews.prepare()
     stores.audio.prepare()
+    stores.requests.prepare()
     stores.reservations.prepare()
 
 
 def intake(settings: Settings, stores: Stores, app: Celery) -> Intake:
     """The door for new interviews."""
     return Intake(stores.interviews, stores.audio, CeleryDispatcher(app), settings)
+
+
+def receiver(settings: Settings, stores: Stores, app: Celery) -> Receiver:
+    """What turns requests into interviews."""
+    return Receiver(
+        stores.requests,
+        intake(settings, stores, app),
+        lease=timedelta(seconds=settings.lease_seconds),
+        backoff=settings.retry_backoff,
+    )
 
 
 def calendar(settings: Settings) -> CalendarProvider:

@@ -1,5 +1,6 @@
 """The state of a broker, whatever its kind."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -28,6 +29,23 @@ class QueueState:
     def total(self) -> int:
         """All messages, waiting or held, as far as the broker tells."""
         return sum(self.depth.values()) + (self.reserved or 0)
+
+    def taken_until(self, *priorities: str) -> float | None:
+        """The moment before which every message that was published has been taken.
+
+        Queues are in the order of publication: what was published before the oldest message that
+        waits is not in the queue any more.
+
+        Args:
+            priorities: The names of the priorities to look at.
+
+        Returns:
+            Seconds since the epoch, infinity where none waits; None if it is not known.
+        """
+        waiting = [name for name in priorities if self.depth.get(name)]
+        if not all(name in self.oldest for name in waiting):
+            return None
+        return min((self.oldest[name] for name in waiting), default=math.inf)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,26 @@ import httpx2
 
 from tasks.errors import InvalidInput
 from worker.adapters.calls import announced_call
+from worker.adapters.retry_after import parse_retry_after
 from worker.adapters.scratch import scratch_file
 
 _POINTER = "/audio_url"
+_UNREACHABLE = "audio_url_unreachable"
+_PASSING = (httpx2.codes.REQUEST_TIMEOUT, httpx2.codes.TOO_EARLY, httpx2.codes.TOO_MANY_REQUESTS)
 _REDIRECTS = 5
 _PIECE = 1 << 16
+
+
+class FetchFailed(InvalidInput):
+    """A recording cannot be fetched now, and may be later.
+
+    Attributes:
+        retry_after: Seconds for which the server asks to be left alone; None if it does not say.
+    """
+
+    def __init__(self, message: str, code: str, retry_after: float | None = None) -> None:
+        super().__init__(message, pointer=_POINTER, code=code)
+        self.retry_after = retry_after
 
 
 class FetchLimits(TypedDict):
@@ -50,6 +65,7 @@ def fetched(
         The file, and the recording's name.
 
     Raises:
+        FetchFailed: It cannot be fetched now.
         InvalidInput: It cannot be fetched, or must not be.
     """
     _check_scheme(urlsplit(url).scheme)
@@ -129,11 +145,12 @@ def _client(timeout: float, allow_private: bool) -> httpx2.Client:
 
 
 def _check(answer: httpx2.Response, max_bytes: int) -> None:
+    if answer.status_code in _PASSING or answer.is_server_error:
+        asked = parse_retry_after(answer.headers.get("retry-after", ""))
+        raise FetchFailed(f"the server answered {answer.status_code}", _UNREACHABLE, asked)
     if answer.status_code != httpx2.codes.OK:
         raise InvalidInput(
-            f"the server answered {answer.status_code}",
-            pointer=_POINTER,
-            code="audio_url_unreachable",
+            f"the server answered {answer.status_code}", pointer=_POINTER, code=_UNREACHABLE
         )
     declared = answer.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes:
@@ -159,16 +176,14 @@ def _too_large(max_bytes: int) -> InvalidInput:
 
 def _unreachable(error: Exception, timeout: float) -> InvalidInput:
     if isinstance(error, TimeoutError):
-        return InvalidInput(
-            f"the recording took longer than {timeout:g} s to fetch",
-            pointer=_POINTER,
-            code="audio_url_timeout",
-        )
-    return InvalidInput(
-        f"the recording cannot be fetched: {str(error) or type(error).__name__}",
-        pointer=_POINTER,
-        code="audio_url_unreachable",
-    )
+        message = f"the recording took longer than {timeout:g} s to fetch"
+        return FetchFailed(message, "audio_url_timeout")
+    message = f"the recording cannot be fetched: {str(error) or type(error).__name__}"
+    if isinstance(error, httpx2.TransportError) and not isinstance(
+        error, httpx2.UnsupportedProtocol
+    ):
+        return FetchFailed(message, _UNREACHABLE)
+    return InvalidInput(message, pointer=_POINTER, code=_UNREACHABLE)
 
 
 def _name(url: str) -> str:

@@ -7,7 +7,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from tasks.errors import Transient
-from tasks.interview import Priority, Source, Stage
+from tasks.interview import Priority, Stage
 from tasks.stage import task_name
 
 PRIORITIES: Mapping[Priority, int] = {Priority.HIGH: 0, Priority.NORMAL: 3, Priority.LOW: 9}
@@ -15,6 +15,9 @@ PRIORITIES: Mapping[Priority, int] = {Priority.HIGH: 0, Priority.NORMAL: 3, Prio
 
 REQUESTS = "interviews.submit"
 """The task, and its queue, by which any Celery producer submits an interview."""
+
+FETCH = "interviews.fetch"
+"""The task that fetches the recording of a request; it is sent to the queue of requests too."""
 
 _PUBLISH_RETRIES = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2}
 
@@ -46,19 +49,14 @@ class CeleryDispatcher:
             chain=[_link(stage, interview_id, priority) for stage in reversed(links)],
         )
 
-    def request(self, request: Mapping[str, Any], message_id: str, source: Source) -> None:
-        """Have a worker take in an interview, and fetch its recording.
-
-        Args:
-            request: The body of `POST /api/v1/interviews` in its JSON form.
-            message_id: The request's own id; the same one again gives the same interview.
-            source: The producer.
+    def fetch(self, request_id: str) -> None:
+        """Have a worker fetch the recording of a request, and take the interview in.
 
         Raises:
             Transient: The broker cannot be reached.
         """
-        arguments = {"request": dict(request), "message_id": message_id, "source": source}
-        self._send(REQUESTS, kwargs=arguments, queue=REQUESTS)
+        priority = PRIORITIES[Priority.NORMAL]
+        self._send(FETCH, args=(request_id,), queue=REQUESTS, priority=priority)
 
     def _send(self, name: str, **message: Any) -> None:
         try:

@@ -1,10 +1,11 @@
-"""MongoDB: interviews, recordings, reservations and keys. The only home of pymongo."""
+"""MongoDB: interviews, recordings, requests, reservations and keys. The only home of pymongo."""
 
 from worker.adapters.mongo.audio import GridFSAudio
 from worker.adapters.mongo.client import Mongo
 from worker.adapters.mongo.interviews import MongoInterviews
 from worker.adapters.mongo.keys import MongoKeys
 from worker.adapters.mongo.leadership import MongoLeadership
+from worker.adapters.mongo.requests import MongoRequests
 from worker.adapters.mongo.reservations import MongoReservations
 from worker.adapters.mongo.status import MongoStatus
 
@@ -14,6 +15,7 @@ __all__ = [
     "MongoInterviews",
     "MongoKeys",
     "MongoLeadership",
+    "MongoRequests",
     "MongoReservations",
     "MongoStatus",
 ]

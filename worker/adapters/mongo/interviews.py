@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pymongo import DESCENDING, IndexModel, UpdateOne
+from pymongo import DESCENDING, IndexModel
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
@@ -27,6 +27,7 @@ from tasks.ports import Query
 from tasks.report import Report
 from tasks.transcript import Transcript
 from worker.adapters.mongo.client import Document, translated
+from worker.adapters.mongo.outbox import MongoOutbox
 
 _HEAVY = {
     "transcript": False,
@@ -51,7 +52,7 @@ _AGREEMENT: list[dict[str, Any]] = [
 ]
 
 
-class MongoInterviews:
+class MongoInterviews(MongoOutbox):
     """An `InterviewStore` in the collection `interviews`.
 
     The document is the `Interview` with its id as `_id`, and beside it `transcript`, `report`,
@@ -60,7 +61,7 @@ class MongoInterviews:
     """
 
     def __init__(self, database: Database[Document]) -> None:
-        self._documents = database["interviews"]
+        super().__init__(database["interviews"])
 
     def prepare(self) -> None:
         """Create the indexes; doing it again changes nothing."""
@@ -224,27 +225,6 @@ class MongoInterviews:
             )
         if not done.matched_count:
             raise IllegalTransition("cannot erase: the interview is still being worked on")
-
-    def pending_events(self, limit: int) -> Sequence[Event]:
-        """Read the outboxes; see `InterviewStore.pending_events`."""
-        with translated():
-            found = self._documents.find(
-                {"outbox.at": {"$gt": _LONG_AGO}}, {"outbox": True}, sort=[("outbox.at", 1)]
-            ).limit(limit)
-            return [Event.model_validate(event) for one in found for event in one["outbox"]]
-
-    def mark_published(self, events: Sequence[Event]) -> None:
-        """Take events out of the outboxes; see `InterviewStore.mark_published`."""
-        ids: dict[str, list[str]] = {}
-        for event in events:
-            ids.setdefault(event.interview_id, []).append(event.id)
-        updates = [
-            UpdateOne({"_id": interview}, {"$pull": {"outbox": {"id": {"$in": published}}}})
-            for interview, published in ids.items()
-        ]
-        if updates:
-            with translated():
-                self._documents.bulk_write(updates, ordered=False)
 
     def _read(self, interview_id: str, fields: dict[str, bool]) -> Document:
         with translated():

@@ -1,0 +1,267 @@
+"""Requests by message: kept, tried again, taken in once, or refused for all to see."""
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from celery import Celery
+from pymongo.database import Database
+
+from monitoring.broker import Broker
+from monitoring.recording import Recorder
+from monitoring.signals import celery
+from tasks.clock import now
+from tasks.errors import InvalidInput, NotFound, Permanent, Superseded
+from tasks.interview import Source, Status
+from tests.fakes.audio import MemoryAudio
+from tests.fakes.interviews import MemoryInterviews
+from tests.samples import TECHNICAL
+from worker.adapters.broker import REQUESTS, CeleryDispatcher
+from worker.adapters.mongo import MongoRequests
+from worker.app import create_app
+from worker.intake import Intake
+from worker.receiver import Receiver
+from worker.request_reconciler import RequestReconciler
+from worker.requests import PendingRequest, UrlSubmission, interview_id_of, receive
+from worker.settings import Settings
+from worker.wiring import broker
+
+HOUR = timedelta(hours=1)
+
+
+class FileServer(ThreadingHTTPServer):
+    """Gives the statuses it was told to, one a request, and then the recording."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), FileHandler)
+        self.statuses: list[int] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/technical.flac"
+
+
+class FileHandler(BaseHTTPRequestHandler):
+    server: FileServer
+
+    def do_GET(self) -> None:
+        if self.server.statuses:
+            self.send_response(self.server.statuses.pop(0))
+            self.send_header("Retry-After", "60")
+            self.end_headers()
+        else:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(TECHNICAL.read_bytes())
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def files() -> Iterator[FileServer]:
+    with FileServer() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def requests(database: Database[dict[str, Any]]) -> MongoRequests:
+    store = MongoRequests(database)
+    store.prepare()
+    return store
+
+
+@pytest.fixture
+def interviews() -> MemoryInterviews:
+    return MemoryInterviews()
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Celery]:
+    with celery.listening(Recorder(), "test@host"):
+        yield create_app(settings)
+
+
+@pytest.fixture
+def receiver(
+    requests: MongoRequests, interviews: MemoryInterviews, app: Celery, settings: Settings
+) -> Receiver:
+    intake = Intake(interviews, MemoryAudio(), CeleryDispatcher(app), settings)
+    return Receiver(requests, intake, lease=timedelta(seconds=30), backoff=0.0)
+
+
+def payload(audio_url: str) -> dict[str, Any]:
+    return {
+        "type": "technical",
+        "candidate": {"name": "Maya", "email": "maya@candidates.example"},
+        "analyses": [],
+        "audio_url": audio_url,
+    }
+
+
+def pending(message: str, audio_url: str) -> PendingRequest:
+    """A request that came an hour ago."""
+    return PendingRequest(
+        id=interview_id_of(message),
+        body=UrlSubmission.model_validate(payload(audio_url)),
+        source=Source.KAFKA,
+        received_at=now() - HOUR,
+        message_at=now() - HOUR,
+    )
+
+
+def received(receiver: Receiver, files: FileServer, message: str = "one") -> str:
+    body = payload(files.url)
+    return receive(receiver.requests, receiver.intake.interviews, body, message, Source.KAFKA)
+
+
+def stuck(requests: MongoRequests) -> list[PendingRequest]:
+    return list(requests.stuck(now() + HOUR, 9))
+
+
+def test_a_request_becomes_one_interview_however_often_it_comes(
+    receiver: Receiver, interviews: MemoryInterviews, files: FileServer
+) -> None:
+    request_id = received(receiver, files)
+    assert received(receiver, files) == request_id == interview_id_of("one")
+    receiver.take_in(request_id)
+    found = interviews.get(request_id)
+    assert (found.status, found.source) == (Status.QUEUED, Source.KAFKA)
+    # The message comes again, when there is an interview already.
+    assert received(receiver, files) == request_id
+    with pytest.raises(NotFound):
+        receiver.requests.begin(request_id, "run", now(), now())
+    receiver.take_in(request_id)
+    assert interviews.get(request_id) == found
+
+
+def test_an_interview_that_was_stored_by_a_run_that_died_is_enough(
+    receiver: Receiver, requests: MongoRequests, interviews: MemoryInterviews, files: FileServer
+) -> None:
+    request_id = received(receiver, files)
+    receiver.take_in(request_id)
+    found = interviews.get(request_id)
+    requests.add(pending("one", files.url))
+    receiver.take_in(request_id)
+    assert interviews.get(request_id) == found
+    assert stuck(requests) == []
+
+
+def test_a_server_that_is_busy_is_asked_again_when_it_says(
+    receiver: Receiver, requests: MongoRequests, interviews: MemoryInterviews, files: FileServer
+) -> None:
+    files.statuses = [503, 429]
+    request_id = received(receiver, files)
+    for attempt in (1, 2):
+        receiver.take_in(request_id)
+        (left,) = stuck(requests)
+        assert left.attempts == attempt
+        assert left.next_attempt_at is not None
+        assert timedelta(seconds=50) < left.next_attempt_at - now() < timedelta(seconds=70)
+    receiver.take_in(request_id)
+    assert interviews.get(request_id).status is Status.QUEUED
+
+
+def test_a_server_that_stays_away_is_given_up_on(
+    receiver: Receiver, requests: MongoRequests
+) -> None:
+    request_id = receive(
+        requests, receiver.intake.interviews, payload("http://127.0.0.1:9/x"), "one", Source.KAFKA
+    )
+    for _ in range(9):
+        receiver.take_in(request_id)
+    assert requests.pending_events(9) == []
+    with pytest.raises(Permanent):
+        receiver.take_in(request_id)
+    (event,) = requests.pending_events(9)
+    assert event.facts["error"] == "audio_url_unreachable"
+
+
+def test_a_request_that_kills_its_process_is_given_up_on(
+    receiver: Receiver, requests: MongoRequests, files: FileServer
+) -> None:
+    request_id = received(receiver, files)
+    for _ in range(10):
+        requests.begin(request_id, "killed", now() + HOUR, now())
+    with pytest.raises(Permanent):
+        receiver.take_in(request_id)
+    (event,) = requests.pending_events(9)
+    assert event.facts["error"] == "poison"
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"type": "unheard-of"}, "invalid"),
+        ({"analyses": ["sentiment"]}, "consent_missing"),
+        ({"audio_url": "ftp://example.com/a"}, "audio_url_forbidden"),
+    ],
+)
+def test_a_refusal_is_an_event_and_leaves_nothing_about_anybody(
+    receiver: Receiver,
+    requests: MongoRequests,
+    database: Database[dict[str, Any]],
+    files: FileServer,
+    changed: dict[str, Any],
+    code: str,
+) -> None:
+    body = {**payload(files.url), **changed}
+    request_id = receive(requests, receiver.intake.interviews, body, "one", Source.KAFKA)
+    with pytest.raises(InvalidInput):
+        receiver.take_in(request_id)
+    (event,) = requests.pending_events(9)
+    assert (event.id, event.facts["error"]) == (f"{request_id}:failed:0", code)
+    (left,) = database["requests"].find()
+    assert set(left) == {"_id", "outbox", "refused_at"}
+    requests.mark_published([event])
+    assert requests.pending_events(9) == []
+    # It is known, and not tried again.
+    assert receive(requests, receiver.intake.interviews, body, "one", Source.KAFKA) == request_id
+    receiver.take_in(request_id)
+    assert requests.pending_events(9) == []
+
+
+def test_one_run_has_a_request(
+    receiver: Receiver, requests: MongoRequests, files: FileServer
+) -> None:
+    request_id = received(receiver, files)
+    requests.begin(request_id, "first", now(), now() + HOUR)
+    with pytest.raises(Superseded):
+        requests.begin(request_id, "second", now(), now() + HOUR)
+    requests.renew(request_id, "first", now())
+    requests.begin(request_id, "second", now() + HOUR, now() + HOUR)
+    with pytest.raises(Superseded):
+        requests.renew(request_id, "first", now())
+    with pytest.raises(Superseded):
+        requests.postpone(request_id, "first", now())
+
+
+def test_what_stands_still_is_sent_on_its_way_once(
+    requests: MongoRequests, app: Celery, settings: Settings
+) -> None:
+    queues: Broker = broker(settings)
+    grace = timedelta(seconds=20)
+    reconciler = RequestReconciler(requests, queues, CeleryDispatcher(app), grace)
+    for message in ("heard", "unheard"):
+        requests.add(pending(message, "http://127.0.0.1:9/x"))
+    heard, unheard = interview_id_of("heard"), interview_id_of("unheard")
+    requests.begin(heard, "run", now(), now() + HOUR)
+    assert reconciler.resume() == 1
+    assert reconciler.resume() == 0
+    assert sum(queues.backlog().queues[REQUESTS].depth.values()) == 1
+    # A run is lost.
+    requests.begin(unheard, "run", now(), now())
+    assert reconciler.resume() == 1
+    # An attempt is due.
+    requests.begin(unheard, "run", now(), now() + HOUR)
+    requests.postpone(unheard, "run", now())
+    assert reconciler.resume() == 1
+    assert reconciler.resume() == 0
+    queues.close()

@@ -1,0 +1,44 @@
+"""Events that documents carry until they are published."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pymongo import UpdateOne
+from pymongo.collection import Collection
+
+from tasks.events import Event
+from worker.adapters.mongo.client import Document, translated
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class MongoOutbox:
+    """An `Outbox` in the array `outbox` of the documents of a collection.
+
+    Args:
+        documents: The collection; it should have a sparse index of `outbox.at`.
+    """
+
+    def __init__(self, documents: Collection[Document]) -> None:
+        self._documents = documents
+
+    def pending_events(self, limit: int) -> Sequence[Event]:
+        """Read the outboxes; see `Outbox.pending_events`."""
+        with translated():
+            found = self._documents.find(
+                {"outbox.at": {"$gt": _LONG_AGO}}, {"outbox": True}, sort=[("outbox.at", 1)]
+            ).limit(limit)
+            return [Event.model_validate(event) for one in found for event in one["outbox"]]
+
+    def mark_published(self, events: Sequence[Event]) -> None:
+        """Take events out of the outboxes; see `Outbox.mark_published`."""
+        ids: dict[str, list[str]] = {}
+        for event in events:
+            ids.setdefault(event.interview_id, []).append(event.id)
+        updates = [
+            UpdateOne({"_id": interview}, {"$pull": {"outbox": {"id": {"$in": published}}}})
+            for interview, published in ids.items()
+        ]
+        if updates:
+            with translated():
+                self._documents.bulk_write(updates, ordered=False)

@@ -1,0 +1,132 @@
+"""Requests that wait for their recordings, in MongoDB."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo import IndexModel
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from tasks.errors import NotFound, Superseded
+from tasks.events import Event
+from tasks.plain import plain
+from worker.adapters.mongo.client import Document, translated
+from worker.adapters.mongo.outbox import MongoOutbox
+from worker.requests import PendingRequest
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+_REMEMBERED = 30 * 24 * 3600
+"""Seconds for which it is known that a request was refused, lest it comes again."""
+
+
+class MongoRequests(MongoOutbox):
+    """A `RequestStore` in the collection `requests`.
+
+    A document is a `PendingRequest` with its id as `_id`, and `run`, the run that has it. Of one
+    that was refused nothing is left but `refused_at`, and the event that tells why, in `outbox`.
+    """
+
+    def __init__(self, database: Database[Document]) -> None:
+        super().__init__(database["requests"])
+
+    def prepare(self) -> None:
+        """Create the indexes; doing it again changes nothing."""
+        with translated():
+            self._documents.create_indexes(
+                [
+                    IndexModel([("outbox.at", 1)], sparse=True),
+                    IndexModel("refused_at", expireAfterSeconds=_REMEMBERED),
+                ]
+            )
+
+    def add(self, request: PendingRequest) -> None:
+        """Keep a request; see `RequestStore.add`."""
+        document = plain(request)
+        document["_id"] = document.pop("id")
+        try:
+            with translated():
+                self._documents.insert_one(document)
+        except Exception as error:
+            if not isinstance(error.__cause__, DuplicateKeyError):
+                raise
+
+    def begin(self, request_id: str, run: str, now: datetime, until: datetime) -> PendingRequest:
+        """Take a request; see `RequestStore.begin`."""
+        free = {"$or": [{"lease_until": None}, {"lease_until": {"$lte": now}}]}
+        values = {"run": run, "lease_until": until, "next_attempt_at": None}
+        self._update({"_id": request_id, **free}, {"$set": values, "$inc": {"attempts": 1}})
+        with translated():
+            found = self._documents.find_one({"_id": request_id})
+        if found is None:
+            raise NotFound(f"there is no request {request_id}")
+        return _request(found)
+
+    def renew(self, request_id: str, run: str, until: datetime) -> None:
+        """Keep it for longer; see `RequestStore.renew`."""
+        self._update({"_id": request_id, "run": run}, {"$set": {"lease_until": until}})
+
+    def postpone(self, request_id: str, run: str, due: datetime) -> None:
+        """Give it back; see `RequestStore.postpone`."""
+        values = {"run": None, "lease_until": None, "next_attempt_at": due}
+        self._update({"_id": request_id, "run": run}, {"$set": values})
+
+    def refuse(self, request_id: str, run: str, event: Event) -> None:
+        """Forget what was asked; see `RequestStore.refuse`."""
+        gone = dict.fromkeys((*PendingRequest.model_fields.keys() - {"id"}, "run"), "")
+        values = {"refused_at": event.at, "outbox": [plain(event)]}
+        self._update({"_id": request_id, "run": run}, {"$unset": gone, "$set": values})
+
+    def remove(self, request_id: str) -> None:
+        """Forget it; see `RequestStore.remove`."""
+        with translated():
+            self._documents.delete_one({"_id": request_id, "refused_at": None})
+
+    def stuck(self, now: datetime, limit: int) -> Sequence[PendingRequest]:
+        """Find requests to try again; see `RequestStore.stuck`."""
+        past = {"$gt": _LONG_AGO, "$lte": now}
+        return self._found({"$or": [{"lease_until": past}, {"next_attempt_at": past}]}, limit)
+
+    def unheard(self, before: datetime, limit: int) -> Sequence[PendingRequest]:
+        """Find requests whose message is old; see `RequestStore.unheard`."""
+        return self._found(
+            {
+                "message_at": {"$gt": _LONG_AGO, "$lt": before},
+                "lease_until": None,
+                "next_attempt_at": None,
+            },
+            limit,
+        )
+
+    def dispatched(self, request: PendingRequest, now: datetime) -> bool:
+        """Note a new message; see `RequestStore.dispatched`."""
+        read = {
+            "attempts": request.attempts,
+            "message_at": request.message_at,
+            "lease_until": request.lease_until,
+            "next_attempt_at": request.next_attempt_at,
+        }
+        values = {"message_at": now, "lease_until": None, "next_attempt_at": None}
+        with translated():
+            done = self._documents.update_one({"_id": request.id, **read}, {"$set": values})
+        return bool(done.matched_count)
+
+    def _update(self, condition: Mapping[str, Any], update: Mapping[str, Any]) -> None:
+        with translated():
+            done = self._documents.update_one({"refused_at": None, **condition}, update)
+            if done.matched_count:
+                return
+            found = self._documents.find_one({"_id": condition["_id"]}, {"refused_at": True})
+        if found is None or "refused_at" in found:
+            raise NotFound(f"there is no request {condition['_id']}")
+        raise Superseded("another run has the request")
+
+    def _found(self, query: dict[str, Any], limit: int) -> list[PendingRequest]:
+        with translated():
+            return [_request(document) for document in self._documents.find(query).limit(limit)]
+
+
+def _request(document: Document) -> PendingRequest:
+    document["id"] = document.pop("_id")
+    return PendingRequest.model_validate(document)

@@ -1,0 +1,65 @@
+"""Sends requests on their way again that stand still."""
+
+import logging
+from datetime import timedelta
+from typing import Protocol
+
+from monitoring.broker import Broker
+from tasks.clock import now
+from tasks.interview import Priority
+from worker.adapters.broker import REQUESTS
+from worker.reconciler import overdue
+from worker.requests import PendingRequest, RequestStore
+
+log = logging.getLogger(__name__)
+
+_BATCH = 200
+
+
+class RequestDispatcher(Protocol):
+    """Sends requests on their way."""
+
+    def fetch(self, request_id: str) -> None:
+        """Have a worker fetch the recording of a request."""
+
+
+class RequestReconciler:
+    """Sends requests on their way again that nobody works on and no message waits for.
+
+    Args:
+        requests: The truth.
+        broker: Tells which messages wait.
+        dispatcher: Publishes new ones.
+        grace: How long after it was published a message may not be seen anywhere.
+    """
+
+    def __init__(
+        self,
+        requests: RequestStore,
+        broker: Broker,
+        dispatcher: RequestDispatcher,
+        grace: timedelta,
+    ) -> None:
+        self._requests = requests
+        self._broker = broker
+        self._dispatcher = dispatcher
+        self._grace = grace
+
+    def resume(self) -> int:
+        """Send on those whose run is lost, whose next attempt is due, or whose message is gone.
+
+        Returns:
+            How many there were.
+        """
+        found = list(self._requests.stuck(now(), _BATCH))
+        before = overdue(self._broker.backlog().queues[REQUESTS], self._grace, *Priority)
+        if before is not None:
+            found += self._requests.unheard(before, _BATCH)
+        return sum(self._resume(request) for request in found)
+
+    def _resume(self, request: PendingRequest) -> bool:
+        if not self._requests.dispatched(request, now()):
+            return False
+        self._dispatcher.fetch(request.id)
+        log.info("request %s is sent on its way again", request.id)
+        return True
