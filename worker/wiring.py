@@ -18,9 +18,17 @@ from worker.adapters.broker import PRIORITIES, CeleryDispatcher
 from worker.adapters.calendars import open_caldav
 from worker.adapters.language.local import LocalProvider
 from worker.adapters.limits import RequestLimit
-from worker.adapters.mongo import GridFSAudio, Mongo, MongoInterviews, MongoKeys, MongoReservations
+from worker.adapters.mongo import (
+    GridFSAudio,
+    Mongo,
+    MongoAudit,
+    MongoInterviews,
+    MongoKeys,
+    MongoReservations,
+)
 from worker.adapters.speech.whisper import WhisperProvider
 from worker.app import QUEUES
+from worker.erasure import Eraser
 from worker.intake import Intake
 from worker.settings import Settings
 
@@ -34,6 +42,7 @@ class Stores:
     audio: GridFSAudio
     reservations: MongoReservations
     keys: MongoKeys
+    audit: MongoAudit
 
 
 @contextmanager
@@ -47,6 +56,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
             GridFSAudio(mongo.database),
             MongoReservations(mongo.database),
             MongoKeys(mongo.database),
+            MongoAudit(mongo.database),
         )
     finally:
         mongo.close()
@@ -57,11 +67,17 @@ def prepare(stores: Stores) -> None:
     stores.interviews.prepare()
     stores.audio.prepare()
     stores.reservations.prepare()
+    stores.audit.prepare()
 
 
 def intake(settings: Settings, stores: Stores, app: Celery) -> Intake:
     """The door for new interviews."""
     return Intake(stores.interviews, stores.audio, CeleryDispatcher(app), settings)
+
+
+def eraser(stores: Stores, calendar: CalendarProvider) -> Eraser:
+    """What erases interviews."""
+    return Eraser(stores.interviews, stores.audio, calendar, stores.reservations, stores.audit)
 
 
 def calendar(settings: Settings) -> CalendarProvider:
