@@ -61,8 +61,7 @@ class Eraser:
 
     def _erase(self, interview: Interview) -> None:
         self.interviews.apply(interview.id, changes.erasing(interview, now()))
-        # A retry forgets the attempts of its stage, so that they do not tell.
-        if interview.stages[Stage.ANALYSE].finished_at:
+        if _may_be_booked(interview):
             self._unschedule(interview)
         self.audio.delete(interview.id)
         self.interviews.erase(interview.id, now())
@@ -76,3 +75,9 @@ class Eraser:
             # A calendar that refuses us must not keep all the rest from being erased.
             log.error("the booking of %s is still in a calendar: %s", interview.id, error.message)  # noqa: TRY400
             self.reservations.release(interview.id)
+
+
+def _may_be_booked(interview: Interview) -> bool:
+    # A retry forgets the attempts of the stage that failed.
+    retried = interview.rounds > 1 and interview.stages[Stage.ANALYSE].finished_at is not None
+    return retried or interview.stages[Stage.SCHEDULE].attempts > 0

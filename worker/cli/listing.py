@@ -37,7 +37,7 @@ def dead_table(interviews: Sequence[Interview]) -> Table:
     """Interviews that failed, one a line."""
     found = Table(Column("id", min_width=36, no_wrap=True), box=None)
     for name in ("type", "stage", "error", "attempts", "failed"):
-        found.add_column(name)
+        found.add_column(name, overflow="fold")
     for interview in interviews:
         stage = interview.failed_stage
         record = interview.stages[stage] if stage else StageRecord()
@@ -54,8 +54,11 @@ def dead_table(interviews: Sequence[Interview]) -> Table:
 
 def audit_table(entries: Sequence[Entry]) -> Table:
     """Entries of the audit trail, one a line."""
-    found = Table("at", "who", "action", Column("interview", min_width=36, no_wrap=True), box=None)
-    found.add_column("detail")
+    found = Table(box=None)
+    for name in ("at", "who", "action"):
+        found.add_column(name, overflow="fold")
+    found.add_column("interview", min_width=36, no_wrap=True)
+    found.add_column("detail", overflow="fold")
     for entry in entries:
         found.add_row(
             f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}",
