@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from tasks.errors import Permanent
 from worker import process  # noqa: F401 - its signal handlers open the adapters after the fork
 from worker.app import QUEUES, create_app
+from worker.logs import keep_people_out_of_logs
 from worker.monitored import monitored_worker
 from worker.settings import Settings, is_loopback
 
@@ -13,6 +14,7 @@ def run_worker(
     settings: Settings, *, queues: Sequence[str], concurrency: int, name: str, events: bool
 ) -> None:
     """Run a worker until a signal comes; the first one lets it finish what it has in hand."""
+    keep_people_out_of_logs()
     app = create_app(settings)
     arguments = [
         "worker",

@@ -25,6 +25,7 @@ from worker.api.token import TokenGuard
 from worker.app import create_app
 from worker.erasure import Eraser
 from worker.keys import KeyRing
+from worker.logs import keep_people_out_of_logs
 from worker.monitored import recorded
 from worker.reconciler import Reconciler
 from worker.relay import Relay
@@ -61,6 +62,7 @@ def serve(settings: Settings) -> None:
         Permanent: It would listen to other machines, and there is no key to let anybody in by.
     """
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
+    keep_people_out_of_logs()
     _require_a_key(settings)
     with recorded(settings.figures_dir, "sidecar") as (recorder, _):
         uvicorn.run(
