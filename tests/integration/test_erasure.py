@@ -24,7 +24,7 @@ from tests.kafka import read
 from tests.processes import wait_until
 from tests.samples import TECHNICAL
 from tests.stack import RunningStack, running_stack, wait_for
-from worker.adapters.mongo import MongoInterviews
+from worker.adapters.mongo import Mongo, MongoInterviews
 from worker.requests import interview_id_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
@@ -181,8 +181,8 @@ def test_no_store_has_anything_of_what_was_erased(running: RunningStack, tmp_pat
     running.api.erase(interview_id)
     with pytest.raises(Permanent, match="erased"):
         running.api.get(interview_id)
-    with pymongo.MongoClient[dict[str, Any]](secret(running.settings.mongodb_url)) as client:
-        store = MongoInterviews(client.get_default_database("interviews"))
+    with closing(Mongo(secret(running.settings.mongodb_url))) as mongo:
+        store = MongoInterviews(mongo.database)
         wait_until(lambda: not store.pending_events(1), 20)
     assert held(running, 6) == {}
     assert interview_id.encode() in documents(running)
