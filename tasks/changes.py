@@ -13,6 +13,7 @@ from tasks.events import Event, EventType, event_id
 from tasks.feedback import Feedback
 from tasks.interview import (
     ACTIVE,
+    FINAL,
     TRANSITIONS,
     Interview,
     Stage,
@@ -255,7 +256,7 @@ def retry(interview: Interview, now: datetime) -> Change:
         name="retry",
         when=frozenset({Status.FAILED}),
         to=Status.QUEUED if stage is Stage.TRANSCRIBE else stage.status,
-        match={"rounds": interview.rounds},
+        match={"rounds": interview.rounds, "erasing_at": None},
         values={
             f"stages.{stage}": StageRecord(),
             "retried_at": now,
@@ -264,6 +265,16 @@ def retry(interview: Interview, now: datetime) -> Change:
             "updated_at": now,
         },
         increments=("rounds",),
+    )
+
+
+def erasing(interview: Interview, now: datetime) -> Change:
+    """What is known of the interview is about to be removed, which nobody may get in the way of."""
+    return Change(
+        name="erase",
+        when=FINAL,
+        match={"rounds": interview.rounds},
+        values={"erasing_at": now},
     )
 
 

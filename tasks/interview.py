@@ -265,6 +265,8 @@ class Interview(Submission):
     """Until when the run at work has it to itself, unless it asks for more; None if none is."""
     next_attempt_at: AwareDatetime | None = None
     """When the next attempt at its stage is due; None if none is waited for."""
+    erasing_at: AwareDatetime | None = Field(default=None, exclude=True)
+    """When its erasure began; from then on nobody sends it on its way again."""
     retried_at: AwareDatetime | None = None
     finished_at: AwareDatetime | None = None
 

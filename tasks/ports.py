@@ -4,7 +4,7 @@ Every method may raise `tasks.errors.Transient` where trying again may help, and
 `tasks.errors.Permanent` where it cannot; nothing else is expected of an adapter.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -125,6 +125,12 @@ class InterviewStore(Outbox, Protocol):
     ) -> Sequence[Interview]:
         """Interviews that wait for a stage, and whose message was published before a moment."""
 
+    def over(self, tenant: str, before: datetime, limit: int) -> Sequence[str]:
+        """The ids of a tenant's interviews that have been over since before a moment."""
+
+    def kept(self, interview_ids: Collection[str]) -> frozenset[str]:
+        """Which of these ids are those of interviews that are there and not erased."""
+
     def erase(self, interview_id: str, now: datetime) -> None:
         """Leave a tombstone in an interview's place, and record the `erased` event.
 
@@ -151,6 +157,15 @@ class AudioStore(Protocol):
 
     def delete(self, interview_id: str) -> None:
         """Remove a recording; removing what is not there does nothing."""
+
+    def saved(self, before: datetime, limit: int, after: str = "") -> Sequence[str]:
+        """The ids of recordings that were saved before a moment, in their order.
+
+        Args:
+            before: The moment.
+            limit: The largest number of ids.
+            after: Only ids that come after this one.
+        """
 
 
 class EventPublisher(Protocol):

@@ -11,6 +11,7 @@ from celery.signals import worker_shutting_down
 from tasks.errors import Permanent
 from worker import process  # noqa: F401 - its signal handlers open the adapters after the fork
 from worker.app import QUEUES, create_app
+from worker.logs import keep_people_out_of_logs
 from worker.monitored import monitored_worker
 from worker.settings import Settings, is_loopback
 
@@ -26,6 +27,7 @@ def run_worker(
     The first SIGTERM or SIGINT lets it finish what it has in hand, for as long as `shutdown_grace`;
     then, or at a second SIGINT, it breaks that off and gives the messages back.
     """
+    keep_people_out_of_logs()
     app = create_app(settings)
     arguments = [
         "worker",

@@ -1,20 +1,15 @@
 """What people do to an interview that is under way or done."""
 
-import logging
-
 from tasks import changes
-from tasks.booking import calendars_of, unschedule
 from tasks.clock import now
-from tasks.errors import Erased, IllegalTransition, Permanent
+from tasks.errors import IllegalTransition
 from tasks.feedback import Feedback, Opinion, check
-from tasks.interview import Interview, Stage, Status
-from tasks.ports import AudioStore, CalendarProvider, InterviewStore, Reservations
+from tasks.interview import Interview, Status
+from tasks.ports import InterviewStore
 from tasks.report import Report
 from tasks.review import Decision, apply_review
 from tasks.signals import announce_end
 from worker.intake import Dispatcher, send
-
-log = logging.getLogger(__name__)
 
 
 def cancel(interviews: InterviewStore, interview_id: str) -> Interview:
@@ -24,7 +19,9 @@ def cancel(interviews: InterviewStore, interview_id: str) -> Interview:
         NotFound: There is no such interview.
         IllegalTransition: It is over already.
     """
-    _cancel(interviews, interviews.get(interview_id))
+    interview = interviews.get(interview_id)
+    interviews.apply(interview_id, changes.cancel(interview, now()))
+    announce_end(interview, Status.CANCELLED)
     return interviews.get(interview_id)
 
 
@@ -71,40 +68,3 @@ def give_feedback(interviews: InterviewStore, interview_id: str, opinion: Opinio
     feedback = Feedback(**dict(opinion), at=now())
     interviews.apply(interview_id, changes.judged(report, feedback))
     return feedback
-
-
-def erase(
-    interviews: InterviewStore,
-    audio: AudioStore,
-    calendar: CalendarProvider,
-    reservations: Reservations,
-    interview_id: str,
-) -> None:
-    """Remove all that is known of an interview: booking, audio, transcript, analysis, people.
-
-    Where a server is away, what is left is still there to be erased by a second call.
-
-    Raises:
-        NotFound: There never was such an interview.
-        Transient: A server is away.
-    """
-    try:
-        interview = interviews.get(interview_id)
-    except Erased:
-        return
-    if interview.status not in {Status.COMPLETED, Status.FAILED, Status.CANCELLED}:
-        _cancel(interviews, interview)
-    if interview.stages[Stage.SCHEDULE].attempts:
-        try:
-            unschedule(interview_id, calendars_of(interview, calendar), calendar, reservations)
-        except Permanent as error:
-            # A calendar that refuses us must not keep all the rest from being erased.
-            log.error("the booking of %s is still in a calendar: %s", interview_id, error.message)  # noqa: TRY400
-    audio.delete(interview_id)
-    interviews.erase(interview_id, now())
-    log.info("interview %s is erased", interview_id)
-
-
-def _cancel(interviews: InterviewStore, interview: Interview) -> None:
-    interviews.apply(interview.id, changes.cancel(interview, now()))
-    announce_end(interview, Status.CANCELLED)

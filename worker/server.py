@@ -24,18 +24,22 @@ from worker.api.application import create_api
 from worker.api.context import Context
 from worker.api.token import TokenGuard
 from worker.app import create_app
+from worker.erasure import Eraser
 from worker.keys import KeyRing
+from worker.logs import keep_people_out_of_logs
 from worker.monitored import recorded
 from worker.reconciler import Reconciler
 from worker.relay import Relay
 from worker.request_reconciler import RequestReconciler
 from worker.requests import receive
+from worker.retention import Retention
 from worker.settings import Settings, is_loopback
 from worker.watching import Watching, watching
 from worker.wiring import (
     Stores,
     broker,
     calendar,
+    eraser,
     held_messages,
     intake,
     open_stores,
@@ -61,6 +65,7 @@ def serve(settings: Settings) -> None:
         Permanent: It would listen to other machines, and there is no key to let anybody in by.
     """
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
+    keep_people_out_of_logs()
     _require_a_key(settings)
     with recorded(settings.figures_dir, "sidecar") as (recorder, _):
         uvicorn.run(
@@ -101,6 +106,8 @@ def open_context(settings: Settings) -> Iterator[Context]:
         stack.enter_context(_kafka(settings, stores, app))
         stack.enter_context(_reconciling(settings, stores, app))
         bookings = calendar(settings)
+        erasing = eraser(stores, bookings)
+        stack.enter_context(_retaining(settings, stores, erasing))
         watched = stack.enter_context(watching(settings, stores, bookings))
         stack.enter_context(_database_metrics(settings, watched))
         yield Context(
@@ -108,7 +115,7 @@ def open_context(settings: Settings) -> Iterator[Context]:
             stores=stores,
             intake=intake(settings, stores, app),
             dispatcher=CeleryDispatcher(app),
-            calendar=bookings,
+            eraser=erasing,
             watching=watched,
             keys=KeyRing(stores.keys),
             limit=stack.enter_context(_limit(settings)),
@@ -149,6 +156,14 @@ def _reconciling(settings: Settings, stores: Stores, app: Celery) -> Iterator[No
         )
         with _thread("reconciler", reconciler.run):
             yield
+
+
+@contextmanager
+def _retaining(settings: Settings, stores: Stores, eraser: Eraser) -> Iterator[None]:
+    leadership = MongoLeadership(stores.mongo.database, "retention")
+    retention = Retention(eraser, stores.keys, leadership, settings.retention_days)
+    with _thread("retention", retention.run):
+        yield
 
 
 @contextmanager

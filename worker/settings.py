@@ -126,6 +126,13 @@ class Settings(BaseSettings):
         60, gt=0, le=600, description="Seconds within which a recording must be fetched."
     )
 
+    # What is kept.
+    retention_days: int | None = Field(
+        None,
+        ge=1,
+        description="Days after which interviews that are over are erased. Unset: never.",
+    )
+
     # Stages.
     max_attempts: int = Field(3, ge=1, le=20, description="Attempts at a stage before failing.")
     retry_backoff: float = Field(

@@ -21,6 +21,7 @@ from worker.adapters.limits import RequestLimit
 from worker.adapters.mongo import (
     GridFSAudio,
     Mongo,
+    MongoAudit,
     MongoInterviews,
     MongoKeys,
     MongoRequests,
@@ -28,6 +29,7 @@ from worker.adapters.mongo import (
 )
 from worker.adapters.speech.whisper import WhisperProvider
 from worker.app import QUEUES, STAGES
+from worker.erasure import Eraser
 from worker.intake import Intake
 from worker.receiver import Receiver
 from worker.settings import Settings
@@ -43,6 +45,7 @@ class Stores:
     requests: MongoRequests
     reservations: MongoReservations
     keys: MongoKeys
+    audit: MongoAudit
 
 
 @contextmanager
@@ -57,6 +60,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
             MongoRequests(mongo.database),
             MongoReservations(mongo.database),
             MongoKeys(mongo.database),
+            MongoAudit(mongo.database),
         )
     finally:
         mongo.close()
@@ -68,6 +72,7 @@ def prepare(stores: Stores) -> None:
     stores.audio.prepare()
     stores.requests.prepare()
     stores.reservations.prepare()
+    stores.audit.prepare()
 
 
 def intake(settings: Settings, stores: Stores, app: Celery) -> Intake:
@@ -83,6 +88,11 @@ def receiver(settings: Settings, stores: Stores, app: Celery) -> Receiver:
         lease=timedelta(seconds=settings.lease_seconds),
         backoff=settings.retry_backoff,
     )
+
+
+def eraser(stores: Stores, calendar: CalendarProvider) -> Eraser:
+    """What erases interviews."""
+    return Eraser(stores.interviews, stores.audio, calendar, stores.reservations, stores.audit)
 
 
 def calendar(settings: Settings) -> CalendarProvider:

@@ -4,11 +4,13 @@ import io
 import os
 import sys
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tasks.clock import now
 from tasks.errors import NotFound
 from tasks.ports import AudioStore
 from tests.fakes.audio import MemoryAudio
@@ -86,3 +88,13 @@ def test_deletes(store: AudioStore) -> None:
     with pytest.raises(NotFound):
         content(store, "one")
     assert content(store, "two") == b"other"
+
+
+def test_lists_what_was_saved_before_a_moment(store: AudioStore) -> None:
+    for name in ("two", "one", "three"):
+        store.save(name, "a.flac", io.BytesIO(b"sound"))
+    later = now() + timedelta(seconds=1)
+    assert list(store.saved(later, 9)) == ["one", "three", "two"]
+    assert list(store.saved(later, 2)) == ["one", "three"]
+    assert list(store.saved(later, 9, after="one")) == ["three", "two"]
+    assert list(store.saved(later - timedelta(minutes=1), 9)) == []

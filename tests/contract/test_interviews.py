@@ -486,3 +486,59 @@ def test_tells_whose_an_interview_is_and_was(store: InterviewStore) -> None:
     assert store.owner(interview.id) == "acme"
     with pytest.raises(NotFound):
         store.owner("no-such-id")
+
+
+def over_since(store: InterviewStore, finished_at: datetime, **particulars: Any) -> str:
+    interview = an_interview(created_at=EPOCH, **particulars)
+    store.create(interview)
+    store.apply(interview.id, changes.cancel(interview, finished_at))
+    return interview.id
+
+
+def test_finds_what_has_long_been_over(store: InterviewStore, interview: Interview) -> None:
+    day = timedelta(days=1)
+    limit = EPOCH + 10 * day
+    early = over_since(store, limit - 2 * day)
+    over_since(store, limit)
+    over_since(store, limit + day)
+    theirs = over_since(store, limit - day, tenant="acme")
+    failed = an_interview(created_at=EPOCH)
+    store.create(failed)
+    running = begin(store, failed, Stage.TRANSCRIBE)
+    error = Permanent("broken", code="broken")
+    store.apply(failed.id, changes.fail(running, Stage.TRANSCRIBE, "run", error, limit - day))
+    tenant = interview.tenant
+    assert set(store.over(tenant, limit, 9)) == {early, failed.id}
+    assert len(store.over(tenant, limit, 1)) == 1
+    assert list(store.over("acme", limit, 9)) == [theirs]
+    # One that is sent on its way again is over no longer, nor is one that is erased.
+    store.apply(failed.id, changes.retry(store.get(failed.id), now()))
+    store.erase(early, now())
+    assert list(store.over(tenant, limit, 9)) == []
+
+
+def test_tells_which_interviews_are_kept(store: InterviewStore, interview: Interview) -> None:
+    erased = over_since(store, now())
+    store.erase(erased, now())
+    assert store.kept([interview.id, erased, "no-such-id"]) == {interview.id}
+    assert store.kept([]) == frozenset()
+
+
+def test_what_is_being_erased_is_not_sent_on_its_way_again(
+    store: InterviewStore, interview: Interview
+) -> None:
+    failed = fail(store, begin(store, interview, Stage.TRANSCRIBE), Stage.TRANSCRIBE)
+    store.apply(failed.id, changes.erasing(failed, now()))
+    with pytest.raises(Superseded):
+        store.apply(failed.id, changes.retry(store.get(failed.id), now()))
+    # A second call takes up where the first was interrupted.
+    store.apply(failed.id, changes.erasing(store.get(failed.id), now()))
+
+
+def test_what_was_sent_on_its_way_again_is_not_being_erased(
+    store: InterviewStore, interview: Interview
+) -> None:
+    failed = fail(store, begin(store, interview, Stage.TRANSCRIBE), Stage.TRANSCRIBE)
+    store.apply(failed.id, changes.retry(failed, now()))
+    with pytest.raises(IllegalTransition):
+        store.apply(failed.id, changes.erasing(failed, now()))

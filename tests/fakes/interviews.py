@@ -1,7 +1,7 @@
 """An `InterviewStore` in a dictionary."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -102,6 +102,21 @@ class MemoryInterviews:
     def _active(self) -> list[Interview]:
         alive = (_interview(d) for d in self._documents.values() if "erased_at" not in d)
         return [one for one in alive if not one.status.final]
+
+    def over(self, tenant: str, before: datetime, limit: int) -> Sequence[str]:
+        alive = (_interview(d) for d in self._documents.values() if "erased_at" not in d)
+        return [
+            one.id
+            for one in sorted(alive, key=lambda one: (one.status, one.created_at, one.id))
+            if one.tenant == tenant
+            and one.status.final
+            and one.finished_at is not None
+            and one.finished_at < before
+        ][:limit]
+
+    def kept(self, interview_ids: Collection[str]) -> frozenset[str]:
+        alive = {key for key, d in self._documents.items() if "erased_at" not in d}
+        return frozenset(interview_ids) & alive
 
     def erase(self, interview_id: str, now: datetime) -> None:
         try:

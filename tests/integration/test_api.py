@@ -462,7 +462,7 @@ def test_takes_no_feedback_on_what_is_not_there(client: TestClient, store: Mongo
 
 
 def test_erases(client: TestClient, store: MongoInterviews, database: Database[Document]) -> None:
-    interview_id = submitted(client)["id"]
+    interview_id = submitted(client, consent={"id": "signed-17", "at": now().isoformat()})["id"]
     transcribed(store, interview_id, TRANSCRIPT)
     assert client.delete(f"{PATH}/{interview_id}").status_code == 204
     assert client.delete(f"{PATH}/{interview_id}").status_code == 204
@@ -470,7 +470,7 @@ def test_erases(client: TestClient, store: MongoInterviews, database: Database[D
     problem(client.get(f"{PATH}/{interview_id}/transcript"), 410, "erased")
     assert database["audio.chunks"].count_documents({}) == 0
     left = str(list(database["interviews"].find()))
-    for personal in ("Maya", "maya@", "Ines", "Hello", "screening.flac", "c-1"):
+    for personal in ("Maya", "maya@", "Ines", "Hello", "screening.flac", "signed-17"):
         assert personal not in left
     assert client.get(PATH).json()["items"] == []
 

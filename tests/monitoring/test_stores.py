@@ -34,7 +34,7 @@ def test_mongodb_tells_what_was_done(database: Database[dict[str, Any]]) -> None
     assert done["insert",] - before["insert",] == 7
     assert done["update",] - before["update",] == 3
     assert done["delete",] - before["delete",] == 2
-    assert after.value(metrics.MONGODB_CONNECTIONS, "primary")
+    assert after.value(metrics.MONGODB_CONNECTIONS, "standalone")
     assert after.value(metrics.MONGODB_AVAILABLE) is not None
 
 
@@ -52,7 +52,7 @@ def test_a_silent_connection_to_mongodb_is_given_up(mongodb_url: str) -> None:
         with pytest.raises(Transient):
             status.read()
         assert time.monotonic() - began < 3
-        assert status.read().role == "primary"
+        assert status.read().role == "standalone"
 
 
 def reject(message: RequestMessage, reason: Permanent) -> None:

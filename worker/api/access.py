@@ -99,6 +99,8 @@ def _scoped(dependency: Any, scope: Scope) -> Any:
 
 Reader = Annotated[Caller, _scoped(_caller, Scope.READ)]
 Writer = Annotated[Caller, _scoped(_caller, Scope.WRITE)]
+Remover = Annotated[Caller, _scoped(_caller, Scope.ERASE)]
+Admin = Annotated[Caller, _scoped(_caller, Scope.ADMIN)]
 
 ReadId = Annotated[str, _scoped(_own_interview, Scope.READ)]
 WriteId = Annotated[str, _scoped(_own_interview, Scope.WRITE)]

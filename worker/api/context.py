@@ -5,10 +5,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from tasks.ports import CalendarProvider
 from worker.adapters.limits import RequestLimit
+from worker.audit import Action, actor_of, record
+from worker.erasure import Eraser
 from worker.intake import Dispatcher, Intake
-from worker.keys import KeyRing
+from worker.keys import Caller, KeyRing
 from worker.settings import Settings
 from worker.watching import Watching
 from worker.wiring import Stores
@@ -22,10 +23,20 @@ class Context:
     stores: Stores
     intake: Intake
     dispatcher: Dispatcher
-    calendar: CalendarProvider
+    eraser: Eraser
     watching: Watching
     keys: KeyRing
     limit: RequestLimit | None
+
+    def record(
+        self, caller: Caller, action: Action, interview_id: str, detail: str | None = None
+    ) -> None:
+        """Put on record what a request is about to be given, or to do.
+
+        Raises:
+            Transient: It cannot be recorded, so the request is refused.
+        """
+        record(self.stores.audit, actor_of(caller), action, interview_id, detail)
 
 
 async def _context(request: Request) -> Context:

@@ -18,19 +18,17 @@ from tasks.review import Decision
 from tasks.transcript import Transcript
 from worker import operations
 from worker.api import subtitles
-from worker.api.access import EraseId, Reader, ReadId, WriteId, Writer
+from worker.api.access import EraseId, Reader, ReadId, Remover, WriteId, Writer
 from worker.api.context import Here
 from worker.api.cursors import cursor_after, parse_cursor
-from worker.api.problems import Problem
+from worker.api.problems import RESPONSES
 from worker.api.submissions import accept
+from worker.audit import Action, actor_of
 
 router = APIRouter(
     prefix="/api/v1/interviews",
     tags=["interviews"],
-    responses={
-        status: {"model": Problem, "content": {"application/problem+json": {}}}
-        for status in (400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 429, 503, 507)
-    },
+    responses=RESPONSES,
 )
 
 TypeName = Annotated[str, Field(min_length=1, max_length=64)]
@@ -115,6 +113,7 @@ def get_interview(interview_id: ReadId, here: Here) -> Interview:
 )
 def get_transcript(
     interview_id: ReadId,
+    caller: Reader,
     here: Here,
     format: Annotated[TranscriptFormat, Query()] = TranscriptFormat.JSON,  # noqa: A002
 ) -> Transcript | Response:
@@ -122,6 +121,7 @@ def get_transcript(
     transcript = here.stores.interviews.transcript(interview_id)
     if transcript is None:
         raise NotFound("there is no transcript yet", code="not_ready")
+    here.record(caller, Action.TRANSCRIPT_READ, interview_id, format)
     if format is TranscriptFormat.JSON:
         return transcript
     render, media_type = _RENDERED[format]
@@ -129,11 +129,12 @@ def get_transcript(
 
 
 @router.get("/{interview_id}/analysis")
-def get_analysis(interview_id: ReadId, here: Here) -> Report:
+def get_analysis(interview_id: ReadId, caller: Reader, here: Here) -> Report:
     """The analysis, once the transcript is analysed."""
     report = here.stores.interviews.report(interview_id)
     if report is None:
         raise NotFound("there is no analysis (yet)", code="not_ready")
+    here.record(caller, Action.ANALYSIS_READ, interview_id)
     return report
 
 
@@ -142,11 +143,12 @@ def get_analysis(interview_id: ReadId, here: Here) -> Report:
     response_class=PlainTextResponse,
     responses={200: {"content": {"text/calendar": {}}}},
 )
-def get_invitation(interview_id: ReadId, here: Here) -> Response:
+def get_invitation(interview_id: ReadId, caller: Reader, here: Here) -> Response:
     """The invitation to the follow-up meeting (iTIP REQUEST), once it is booked."""
     booking = here.stores.interviews.get(interview_id).booking
     if booking is None or booking.invitation is None:
         raise NotFound("no meeting is booked", code="not_ready")
+    here.record(caller, Action.INVITATION_READ, interview_id)
     media_type = "text/calendar; method=REQUEST; charset=utf-8"
     return PlainTextResponse(booking.invitation, media_type=media_type)
 
@@ -171,9 +173,10 @@ class ReviewRequest(Decision):
 
 
 @router.post("/{interview_id}/review")
-def review(interview_id: WriteId, request: ReviewRequest, here: Here) -> Report:
+def review(interview_id: WriteId, request: ReviewRequest, caller: Writer, here: Here) -> Report:
     """Confirm the analysis, or override it; what the machine had said is kept."""
     decision = Decision.model_validate(request.model_dump(exclude={"by", "reason"}))
+    here.record(caller, Action.REVIEW, interview_id)
     return operations.review(
         here.stores.interviews,
         interview_id,
@@ -184,24 +187,21 @@ def review(interview_id: WriteId, request: ReviewRequest, here: Here) -> Report:
 
 
 @router.post("/{interview_id}/feedback")
-def give_feedback(interview_id: WriteId, opinion: Opinion, here: Here) -> Feedback:
+def give_feedback(interview_id: WriteId, opinion: Opinion, caller: Writer, here: Here) -> Feedback:
     """Say whether you agree with a part of the analysis; what you said of it before is replaced."""
+    here.record(caller, Action.FEEDBACK, interview_id)
     return operations.give_feedback(here.stores.interviews, interview_id, opinion)
 
 
 @router.get("/{interview_id}/feedback")
-def get_feedback(interview_id: ReadId, here: Here) -> Sequence[Feedback]:
+def get_feedback(interview_id: ReadId, caller: Reader, here: Here) -> Sequence[Feedback]:
     """What people say of the analysis, oldest first."""
-    return here.stores.interviews.feedback(interview_id)
+    given = here.stores.interviews.feedback(interview_id)
+    here.record(caller, Action.FEEDBACK_READ, interview_id)
+    return given
 
 
 @router.delete("/{interview_id}", status_code=204)
-def erase(interview_id: EraseId, here: Here) -> None:
+def erase(interview_id: EraseId, caller: Remover, here: Here) -> None:
     """Erase audio, transcript, analysis and booking; a tombstone without any person is left."""
-    operations.erase(
-        here.stores.interviews,
-        here.stores.audio,
-        here.calendar,
-        here.stores.reservations,
-        interview_id,
-    )
+    here.eraser.erase(interview_id, actor_of(caller))

@@ -67,6 +67,13 @@ class Problem(BaseModel):
     errors: list[FieldError] = []
 
 
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "content": {MEDIA_TYPE: {}}}
+    for status in (400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 429, 503, 507)
+}
+"""What the OpenAPI document says of refusals."""
+
+
 def install(app: FastAPI) -> None:
     """Let every error of an application leave it as a problem document."""
     app.add_exception_handler(InterviewWorkerError, _ours)

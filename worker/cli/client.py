@@ -14,10 +14,12 @@ from tasks.errors import Permanent, Transient
 from tasks.feedback import Feedback
 from tasks.interview import Interview, Status
 from tasks.report import Report
+from worker.audit import Entry
 from worker.settings import Settings
 from worker.stack_file import running_api
 
 _PREFIX = "/api/v1/interviews"
+_AUDIT = "/api/v1/audit"
 
 _TIMEOUT = httpx2.Timeout(10.0, read=120.0)
 """Seconds; an upload is answered when it is stored."""
@@ -99,9 +101,23 @@ class ApiClient:
         """Erase an interview."""
         self._call("DELETE", f"/{interview_id}")
 
-    def _call(self, method: str, path: str, *, missing: bool = False, **options: Any) -> Any:
+    def audit(self, interview_id: UUID | None, limit: int) -> Sequence[Entry]:
+        """Who did what, newest first."""
+        query = {"limit": limit, **({"interview_id": str(interview_id)} if interview_id else {})}
+        answer = self._call("GET", "", prefix=_AUDIT, params=query)
+        return [Entry.model_validate(item) for item in answer["items"]]
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        prefix: str = _PREFIX,
+        missing: bool = False,
+        **options: Any,
+    ) -> Any:
         try:
-            answer = self._http.request(method, f"{_PREFIX}{path}", **options)
+            answer = self._http.request(method, f"{prefix}{path}", **options)
         except httpx2.HTTPError as error:
             raise Transient(
                 f"the API at {self.base_url} does not answer ({error}); is it running? "

@@ -111,11 +111,41 @@ def cancel(interview_id: InterviewId) -> None:
 
 
 @app.command()
-def retry(interview_id: InterviewId) -> None:
-    """Send a failed interview on its way again, from the stage that failed."""
+def dead(
+    type: Annotated[list[str] | None, typer.Option(help="Only these; repeatable.")] = None,  # noqa: A002
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
+) -> None:
+    """List the interviews that failed: at which stage, why, and since when."""
     with ApiClient(load_settings()) as api:
-        interview = api.act(interview_id, "retry")
-    out.print(f"Interview {interview.id} is {interview.status} again", highlight=False)
+        failed = api.list([Status.FAILED], type or [], limit)
+    out.print(listing.dead_table(failed))
+    if failed:
+        out.print("Send them on their way again: interview-worker retry ID …", highlight=False)
+
+
+@app.command()
+def retry(
+    interview_ids: Annotated[
+        list[UUID], typer.Argument(metavar="ID...", help="The ids of the interviews.")
+    ],
+) -> None:
+    """Send failed interviews on their way again, each from the stage that failed."""
+    with ApiClient(load_settings()) as api:
+        for interview_id in interview_ids:
+            interview = api.act(interview_id, "retry")
+            out.print(f"Interview {interview.id} is {interview.status} again", highlight=False)
+
+
+@app.command()
+def audit(
+    interview_id: Annotated[
+        UUID | None, typer.Argument(metavar="[INTERVIEW]", help="Only what was done to this one.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
+) -> None:
+    """List who saw or changed what, newest first."""
+    with ApiClient(load_settings()) as api:
+        out.print(listing.audit_table(api.audit(interview_id, limit)))
 
 
 @app.command()

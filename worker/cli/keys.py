@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
@@ -14,8 +14,12 @@ from rich.text import Text
 from tasks.clock import now
 from tasks.errors import InvalidInput
 from tasks.interview import DEFAULT_TENANT
-from worker.keys import Key, KeyStore, Scope, issue
+from worker.audit import Action, Actor, record
+from worker.keys import Key, Scope, issue
 from worker.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from worker.wiring import Stores
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
 out = Console(soft_wrap=True)
@@ -35,28 +39,32 @@ def create(
     except ValidationError as error:
         problem = error.errors()[0]
         raise InvalidInput(f"{problem['loc'][0]}: {problem['msg']}") from None
-    with _keys(load_settings()) as keys:
-        keys.add(key)
+    with _stores(load_settings()) as stores:
+        record(stores.audit, _actor(key), Action.KEY_CREATE, detail=key.id)
+        stores.keys.add(key)
     out.print(token, highlight=False)
 
 
 @app.command("list")
 def list_keys() -> None:
     """List all keys, without their secrets."""
-    with _keys(load_settings()) as keys:
-        out.print(_table(keys.all()))
+    with _stores(load_settings()) as stores:
+        out.print(_table(stores.keys.all()))
 
 
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id.")]) -> None:
     """Let a key be valid no more."""
-    with _keys(load_settings()) as keys:
-        keys.revoke(key_id, now())
+    with _stores(load_settings()) as stores:
+        key = stores.keys.get(key_id)
+        if key is not None:
+            record(stores.audit, _actor(key), Action.KEY_REVOKE, detail=key_id)
+        stores.keys.revoke(key_id, now())
     out.print(f"Key {key_id} is revoked", highlight=False)
 
 
 @contextmanager
-def _keys(settings: Settings) -> Iterator[KeyStore]:
+def _stores(settings: Settings) -> Iterator["Stores"]:
     # Loading drivers takes longer than most commands.
     from worker.embedded.servers import EmbeddedServers
     from worker.stack_file import running_mongodb
@@ -69,7 +77,12 @@ def _keys(settings: Settings) -> Iterator[KeyStore]:
             # The stack is not up: a first key has to be there before it listens to others.
             addresses = stack.enter_context(EmbeddedServers(settings.data_dir, {"mongodb"}))
             settings = settings.with_environment(addresses)
-        yield stack.enter_context(open_stores(settings)).keys
+        yield stack.enter_context(open_stores(settings))
+
+
+def _actor(key: Key) -> Actor:
+    # Whoever can reach the database; there is no key to know them by.
+    return Actor(who="command line", tenant=key.tenant)
 
 
 def _table(keys: Sequence[Key]) -> Table:

@@ -1,13 +1,15 @@
 """Tables for the terminal."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from pydantic import SecretStr
 from rich.table import Column, Table
 from rich.text import Text
 
-from tasks.interview import Interview, Status
+from tasks.interview import Interview, StageRecord, Status
+from worker.audit import Entry
 from worker.settings import Settings
 
 _COLOURS = {Status.COMPLETED: "green", Status.FAILED: "red", Status.CANCELLED: "yellow"}
@@ -24,9 +26,46 @@ def table(interviews: Sequence[Interview]) -> Table:
             interview.id,
             interview.type,
             coloured(interview.status),
-            f"{interview.created_at.astimezone():%Y-%m-%d %H:%M}",
+            _moment(interview.created_at),
             f"{interview.audio.duration / 60:.1f}",
             Text(interview.candidate.name),
+        )
+    return found
+
+
+def dead_table(interviews: Sequence[Interview]) -> Table:
+    """Interviews that failed, one a line."""
+    found = Table(Column("id", min_width=36, no_wrap=True), box=None)
+    for name in ("type", "stage", "error", "attempts", "failed"):
+        found.add_column(name, overflow="fold")
+    for interview in interviews:
+        stage = interview.failed_stage
+        record = interview.stages[stage] if stage else StageRecord()
+        found.add_row(
+            interview.id,
+            interview.type,
+            stage or "-",
+            Text(record.error.code if record.error else "-", style="red"),
+            str(record.attempts),
+            _moment(interview.finished_at or interview.updated_at),
+        )
+    return found
+
+
+def audit_table(entries: Sequence[Entry]) -> Table:
+    """Entries of the audit trail, one a line."""
+    found = Table(box=None)
+    for name in ("at", "who", "action"):
+        found.add_column(name, overflow="fold")
+    found.add_column("interview", min_width=36, no_wrap=True)
+    found.add_column("detail", overflow="fold")
+    for entry in entries:
+        found.add_row(
+            f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}",
+            entry.who,
+            entry.action,
+            entry.interview_id or "-",
+            entry.detail or "",
         )
     return found
 
@@ -57,6 +96,10 @@ def _shown(name: str, value: Any) -> str:
         # The address of a server is worth seeing; of other secrets nothing is.
         return masked(value.get_secret_value()) if name.endswith("_url") else "***"
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone():%Y-%m-%d %H:%M}"
 
 
 def masked(url: str) -> str:

@@ -36,6 +36,8 @@ class MongoDB:
         }
         return [
             str(script),
+            # A replica set keeps every write in its oplog for an hour, and what is erased with it.
+            "--standalone",
             *(part for key, value in options.items() for part in (f"--{key}", value)),
         ]
 

@@ -1,6 +1,7 @@
-"""MongoDB: interviews, recordings, requests, reservations and keys. The only home of pymongo."""
+"""MongoDB: all that is kept for longer than a message. The only home of pymongo."""
 
 from worker.adapters.mongo.audio import GridFSAudio
+from worker.adapters.mongo.audit import MongoAudit
 from worker.adapters.mongo.client import Mongo
 from worker.adapters.mongo.interviews import MongoInterviews
 from worker.adapters.mongo.keys import MongoKeys
@@ -12,6 +13,7 @@ from worker.adapters.mongo.status import MongoStatus
 __all__ = [
     "GridFSAudio",
     "Mongo",
+    "MongoAudit",
     "MongoInterviews",
     "MongoKeys",
     "MongoLeadership",

@@ -1,7 +1,8 @@
 """Recordings in GridFS."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -77,6 +78,13 @@ class GridFSAudio:
         with translated():
             self._files.delete_one({"_id": interview_id})
         self._delete_chunks(interview_id)
+
+    def saved(self, before: datetime, limit: int, after: str = "") -> Sequence[str]:
+        """List recordings; see `AudioStore.saved`."""
+        query = {"_id": {"$gt": after}, "uploadDate": {"$lt": before}}
+        with translated():
+            found = self._files.find(query, {"_id": True}, sort=[("_id", 1)], limit=limit)
+            return [one["_id"] for one in found]
 
     def _write_chunks(self, interview_id: str, stream: BinaryIO) -> int:
         length = 0

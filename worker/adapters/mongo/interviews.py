@@ -1,7 +1,8 @@
 """Interviews as MongoDB documents, one document each, changed in single atomic updates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from pymongo import DESCENDING, IndexModel
@@ -199,6 +200,30 @@ class MongoInterviews(MongoOutbox):
                 _interview(document)
                 for document in self._documents.find(query, _HEAVY).limit(limit)
             ]
+
+    def over(self, tenant: str, before: datetime, limit: int) -> Sequence[str]:
+        """Find interviews that have long been over; see `InterviewStore.over`.
+
+        The index of tenant, status and creation time serves it: what was over before a moment was
+        created before it. When it was over is looked at here, since the embedded database uses an
+        index only where it has all that is asked for.
+        """
+        found: list[str] = []
+        for status in sorted(FINAL):
+            query = {"tenant": tenant, "status": str(status), "created_at": {"$lt": before}}
+            with translated():
+                oldest_first = self._documents.find(
+                    query, {"finished_at": True}, sort=[("created_at", 1), ("_id", 1)]
+                )
+                over = (one["_id"] for one in oldest_first if one["finished_at"] < before)
+                found += islice(over, limit - len(found))
+        return found
+
+    def kept(self, interview_ids: Collection[str]) -> frozenset[str]:
+        """Tell those that are there; see `InterviewStore.kept`."""
+        with translated():
+            found = self._documents.find({"_id": {"$in": list(interview_ids)}}, {"erased_at": True})
+            return frozenset(one["_id"] for one in found if "erased_at" not in one)
 
     def erase(self, interview_id: str, now: datetime) -> None:
         """Replace the document by a tombstone; see `InterviewStore.erase`."""

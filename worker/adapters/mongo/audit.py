@@ -1,0 +1,56 @@
+"""The audit trail in MongoDB."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo import DESCENDING, IndexModel
+from pymongo.database import Database
+
+from tasks.plain import plain
+from worker.adapters.mongo.client import Document, translated
+from worker.audit import Entry, TrailQuery
+
+
+class MongoAudit:
+    """An `AuditTrail` in the collection `audit`, a document an entry.
+
+    A role that may only `find` and `insert` there is all it needs, once it is prepared.
+    """
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._documents = database["audit"]
+
+    def prepare(self) -> None:
+        """Create the indexes; doing it again changes nothing."""
+        with translated():
+            self._documents.create_indexes(
+                [
+                    IndexModel([("tenant", 1), ("_id", DESCENDING)]),
+                    IndexModel([("interview_id", 1)]),
+                ]
+            )
+
+    def append(self, entry: Entry) -> None:
+        """Keep an entry; see `AuditTrail.append`."""
+        document = plain(entry)
+        document["_id"] = document.pop("id")
+        with translated():
+            self._documents.insert_one(document)
+
+    def find(self, query: TrailQuery) -> Sequence[Entry]:
+        """List entries; see `AuditTrail.find`."""
+        wanted: dict[str, Any] = {}
+        if query.interview_id is not None:
+            # First, as the embedded database takes the first index that it finds.
+            wanted["interview_id"] = query.interview_id
+        wanted["tenant"] = query.tenant
+        if query.after is not None:
+            wanted["_id"] = {"$lt": query.after}
+        with translated():
+            found = self._documents.find(wanted, sort=[("_id", DESCENDING)], limit=query.limit)
+            return [_entry(document) for document in found]
+
+
+def _entry(document: Document) -> Entry:
+    document["id"] = document.pop("_id")
+    return Entry.model_validate(document)

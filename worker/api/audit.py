@@ -1,0 +1,44 @@
+"""The route of `/api/v1/audit`."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from worker.api.access import Admin
+from worker.api.context import Here
+from worker.api.problems import RESPONSES
+from worker.audit import Entry, TrailQuery
+
+router = APIRouter(prefix="/api/v1/audit", tags=["audit"], responses=RESPONSES)
+
+
+class TrailPage(BaseModel):
+    """A page of the audit trail, newest first."""
+
+    items: list[Entry]
+    next_cursor: str | None
+    """Where the next page begins; None on the last one."""
+
+
+@router.get("")
+def read_trail(
+    here: Here,
+    caller: Admin,
+    interview_id: Annotated[
+        UUID | None, Query(description="Only what was done to this one")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(pattern="^[0-9a-f]{32}$")] = None,
+) -> TrailPage:
+    """Who saw or changed what, and when; erased interviews are in it by their ids."""
+    query = TrailQuery(
+        tenant=caller.tenant,
+        interview_id=str(interview_id) if interview_id else None,
+        after=cursor,
+        limit=limit + 1,
+    )
+    found = here.stores.audit.find(query)
+    items = list(found[:limit])
+    return TrailPage(items=items, next_cursor=items[-1].id if len(found) > limit else None)

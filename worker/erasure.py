@@ -1,0 +1,83 @@
+"""Erasing interviews: on request, and when they have been kept long enough."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from tasks import changes
+from tasks.booking import calendars_of, unschedule
+from tasks.clock import now
+from tasks.errors import Erased, Permanent
+from tasks.interview import Interview, Stage
+from tasks.ports import AudioStore, CalendarProvider, InterviewStore, Reservations
+from worker.audit import Action, Actor, AuditTrail, record
+from worker.operations import cancel
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Eraser:
+    """Removes all that is known of interviews: booking, audio, transcript, analysis, people."""
+
+    interviews: InterviewStore
+    audio: AudioStore
+    calendar: CalendarProvider
+    reservations: Reservations
+    trail: AuditTrail
+
+    def erase(self, interview_id: str, actor: Actor) -> None:
+        """Erase an interview; one that is under way is cancelled first.
+
+        Where a server is away, what is left is still there to be erased by a second call.
+
+        Raises:
+            NotFound: There never was such an interview.
+            Transient: A server is away, or the erasure cannot be recorded.
+        """
+        try:
+            interview = self.interviews.get(interview_id)
+        except Erased:
+            return
+        record(self.trail, actor, Action.ERASE, interview_id)
+        if not interview.status.final:
+            interview = cancel(self.interviews, interview_id)
+        self._erase(interview)
+
+    def erase_expired(self, interview_id: str, before: datetime, actor: Actor) -> None:
+        """Erase an interview if it has been over since before a moment, and else leave it.
+
+        Raises as `erase` does.
+        """
+        try:
+            interview = self.interviews.get(interview_id)
+        except Erased:
+            return
+        # Somebody may have sent it on its way again since it was found.
+        if interview.finished_at is None or interview.finished_at >= before:
+            return
+        record(self.trail, actor, Action.ERASE, interview_id)
+        self._erase(interview)
+
+    def _erase(self, interview: Interview) -> None:
+        self.interviews.apply(interview.id, changes.erasing(interview, now()))
+        if _may_be_booked(interview):
+            self._unschedule(interview)
+        self.audio.delete(interview.id)
+        self.interviews.erase(interview.id, now())
+        log.info("interview %s is erased", interview.id)
+
+    def _unschedule(self, interview: Interview) -> None:
+        try:
+            calendars = calendars_of(interview, self.calendar)
+            unschedule(interview.id, calendars, self.calendar, self.reservations)
+        except Permanent as error:
+            # A calendar that refuses us must not keep all the rest from being erased.
+            log.error("the booking of %s is still in a calendar: %s", interview.id, error.message)  # noqa: TRY400
+            self.reservations.release(interview.id)
+
+
+def _may_be_booked(interview: Interview) -> bool:
+    # A retry forgets the attempts of the stage that failed.
+    retried = interview.rounds > 1 and interview.stages[Stage.ANALYSE].finished_at is not None
+    return retried or interview.stages[Stage.SCHEDULE].attempts > 0
