@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from tasks import changes
 from tasks.clock import now
-from tasks.errors import InvalidInput, Transient
+from tasks.errors import AlreadyExists, InvalidInput, NotFound, Transient
 from tasks.interview import DEFAULT_TENANT, Audio, Interview, Priority, Source, Stage, Submission
 from tasks.ports import AudioStore, InterviewStore
 from worker.adapters.fetch import FetchLimits
@@ -60,9 +60,11 @@ class Intake:
         Raises:
             InvalidInput: The submission or the recording cannot be used; nothing is stored.
             AlreadyExists: There is an interview with this id; nothing is changed.
-            Transient: The store cannot be reached; nothing is left behind.
+            Transient: The store cannot be reached; whether the interview is stored is not known.
         """
         self.check(submission)
+        if interview_id is not None:
+            self._refuse_known(interview_id)
         moment = now()
         found = probe(recording, name=name, max_duration=self.settings.max_audio_seconds)
         _check_channels(submission, found)
@@ -74,7 +76,6 @@ class Intake:
             audio=found,
             created_at=moment,
             updated_at=moment,
-            message_at=moment,
         )
         self._store(interview, recording)
         send(self.dispatcher, interview, Stage.TRANSCRIBE)
@@ -117,19 +118,21 @@ class Intake:
             )
 
     def _store(self, interview: Interview, recording: Path) -> None:
-        # The document comes first: its id is what makes a second submission an AlreadyExists.
-        self.interviews.create(interview, changes.created(interview))
-        try:
-            with recording.open("rb") as stream:
-                self.audio.save(interview.id, interview.audio.name, stream)
-        except BaseException:
-            self._undo(interview)
-            raise
+        # The recording comes first, so that there is no interview without one, not even for as
+        # long as a large recording takes. What is left of it by a process that dies here, or by a
+        # database that goes away, is removed as belonging to nobody (`worker.retention`): whether
+        # the document was written cannot be known then.
+        with recording.open("rb") as stream:
+            self.audio.save(interview.id, interview.audio.name, stream)
+        on_its_way = interview.model_copy(update={"message_at": now()})
+        self.interviews.create(on_its_way, changes.created(interview))
 
-    def _undo(self, interview: Interview) -> None:
-        self.interviews.apply(interview.id, changes.cancel(interview, now()))
-        self.audio.delete(interview.id)
-        self.interviews.erase(interview.id, now())
+    def _refuse_known(self, interview_id: str) -> None:
+        try:
+            self.interviews.owner(interview_id)
+        except NotFound:
+            return
+        raise AlreadyExists(f"interview {interview_id} exists already")
 
 
 def send(dispatcher: Dispatcher, interview: Interview, stage: Stage) -> None:

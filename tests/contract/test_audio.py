@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo.database import Database
 
 from tasks.clock import now
 from tasks.errors import NotFound
@@ -98,3 +99,18 @@ def test_lists_what_was_saved_before_a_moment(store: AudioStore) -> None:
     assert list(store.saved(later, 2)) == ["one", "three"]
     assert list(store.saved(later, 9, after="one")) == ["three", "two"]
     assert list(store.saved(later - timedelta(minutes=1), 9)) == []
+
+
+def test_what_a_killed_upload_has_left_is_found_and_removed(
+    store: AudioStore, database: Database[dict[str, Any]]
+) -> None:
+    if isinstance(store, MemoryAudio):
+        pytest.skip("the fake is never killed")
+    store.save("one", "a.flac", io.BytesIO(b"sound"))
+    # The length is what is written last.
+    database["audio.files"].update_one({"_id": "one"}, {"$unset": {"length": ""}})
+    with pytest.raises(NotFound):
+        content(store, "one")
+    assert list(store.saved(now() + timedelta(seconds=1), 9)) == ["one"]
+    store.delete("one")
+    assert not database["audio.chunks"].count_documents({})

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from gridfs import GridFSBucket, NoFile
+from gridfs import GridFSBucket
 from pymongo import IndexModel, WriteConcern
 from pymongo.database import Database
 
@@ -18,6 +18,9 @@ from worker.adapters.scratch import scratch_file
 _CHUNK = 1 << 20
 """Bytes a chunk: a fourth of the round trips of GridFS's default, and far below the 16 MB limit."""
 
+_UNAWAITED = WriteConcern(w=1, j=False)
+"""The write that follows waits until it is safe, and with it all that was written before."""
+
 
 class GridFSAudio:
     """An `AudioStore` in the bucket `audio`; a recording's file id is its interview's id."""
@@ -25,10 +28,7 @@ class GridFSAudio:
     def __init__(self, database: Database[Document]) -> None:
         self._bucket = GridFSBucket(database, bucket_name="audio")
         self._files = database["audio.files"]
-        # The write that follows, of the file or of the interview, waits until it is safe, and
-        # with it all that was written before.
-        unawaited = WriteConcern(w=1, j=False)
-        self._chunks = database.get_collection("audio.chunks", write_concern=unawaited)
+        self._chunks = database.get_collection("audio.chunks", write_concern=_UNAWAITED)
 
     def prepare(self) -> None:
         """Create the index that GridFS asks for; doing it again changes nothing."""
@@ -40,36 +40,30 @@ class GridFSAudio:
 
         Written here by the GridFS specification: pymongo's bucket first looks, at every upload,
         whether there is anything in the collections, to create the index that `prepare` creates;
-        on the embedded database that costs more than the upload.
+        on the embedded database that costs more than the upload. The file comes first here, and
+        gets its length last, so that the chunks of a broken upload can be found by it.
         """
         self.delete(interview_id)
+        file = {"_id": interview_id, "filename": name, "chunkSize": _CHUNK, "uploadDate": now()}
+        with translated():
+            self._files.with_options(write_concern=_UNAWAITED).insert_one(file)
         try:
             length = self._write_chunks(interview_id, stream)
         except BaseException:
-            self._delete_chunks(interview_id)
+            self.delete(interview_id)
             raise
         with translated():
-            self._files.insert_one(
-                {
-                    "_id": interview_id,
-                    "filename": name,
-                    "length": length,
-                    "chunkSize": _CHUNK,
-                    "uploadDate": now(),
-                }
-            )
+            self._files.update_one({"_id": interview_id}, {"$set": {"length": length}})
 
     @contextmanager
     def local_copy(self, interview_id: str) -> Iterator[Path]:
         """Copy a recording to a temporary file; see `AudioStore.local_copy`."""
         with scratch_file() as (copy, path):
-            try:
-                with translated():
-                    self._bucket.download_to_stream(interview_id, copy)
-            except Exception as error:
-                if isinstance(error.__cause__, NoFile):
-                    raise NotFound(f"there is no recording of {interview_id}") from error
-                raise
+            with translated():
+                file = self._files.find_one({"_id": interview_id, "length": {"$gte": 0}})
+                if file is None:
+                    raise NotFound(f"there is no recording of {interview_id}")
+                self._bucket.download_to_stream(interview_id, copy)
             copy.flush()
             yield path
 
