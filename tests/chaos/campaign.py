@@ -11,7 +11,7 @@ from pathlib import Path
 from tasks.errors import InterviewWorkerError
 from tasks.interview import ACTIVE, Interview, Status
 from tasks.ports import Query
-from tests.chaos.effects import booked_wrongly, told, told_differently, untold
+from tests.chaos.effects import Listener, booked_wrongly, told_differently, untold
 from tests.chaos.faults import Fault
 from tests.chaos.report import Outcome
 from tests.chaos.stack import DoomedStack
@@ -55,11 +55,13 @@ class Campaign:
     Args:
         stack: The stack.
         clip: The recording of each interview.
+        listener: Hears what is told of them.
     """
 
-    def __init__(self, stack: DoomedStack, clip: Path) -> None:
+    def __init__(self, stack: DoomedStack, clip: Path, listener: Listener) -> None:
         self._stack = stack
         self._clip = clip
+        self._listener = listener
 
     def die(self, name: str, count: int) -> Outcome:
         """Submit interviews, `count` at least, until all deaths of the plan have taken place."""
@@ -147,7 +149,7 @@ class Campaign:
     def _outcome(self, phase: Phase, ends: list[Interview], waits: list[float]) -> Outcome:
         running, acknowledged = self._stack.running, phase.acknowledged()
         deadline = time.monotonic() + _TELLING
-        while untold(copies := told(running), ends) and time.monotonic() < deadline:
+        while untold(copies := self._listener.told(), ends) and time.monotonic() < deadline:
             time.sleep(_PAUSE)
         gone = set(acknowledged) - {one.id for one in ends}
         return Outcome(

@@ -2,8 +2,8 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import httpx2
@@ -18,23 +18,38 @@ Told = dict[str, list[dict[str, Any]]]
 """All copies of each event, by its id."""
 
 
-def told(running: RunningStack) -> Told:
-    """All that is in the topic of events."""
-    servers, topic = running.settings.kafka_bootstrap_servers, running.settings.kafka_events_topic
+class Listener:
+    """Reads the topic of events, and remembers all that was ever in it."""
+
+    def __init__(self, consumer: Any, topic: str) -> None:
+        self._consumer = consumer
+        self._topic = topic
+        self._told: Told = defaultdict(list)
+
+    def told(self) -> Told:
+        """All that was published until now."""
+        numbers = self._consumer.partitions_for_topic(self._topic) or ()
+        partitions = [TopicPartition(self._topic, number) for number in numbers]
+        if set(partitions) != self._consumer.assignment():
+            self._consumer.assign(partitions)
+        ends = self._consumer.end_offsets(partitions)
+        while any(self._consumer.position(each) < ends[each] for each in partitions):
+            for batch in self._consumer.poll(timeout_ms=500).values():
+                for record in batch:
+                    event = json.loads(record.value)
+                    self._told[event["id"]].append(event)
+        return self._told
+
+
+@contextmanager
+def listening(running: RunningStack) -> Iterator[Listener]:
+    """Listen to the events of a stack, from the first one on."""
+    servers = running.settings.kafka_bootstrap_servers
     assert servers is not None
-    copies: Told = defaultdict(list)
     with closing(
         connect(KafkaConsumer, servers, auto_offset_reset="earliest", enable_auto_commit=False)
     ) as consumer:
-        partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
-        ends = consumer.end_offsets(partitions)
-        consumer.assign(partitions)
-        while any(consumer.position(each) < ends[each] for each in partitions):
-            for batch in consumer.poll(timeout_ms=500).values():
-                for record in batch:
-                    event = json.loads(record.value)
-                    copies[event["id"]].append(event)
-    return copies
+        yield Listener(consumer, running.settings.kafka_events_topic)
 
 
 def told_differently(copies: Told, interviews: Iterable[Interview]) -> int:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.chaos.campaign import Campaign
 from tests.chaos.deaths import Boundary, Victim
+from tests.chaos.effects import listening
 from tests.chaos.faults import cut, deployed, fallen, hung, killed
 from tests.chaos.report import Outcome, show
 from tests.chaos.stack import doomed_stack
@@ -63,8 +64,11 @@ EXTENT = LONG if IS_LONG else SHORT
 def test_nothing_is_lost_and_nothing_is_done_twice(tmp_path: Path) -> None:
     clip = noise(tmp_path / "clip.wav")
     outcomes: list[Outcome] = []
-    with doomed_stack(tmp_path, LEASE_SECONDS=str(EXTENT.lease)) as stack:
-        campaign = Campaign(stack, clip)
+    with (
+        doomed_stack(tmp_path, LEASE_SECONDS=str(EXTENT.lease)) as stack,
+        listening(stack.running) as listener,
+    ):
+        campaign = Campaign(stack, clip, listener)
         assert stack.deaths.plan(EXTENT.deaths)
         outcomes.append(campaign.die("deaths at boundaries", EXTENT.interviews))
         for name, fault, seconds in (
