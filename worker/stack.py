@@ -52,12 +52,12 @@ class Stack:
     @property
     def api_url(self) -> str:
         """Where the API is."""
-        return f"http://{self.settings.api_host}:{self.settings.api_port}"
+        return _url(self.settings.api_host, self.settings.api_port)
 
     @property
     def flower_url(self) -> str:
         """Where Flower is."""
-        return f"http://{self.settings.flower_host}:{self.settings.flower_port}"
+        return _url(self.settings.flower_host, self.settings.flower_port)
 
 
 @contextmanager
@@ -126,6 +126,10 @@ def _addresses(stack: Stack, given: Settings) -> dict[str, str]:
         # Ours, without a password. One that was named is known to whoever runs commands here.
         addresses["mongodb"] = stack.environment["MONGODB_URL"]
     return addresses
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _worker(

@@ -21,6 +21,7 @@ from monitoring.health import Check, Details, Health
 from monitoring.processes import ProcessWatch
 from monitoring.recording import RecordedFigures, total
 from monitoring.workers import known_workers
+from tasks.errors import Transient
 from tasks.ports import CalendarProvider
 from worker.adapters.kafka import KafkaStatus
 from worker.adapters.mongo import MongoStatus
@@ -73,7 +74,7 @@ def watching(settings: Settings, stores: Stores, calendar: CalendarProvider) -> 
         ]
         if consumers is not None:
             sources.append(Source("kafka", KafkaCollector(consumers), metrics.KAFKA_UP))
-            checks.append(Check("kafka", lambda: _kafka(consumers)))
+        checks.append(Check("kafka", lambda: _kafka(consumers)))
         checks.append(Check("external_apis", lambda: _calendar(calendar)))
         yield Watching(
             collector=GuardedCollectors(sources),
@@ -115,7 +116,9 @@ def _redis(queues: Broker) -> Details:
     }
 
 
-def _kafka(consumers: ConsumerStatus) -> Details:
+def _kafka(consumers: ConsumerStatus | None) -> Details:
+    if consumers is None:
+        raise Transient("KAFKA_BOOTSTRAP_SERVERS is not set: events stay in the outbox")
     return {"consumer_lag": sum(partition.records for partition in consumers.read())}
 
 

@@ -502,3 +502,9 @@ def test_its_description_can_be_read_without_any_other_host(client: TestClient) 
     assert len(needed) >= 2
     assert {client.get(each).status_code for each in needed} == {200}
     assert "//" not in "".join(needed)
+
+
+def test_health_tells_that_events_reach_nobody_without_kafka(client: TestClient) -> None:
+    answer = client.get("/health")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["checks"]["kafka"] == "down"
