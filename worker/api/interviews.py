@@ -7,12 +7,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from tasks import ports
 from tasks.errors import NotFound
 from tasks.feedback import Feedback, Opinion
 from tasks.interview import Interview, Source, Status
+from tasks.people import Moment
 from tasks.report import Report
 from tasks.review import Decision
 from tasks.transcript import Transcript
@@ -21,16 +22,13 @@ from worker.api import subtitles
 from worker.api.access import EraseId, Reader, ReadId, WriteId, Writer
 from worker.api.context import Here
 from worker.api.cursors import cursor_after, parse_cursor
-from worker.api.problems import Problem
+from worker.api.problems import documented
 from worker.api.submissions import accept
 
 router = APIRouter(
     prefix="/api/v1/interviews",
     tags=["interviews"],
-    responses={
-        status: {"model": Problem, "content": {"application/problem+json": {}}}
-        for status in (400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 429, 503)
-    },
+    responses=documented(400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 429, 503),
 )
 
 TypeName = Annotated[str, Field(min_length=1, max_length=64)]
@@ -81,8 +79,8 @@ def list_interviews(
     caller: Reader,
     status: Annotated[list[Status] | None, Query(description="Only these statuses")] = None,
     type: Annotated[list[TypeName] | None, Query(description="Only these types")] = None,  # noqa: A002
-    created_from: Annotated[AwareDatetime | None, Query(description="Created at or after")] = None,
-    created_before: Annotated[AwareDatetime | None, Query(description="Created before")] = None,
+    created_from: Annotated[Moment | None, Query(description="Created at or after")] = None,
+    created_before: Annotated[Moment | None, Query(description="Created before")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> InterviewPage:
