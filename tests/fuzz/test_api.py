@@ -3,21 +3,16 @@
 import os
 import subprocess
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tasks import changes
-from tasks.clock import now
-from tasks.errors import Permanent
-from tasks.interview import DEFAULT_TENANT, Booking, BookingOutcome, Stage
+from tasks.interview import DEFAULT_TENANT
 from tests.fuzz import LONG, SEED
-from tests.integration.test_api import analysed
-from tests.samples import TECHNICAL, an_interview
+from tests.samples import TECHNICAL
 from tests.stack import RunningStack, running_services
+from tests.stored import completed, failed
 from tests.tools import tool
-from worker.adapters.mongo import MongoInterviews
 from worker.keys import Scope, issue
 from worker.stack import Stack, services
 from worker.supervisor import Service
@@ -76,39 +71,3 @@ def test_answers_as_documented(running: RunningStack, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def completed(store: MongoInterviews) -> str:
-    interview = an_interview()
-    store.create(interview, changes.created(interview))
-    analysed(store, interview.id)
-    moment = now()
-    store.apply(interview.id, changes.begin(Stage.SCHEDULE, "run", moment))
-    booking = Booking(
-        outcome=BookingOutcome.BOOKED,
-        uid=interview.id,
-        start=moment + timedelta(days=2),
-        end=moment + timedelta(days=2, hours=1),
-        invitation="BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n",
-    )
-    done = changes.finish(
-        store.get(interview.id),
-        Stage.SCHEDULE,
-        "run",
-        moment,
-        provider="x",
-        results={"booking": booking},
-        facts={},
-    )
-    store.apply(interview.id, done)
-    return interview.id
-
-
-def failed(store: MongoInterviews) -> str:
-    interview = an_interview()
-    store.create(interview, changes.created(interview))
-    store.apply(interview.id, changes.begin(Stage.TRANSCRIBE, "run", now()))
-    error = Permanent("there is no sound", code="no_sound")
-    running = store.get(interview.id)
-    store.apply(interview.id, changes.fail(running, Stage.TRANSCRIBE, "run", error, now()))
-    return interview.id
