@@ -7,6 +7,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# Programs that look at the service from outside have an environment of their own.
+TOOLS  := .venv-tools/.ready
 # How many test processes; each has servers of its own.
 JOBS   ?= 2
 
@@ -23,7 +25,7 @@ worker: $(READY) ## Run servers, workers, API and Flower until Ctrl-C
 	@exec $(BIN)/interview-worker up
 
 .PHONY: test
-test: $(READY) prometheus ## Run all tests, on real servers
+test: $(READY) $(TOOLS) prometheus ## Run all tests, on real servers
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 # Prometheus checks what we expose. Where it cannot be installed, those tests say that they skip.
@@ -43,12 +45,17 @@ test-unit: $(READY) ## Run the tests that need no servers
 	$(BIN)/python -m pytest tests/unit
 
 .PHONY: coverage
-coverage: $(READY) ## Run all tests and say which lines they miss
+coverage: $(READY) $(TOOLS) ## Run all tests and say which lines they miss
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --cov --cov-report=term-missing:skip-covered
 
 .PHONY: chaos
-chaos: $(READY) ## Kill and freeze everything under 200 interviews a fault, and report losses (takes an hour)
+chaos: $(READY) $(TOOLS) ## Kill and freeze everything under 200 interviews a fault, for an hour, and report
 	CHAOS=long $(BIN)/python -m pytest -s tests/chaos
+
+# Its seed is that of `make test` unless another is named: FUZZ_SEED=7.
+.PHONY: fuzz
+fuzz: $(READY) $(TOOLS) ## Try odd requests and damaged recordings, for some minutes
+	FUZZ=long $(BIN)/python -m pytest tests/fuzz
 
 .PHONY: lint
 lint: $(READY) ## Check style, types and the direction of imports
@@ -66,15 +73,17 @@ format: $(READY) ## Put the code into shape
 bench: $(READY) ## Measure speed against the alternatives, as ratios of one run
 	$(BIN)/python -m benchmarks
 
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+  --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
 .PHONY: lock
 lock: $(READY) ## Pin all dependencies anew
-	$(BIN)/uv pip compile --quiet --universal --all-extras --group dev --generate-hashes \
-	  --no-emit-index-url --custom-compile-command 'make lock' --output-file requirements.lock \
-	  $(if $(UPGRADE),--upgrade) pyproject.toml
+	$(COMPILE) --all-extras --group dev --output-file requirements.lock pyproject.toml
+	$(COMPILE) --group tools --output-file requirements-tools.lock
 
 .PHONY: clean
 clean: ## Remove the virtual environment and everything made on the way
-	rm -rf $(VENV) .interview-worker .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(dir $(TOOLS)) .interview-worker .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment: complete or not there. It is made anew when a pin changes.
@@ -87,3 +96,9 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
+
+$(TOOLS): requirements-tools.lock
+	@echo "Making $(@D) (once) …"
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@

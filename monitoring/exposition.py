@@ -50,7 +50,11 @@ class Exposition(Collector):
         """
         registry = CollectorRegistry(auto_describe=False)
         registry.register(self)
-        encoder, content_type = choose_encoder(accept)
+        try:
+            encoder, content_type = choose_encoder(accept)
+        except TypeError:
+            # It compares a version that is none, such as `1.x`, with numbers.
+            encoder, content_type = choose_encoder("")
         return encoder(registry), content_type
 
 

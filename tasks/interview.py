@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from tasks.people import FollowUp, Person, TimeZone
+from tasks.people import FollowUp, Moment, Person, TimeZone
 from tasks.transcript import Speaker
 
 DEFAULT_TENANT = "default"
@@ -148,7 +148,7 @@ class Consent(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str = Field(min_length=1, max_length=200)
-    at: AwareDatetime
+    at: Moment
 
 
 class StageError(BaseModel):

@@ -4,7 +4,15 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 _EMAIL = r"^[^@\s<>,;:\"/\\]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*$"
 
@@ -24,7 +32,10 @@ TimeZone = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_kn
 
 
 def _in_utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("in UTC, this lies outside the years 1 to 9999") from None
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
@@ -65,7 +76,14 @@ def _without_zone(at: time) -> time:
     return at
 
 
-WallTime = Annotated[time, AfterValidator(_without_zone)]
+WallTime = Annotated[
+    time,
+    AfterValidator(_without_zone),
+    # JSON Schema's format `time` is that of RFC 3339, which wants an offset.
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?$"}
+    ),
+]
 """A time as a clock on the wall shows it."""
 
 

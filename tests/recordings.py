@@ -12,7 +12,7 @@ import numpy.typing as npt
 Signal = npt.NDArray[np.float64]
 """Samples of the shape (channels, samples) from -1 to 1."""
 
-_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 _PIECE = 1 << 16
 
 
@@ -89,8 +89,9 @@ def _frames(signal: Signal | None, rate: int, stream: Any) -> Iterable[Any]:
         context.format, context.layout, rate, frame_size=context.frame_size or 1024
     )
     for start in range(0, signal.shape[1], _PIECE):
-        piece = np.ascontiguousarray(signal[:, start : start + _PIECE], np.float32)
-        frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout=_LAYOUTS[len(signal)])
+        # Interleaved, as PyAV cannot fill more than seven planes.
+        piece = signal[:, start : start + _PIECE].T.astype(np.float32).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(piece, format="flt", layout=_LAYOUTS[len(signal)])
         frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), start
         yield from resampler.resample(frame)
     yield from resampler.resample(None)

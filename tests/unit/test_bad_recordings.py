@@ -155,6 +155,19 @@ def test_sound_that_cannot_be_decoded(tmp_path: Path) -> None:
     assert refusal(path) == "undecodable"
 
 
+def test_more_channels_on_the_way(tmp_path: Path) -> None:
+    mono, many = (
+        write(tmp_path / f"{channels}.aac", tone(2, 48_000, channels=channels), codec="aac",
+              container="adts", rate=48_000)
+        for channels in (1, 8)
+    )  # fmt: skip
+    joined = tmp_path / "joined.aac"
+    joined.write_bytes(mono.read_bytes() + many.read_bytes())
+    assert probe(joined, name="interview", max_duration=LONGEST).channels == 1
+    blocks = read_blocks(joined, split=False, max_duration=LONGEST)
+    assert sum(block.duration for block in blocks) == pytest.approx(2, abs=0.2)
+
+
 def test_damage_never_crashes(tmp_path: Path) -> None:
     luck = random.Random(7)
     kinds = [("flac", "flac"), ("ipod", "aac"), ("mp3", "libmp3lame"), ("webm", "libopus")]
@@ -175,3 +188,8 @@ def test_damage_never_crashes(tmp_path: Path) -> None:
             except InterviewWorkerError:
                 continue
             assert heard <= found.duration + 1
+
+
+def test_shorter_than_anybody_hears(tmp_path: Path) -> None:
+    path = flac(tmp_path / "a.flac", 0.0004)
+    assert refusal(path) == "zero_length"

@@ -68,7 +68,7 @@ def fetched(
         FetchFailed: It cannot be fetched now.
         InvalidInput: It cannot be fetched, or must not be.
     """
-    _check_scheme(urlsplit(url).scheme)
+    _check_scheme(_scheme(url))
     deadline = time.monotonic() + timeout
     with scratch_file() as (file, recording):
         with announced_call("audio_url", "GET recording") as call:
@@ -96,6 +96,15 @@ class _PublicOnly(httpx2.HTTPTransport):
         request.extensions = {**request.extensions, "sni_hostname": host}
         request.url = request.url.copy_with(host=address)
         return super().handle_request(request)
+
+
+def _scheme(url: str) -> str:
+    try:
+        return urlsplit(url).scheme
+    except ValueError as error:
+        raise InvalidInput(
+            f"this is not a URL: {error}", pointer=_POINTER, code="audio_url_forbidden"
+        ) from error
 
 
 def _check_scheme(scheme: str) -> None:

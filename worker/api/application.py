@@ -76,19 +76,22 @@ def create_api(
     )
     problems.install(app)
 
-    _describe_submission(app)
+    _complete_documentation(app)
     return app
 
 
-def _describe_submission(app: FastAPI) -> None:
-    """Document the body of `POST /api/v1/interviews`, which is read by hand, as it is streamed."""
+def _complete_documentation(app: FastAPI) -> None:
+    """Document what FastAPI cannot know: problems, and the body of `POST /api/v1/interviews`.
+
+    That body is read by hand, as it is streamed.
+    """
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = generate()
             _, definitions = models_json_schema(
-                [(Submission, "validation"), (UrlSubmission, "validation")],
+                [(one, "validation") for one in (Submission, UrlSubmission, problems.Problem)],
                 ref_template="#/components/schemas/{model}",
             )
             known = schema["components"]["schemas"]

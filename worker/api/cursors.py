@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 
 from tasks.errors import InvalidInput
 from tasks.interview import Interview
@@ -24,8 +24,9 @@ def parse_cursor(cursor: str) -> tuple[datetime, str]:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
         moment, _, interview_id = text.partition(" ")
         created_at = datetime.fromisoformat(moment)
-    except (binascii.Error, ValueError) as error:
+        in_utc = created_at.astimezone(UTC)
+    except (binascii.Error, OverflowError, ValueError) as error:
         raise InvalidInput("this is not a cursor of ours", pointer="/cursor") from error
     if created_at.tzinfo is None or not interview_id:
         raise InvalidInput("this is not a cursor of ours", pointer="/cursor")
-    return created_at, interview_id
+    return in_utc, interview_id

@@ -13,15 +13,13 @@ from starlette.concurrency import run_in_threadpool
 from monitoring.health import Condition, Findings
 from worker.api.access import authorise
 from worker.api.context import Here
-from worker.api.problems import Problem
+from worker.api.problems import documented
 from worker.keys import Scope
 
 router = APIRouter(prefix="/health", tags=["health"])
 
 _NEVER_STORED = {"Cache-Control": "no-store"}
-_REFUSED: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "content": {"application/problem+json": {}}} for status in (401, 403)
-}
+_REFUSED = documented(401, 403, 422)
 _UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: {"description": "It cannot do its work"}}
 
 

@@ -7,12 +7,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from tasks import ports
 from tasks.errors import NotFound
 from tasks.feedback import Feedback, Opinion
 from tasks.interview import Interview, Source, Status
+from tasks.people import Moment
 from tasks.report import Report
 from tasks.review import Decision
 from tasks.transcript import Transcript
@@ -79,8 +80,8 @@ def list_interviews(
     caller: Reader,
     status: Annotated[list[Status] | None, Query(description="Only these statuses")] = None,
     type: Annotated[list[TypeName] | None, Query(description="Only these types")] = None,  # noqa: A002
-    created_from: Annotated[AwareDatetime | None, Query(description="Created at or after")] = None,
-    created_before: Annotated[AwareDatetime | None, Query(description="Created before")] = None,
+    created_from: Annotated[Moment | None, Query(description="Created at or after")] = None,
+    created_before: Annotated[Moment | None, Query(description="Created before")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> InterviewPage:

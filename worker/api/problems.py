@@ -22,6 +22,7 @@ from tasks.errors import (
     Transient,
 )
 from worker.api.headers import HEADERS
+from worker.api.methods import allowed
 
 log = logging.getLogger(__name__)
 
@@ -67,10 +68,16 @@ class Problem(BaseModel):
     errors: list[FieldError] = []
 
 
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "content": {MEDIA_TYPE: {}}}
-    for status in (400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 429, 503, 507)
-}
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route's documentation says of the problems it may answer with."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": content}
+        for status in statuses
+    }
+
+
+RESPONSES = documented(400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 429, 503, 507)
 """What the OpenAPI document says of refusals."""
 
 
@@ -135,11 +142,14 @@ def _validation(_: Request, error: Exception) -> JSONResponse:
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, "invalid", errors)
 
 
-def _http(_: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
     name = HTTPStatus(error.status_code).name.lower()
     code = _CODE_OF_STATUS.get(error.status_code, name)
-    return problem(error.status_code, error.detail, code, headers=error.headers)
+    headers = error.headers
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"Allow": allowed(request)}
+    return problem(error.status_code, error.detail, code, headers=headers)
 
 
 def _unexpected(_: Request, error: Exception) -> JSONResponse:

@@ -154,7 +154,7 @@ def _frames(track: Track) -> Iterator[AudioFrame]:
     damaged = 0
     for count, packet in enumerate(chain(own, [None])):
         try:
-            frames = track.stream.codec_context.decode(packet)
+            frames = track.decode(packet)
         except av.FFmpegError as error:
             damaged += 1
             if damaged > max(_MAX_DAMAGED, count * _MAX_DAMAGED_RATIO):

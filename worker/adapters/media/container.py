@@ -45,6 +45,7 @@ _OPTIONS = {
 _MAX_STREAMS = 32
 _MAX_FAULTS = 100
 """Damaged stretches after which a recording is read no further."""
+_CHANNELS = {1, 2}
 _SAMPLE_RATES = range(4_000, 384_001)
 """Hertz; from below the telephone's to beyond that of any studio."""
 
@@ -79,11 +80,15 @@ class Track:
             return
 
     def decode(self, packet: Packet[Stream] | None) -> list[AudioFrame]:
-        """Decode a packet, or what is left in the decoder; damaged packets give nothing."""
-        try:
-            return self.stream.codec_context.decode(packet)
-        except av.FFmpegError:
-            return []
+        """Decode a packet, or what is left in the decoder.
+
+        Raises:
+            av.FFmpegError: The packet is damaged.
+        """
+        decoded = self.stream.codec_context.decode(packet)
+        # Damage may pretend to any number of channels. Of eight or more, PyAV 18 reads memory that
+        # is none of the frame's, which ends the process.
+        return [frame for frame in decoded if frame.layout.nb_channels in _CHANNELS]
 
 
 @contextmanager
@@ -153,7 +158,7 @@ def _audio_stream(container: InputContainer) -> AudioStream:
             f"from {_SAMPLE_RATES.start} to {_SAMPLE_RATES.stop - 1} Hz are accepted",
             code="suspicious",
         )
-    if context.channels not in {1, 2}:
+    if context.channels not in _CHANNELS:
         raise InvalidAudio(
             f"the recording has {context.channels} channels; mono and stereo are accepted",
             code="unsupported_channels",

@@ -39,7 +39,7 @@ def probe(path: Path, *, name: str, max_duration: float) -> Audio:
             size=path.stat().st_size,
             container=track.container_name,
             codec=track.codec_name,
-            duration=round(duration, 3),
+            duration=duration,
             channels=windows[0][0].shape[0],
             sample_rate=windows[0][1],
             quality=measure(windows),
@@ -61,12 +61,13 @@ def _listen(
         if clock.duration > max_duration:
             raise InvalidAudio(f"the recording is longer than {max_duration:g} s", code="too_long")
     check_claim(claimed, clock.reach)
-    if not clock.duration:
+    duration = round(clock.duration, 3)
+    if not duration:
         raise InvalidAudio("the audio track is empty", code="zero_length")
     windows = sampler.finish()
     if not windows:
         raise InvalidAudio("the audio track cannot be decoded", code="undecodable")
-    return clock.duration, windows
+    return duration, windows
 
 
 class _Clock:

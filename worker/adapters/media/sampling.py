@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.packet import Packet
@@ -61,16 +63,21 @@ class Sampler:
             self._open_window()
         if self._left > 0:
             self._left -= seconds
-            self._windows[-1].frames += self._track.decode(packet)
+            self._hear(packet)
         else:
             self._gap = True
 
     def finish(self) -> list[tuple[Samples, int]]:
         """What was heard: samples of the shape (channels, samples), and their rate in hertz."""
         if self._windows and not self._gap:
-            self._windows[-1].frames += self._track.decode(None)
+            self._hear(None)
         heard = [window.samples() for window in self._windows]
         return [found for found in heard if found is not None and found[0].size]
+
+    def _hear(self, packet: Packet[Stream] | None) -> None:
+        # Damaged packets give nothing.
+        with suppress(av.FFmpegError):
+            self._windows[-1].frames += self._track.decode(packet)
 
     def _share(self, packet: Packet[Stream], at: float) -> float:
         if self._duration:

@@ -1,0 +1,58 @@
+"""Interviews that wait, in numbers that would take minutes to submit."""
+
+from io import BytesIO
+from itertools import islice
+from typing import Any
+from uuid import uuid4
+
+from tasks import changes
+from tasks.interview import Priority, Stage
+from tests.samples import AUDIO, an_interview
+from worker.adapters.broker import CeleryDispatcher
+from worker.app import create_app
+from worker.settings import Settings
+from worker.wiring import Stores, open_stores
+
+_BATCH = 500
+_COLLECTIONS = {"interviews": "_id", "audio.files": "_id", "audio.chunks": "files_id"}
+"""Where an interview's documents are, and the field with its id."""
+
+
+def queue_up(settings: Settings, number: int) -> list[str]:
+    """Store interviews and publish their messages; gives their ids.
+
+    One is stored by the stores themselves; the others are copies of its documents.
+    """
+    ids = [str(uuid4()) for _ in range(number)]
+    with open_stores(settings) as stores:
+        _store(stores, ids[0])
+        for collection, key in _COLLECTIONS.items():
+            _copy(stores, collection, key, ids)
+    dispatcher = CeleryDispatcher(create_app(settings))
+    for one in ids:
+        dispatcher.dispatch(one, Stage.TRANSCRIBE, Priority.NORMAL)
+    return ids
+
+
+def _store(stores: Stores, interview_id: str) -> None:
+    audio = AUDIO.model_copy(update={"name": "pass-none-queued.flac"})
+    interview = an_interview(id=interview_id, type="technical", analyses=(), audio=audio)
+    interview = interview.model_copy(update={"message_at": interview.created_at})
+    stores.interviews.create(interview, changes.created(interview))
+    stores.audio.save(interview_id, audio.name, BytesIO(bytes(audio.size)))
+
+
+def _copy(stores: Stores, collection: str, key: str, ids: list[str]) -> None:
+    documents = stores.mongo.database[collection]
+    (model,) = documents.find({key: ids[0]})
+    rest = iter(ids[1:])
+    while batch := list(islice(rest, _BATCH)):
+        documents.insert_many([_copied(model, key, one) for one in batch])
+
+
+def _copied(model: dict[str, Any], key: str, interview_id: str) -> dict[str, Any]:
+    # Their events count as published. Chunks have ids of their own, which the driver makes.
+    changed = {**model, key: interview_id, **({"outbox": []} if "outbox" in model else {})}
+    if key != "_id":
+        del changed["_id"]
+    return changed

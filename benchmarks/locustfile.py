@@ -1,0 +1,49 @@
+"""What a client of the load test does.
+
+It runs in locust's own environment, so without anything of ours.
+"""
+
+import json
+import os
+import random
+from pathlib import Path
+
+from locust import FastHttpUser, between, task
+
+_PATH = "/api/v1/interviews"
+_RECORDING = Path(os.environ["LOAD_RECORDING"]).read_bytes()
+_QUEUED, _DONE = (os.environ[name].split(",") for name in ("LOAD_QUEUED", "LOAD_DONE"))
+_PARTICULARS = json.dumps(
+    {
+        "type": "technical",
+        "candidate": {"name": "A", "email": "a@example.com"},
+        "analyses": [],
+    }
+)
+
+
+class Client(FastHttpUser):
+    """Somebody who works with the API, with a second between two requests."""
+
+    wait_time = between(0.5, 1.5)
+
+    @task(2)
+    def submit(self) -> None:
+        """Submit a small recording, whose name tells the worker's providers what to do."""
+        files = {"audio": ("pass-none-load.flac", _RECORDING)}
+        self.client.post(_PATH, data={"interview": _PARTICULARS}, files=files)
+
+    @task(4)
+    def show(self) -> None:
+        """Show an interview."""
+        self.client.get(f"{_PATH}/{random.choice(_QUEUED)}", name="one")
+
+    @task(2)
+    def list_newest(self) -> None:
+        """List the newest interviews."""
+        self.client.get(f"{_PATH}?limit=20", name="list")
+
+    @task(2)
+    def transcript(self) -> None:
+        """Read a transcript."""
+        self.client.get(f"{_PATH}/{random.choice(_DONE)}/transcript", name="transcript")

@@ -1,0 +1,73 @@
+"""The API under requests that schemathesis makes of its documentation."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.interview import DEFAULT_TENANT
+from tests.fuzz import LONG, SEED
+from tests.samples import TECHNICAL
+from tests.stack import RunningStack, running_services
+from tests.stored import completed, failed
+from tests.tools import tool
+from worker.keys import Scope, issue
+from worker.stack import Stack, services
+from worker.supervisor import Service
+from worker.wiring import open_stores
+
+PROGRAM = tool("schemathesis")
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+EXAMPLES = 200 if LONG else 5
+KEY_CHECKS = "ignored_auth,missing_required_header"
+"""What does not hold where access is open."""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800 if LONG else 180),
+    pytest.mark.skipif(PROGRAM is None, reason="schemathesis is missing; `make test` installs it"),
+]
+
+
+def sidecar(stack: Stack) -> list[Service]:
+    """The API alone: interviews stay as they are."""
+    return [one for one in services(stack, flower=False) if one.name == "server"]
+
+
+@pytest.fixture(scope="module", params=["keys", "open"] if LONG else ["keys"])
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningStack]:
+    place = tmp_path_factory.mktemp("fuzz")
+    with running_services(place, sidecar, AUTH=request.param) as stack:
+        yield stack
+
+
+def test_answers_as_documented(running: RunningStack, tmp_path: Path) -> None:
+    with open_stores(running.settings) as stores:
+        key, token = issue("fuzz", DEFAULT_TENANT, [Scope.ADMIN])
+        stores.keys.add(key)
+        known = [completed(stores.interviews), failed(stores.interviews)]
+    done = subprocess.run(
+        [
+            *(str(PROGRAM), "--config-file", str(CONFIGURATION)),
+            *("run", f"{running.stack.api_url}/openapi.json"),
+            *("--max-examples", str(EXAMPLES), "--seed", str(SEED)),
+            *([] if running.settings.keys_required else ["--exclude-checks", KEY_CHECKS]),
+        ],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "NO_PROXY": "127.0.0.1",
+            "FUZZ_HOOKS": str(CONFIGURATION.with_name("hooks.py")),
+            "FUZZ_KEY": token,
+            "FUZZ_RECORDING": str(TECHNICAL),
+            "FUZZ_INTERVIEWS": ",".join(known),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

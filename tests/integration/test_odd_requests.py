@@ -1,0 +1,58 @@
+"""Requests that no client sends by mistake; each of these had an answer that was wrong."""
+
+import base64
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.integration.test_api import PATH, particulars, post, problem
+
+TOO_EARLY, TOO_LATE = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"
+
+
+@pytest.mark.parametrize("moment", [TOO_EARLY, TOO_LATE])
+def test_moments_that_no_calendar_has(client: TestClient, moment: str) -> None:
+    problem(client.get(PATH, params={"created_from": moment}), 422, "invalid", "/created_from")
+    problem(client.get(PATH, params={"created_before": moment}), 422, "invalid", "/created_before")
+    consent = {"id": "c-1", "at": moment}
+    problem(post(client, consent=consent), 422, "invalid", "/consent/at")
+    problem(post(client, follow_up={"latest": moment}), 422, "invalid", "/follow_up/latest")
+    cursor = base64.urlsafe_b64encode(f"{moment} x".encode()).decode()
+    problem(client.get(PATH, params={"cursor": cursor}), 422, "invalid", "/cursor")
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://[::1", "http://\u2100/"])
+def test_what_is_no_url(client: TestClient, url: str) -> None:
+    answer = client.post(PATH, json=particulars(audio_url=url))
+    problem(answer, 422, "audio_url_forbidden", "/audio_url")
+
+
+@pytest.mark.parametrize(
+    "accept", ["text/plain;version=abc", "application/openmetrics-text;version=1.x"]
+)
+def test_metrics_in_a_version_that_is_none(client: TestClient, accept: str) -> None:
+    answer = client.get("/metrics", headers={"accept": accept})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+def test_names_all_methods_where_one_is_not_allowed(client: TestClient) -> None:
+    for path, methods in client.get("/openapi.json").json()["paths"].items():
+        answer = client.put(path)
+        problem(answer, 405, "method_not_allowed")
+        assert answer.headers["allow"] == ", ".join(sorted(map(str.upper, methods))), path
+
+
+def test_documents_problems_as_what_they_are(client: TestClient) -> None:
+    for path, methods in client.get("/openapi.json").json()["paths"].items():
+        for operation in methods.values():
+            for status, response in operation["responses"].items():
+                if status >= "400" and "content" in response and path != "/health/ready":
+                    assert list(response["content"]) == ["application/problem+json"], path
+
+
+def test_documents_times_on_the_wall_as_what_they_are(client: TestClient) -> None:
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    start = schemas["WorkingHours"]["properties"]["start"]
+    assert "format" not in start
+    assert start["pattern"]

@@ -1,0 +1,49 @@
+"""Interviews put into a store as if workers had been at work; gives their ids."""
+
+from datetime import timedelta
+
+from tasks import changes
+from tasks.clock import now
+from tasks.errors import Permanent
+from tasks.interview import Booking, BookingOutcome, Stage
+from tests.integration.test_api import analysed
+from tests.samples import an_interview
+from worker.adapters.mongo import MongoInterviews
+
+
+def completed(store: MongoInterviews) -> str:
+    """Put in an interview that is done, with a transcript, a report and a meeting."""
+    interview = an_interview()
+    store.create(interview, changes.created(interview))
+    analysed(store, interview.id)
+    moment = now()
+    store.apply(interview.id, changes.begin(Stage.SCHEDULE, "run", moment))
+    booking = Booking(
+        outcome=BookingOutcome.BOOKED,
+        uid=interview.id,
+        start=moment + timedelta(days=2),
+        end=moment + timedelta(days=2, hours=1),
+        invitation="BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n",
+    )
+    done = changes.finish(
+        store.get(interview.id),
+        Stage.SCHEDULE,
+        "run",
+        moment,
+        provider="x",
+        results={"booking": booking},
+        facts={},
+    )
+    store.apply(interview.id, done)
+    return interview.id
+
+
+def failed(store: MongoInterviews) -> str:
+    """Put in an interview whose recording could not be transcribed."""
+    interview = an_interview()
+    store.create(interview, changes.created(interview))
+    store.apply(interview.id, changes.begin(Stage.TRANSCRIBE, "run", now()))
+    error = Permanent("there is no sound", code="no_sound")
+    running = store.get(interview.id)
+    store.apply(interview.id, changes.fail(running, Stage.TRANSCRIBE, "run", error, now()))
+    return interview.id
