@@ -11,7 +11,7 @@ from pathlib import Path
 from tasks.errors import InterviewWorkerError
 from tasks.interview import ACTIVE, Interview, Status
 from tasks.ports import Query
-from tests.chaos.effects import Listener, booked_wrongly, told_differently, untold
+from tests.chaos.effects import Listener, Told, booked_wrongly
 from tests.chaos.faults import Fault
 from tests.chaos.report import Outcome
 from tests.chaos.stack import DoomedStack
@@ -55,10 +55,10 @@ class Campaign:
     Args:
         stack: The stack.
         clip: The recording of each interview.
-        listener: Hears what is told of them.
+        listener: Hears what is told of them; None where that is not looked at.
     """
 
-    def __init__(self, stack: DoomedStack, clip: Path, listener: Listener) -> None:
+    def __init__(self, stack: DoomedStack, clip: Path, listener: Listener | None) -> None:
         self._stack = stack
         self._clip = clip
         self._listener = listener
@@ -148,9 +148,7 @@ class Campaign:
 
     def _outcome(self, phase: Phase, ends: list[Interview], waits: list[float]) -> Outcome:
         running, acknowledged = self._stack.running, phase.acknowledged()
-        deadline = time.monotonic() + _TELLING
-        while untold(copies := self._listener.told(), ends) and time.monotonic() < deadline:
-            time.sleep(_PAUSE)
+        told = self._hear(ends)
         gone = set(acknowledged) - {one.id for one in ends}
         return Outcome(
             phase=phase.name,
@@ -158,8 +156,17 @@ class Campaign:
             acknowledged=len(acknowledged),
             completed=sum(one.status is Status.COMPLETED for one in ends),
             failed=sum(one.status is Status.FAILED for one in ends),
-            lost=len(gone) + sum(not one.status.final for one in ends) + untold(copies, ends),
-            duplicated=told_differently(copies, ends) + booked_wrongly(running, ends),
+            lost=len(gone) + sum(not one.status.final for one in ends) + told.not_at_all,
+            duplicated=told.differently + booked_wrongly(running, ends),
             recovered=len(waits),
             longest=round(max(waits, default=0.0), 1),
         )
+
+    def _hear(self, ends: list[Interview]) -> Told:
+        """Wait until all ends are told, as long as may be."""
+        if self._listener is None:
+            return Told(0, 0)
+        deadline = time.monotonic() + _TELLING
+        while (told := self._listener.hear(ends)).not_at_all and time.monotonic() < deadline:
+            time.sleep(_PAUSE)
+        return told

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import httpx2
@@ -14,8 +15,20 @@ from tasks.interview import Booking, BookingOutcome, Interview
 from tests.stack import RunningStack
 from worker.adapters.kafka.connection import connect
 
-Told = dict[str, list[dict[str, Any]]]
-"""All copies of each event, by its id."""
+_ENDS = ("interview.completed", "interview.failed", "interview.cancelled")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What was told of interviews that have ended.
+
+    Attributes:
+        not_at_all: Ends that were not announced.
+        differently: Effects that were announced twice: events of one id that say different things.
+    """
+
+    not_at_all: int
+    differently: int
 
 
 class Listener:
@@ -24,10 +37,18 @@ class Listener:
     def __init__(self, consumer: Any, topic: str) -> None:
         self._consumer = consumer
         self._topic = topic
-        self._told: Told = defaultdict(list)
+        self._copies: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
-    def told(self) -> Told:
-        """All that was published until now."""
+    def hear(self, ended: Iterable[Interview]) -> Told:
+        """What was told until now of interviews that have ended."""
+        self._read()
+        ids = {one.id for one in ended}
+        ours = [each for each in self._copies.values() if each[0]["subject"] in ids]
+        ends = {each[0]["subject"] for each in ours if each[0]["type"] in _ENDS}
+        differently = sum(any(event != each[0] for event in each) for each in ours)
+        return Told(len(ids - ends), differently)
+
+    def _read(self) -> None:
         numbers = self._consumer.partitions_for_topic(self._topic) or ()
         partitions = [TopicPartition(self._topic, number) for number in numbers]
         if set(partitions) != self._consumer.assignment():
@@ -37,8 +58,7 @@ class Listener:
             for batch in self._consumer.poll(timeout_ms=500).values():
                 for record in batch:
                     event = json.loads(record.value)
-                    self._told[event["id"]].append(event)
-        return self._told
+                    self._copies[event["id"]].append(event)
 
 
 @contextmanager
@@ -50,27 +70,6 @@ def listening(running: RunningStack) -> Iterator[Listener]:
         connect(KafkaConsumer, servers, auto_offset_reset="earliest", enable_auto_commit=False)
     ) as consumer:
         yield Listener(consumer, running.settings.kafka_events_topic)
-
-
-def told_differently(copies: Told, interviews: Iterable[Interview]) -> int:
-    """Effects that were announced twice: events of one id that say different things."""
-    ids = {one.id for one in interviews}
-    return sum(
-        any(event != each[0] for event in each)
-        for each in copies.values()
-        if each[0]["subject"] in ids
-    )
-
-
-def untold(copies: Told, interviews: Iterable[Interview]) -> int:
-    """Ends that were never announced."""
-    ends = {
-        event["subject"]
-        for each in copies.values()
-        for event in each
-        if event["type"].rpartition(".")[2] in ("completed", "failed", "cancelled")
-    }
-    return sum(one.id not in ends for one in interviews)
 
 
 def booked_wrongly(running: RunningStack, interviews: Iterable[Interview]) -> int:

@@ -13,7 +13,7 @@ import pytest
 from tests.chaos.campaign import Campaign
 from tests.chaos.deaths import Boundary, Victim
 from tests.chaos.effects import listening
-from tests.chaos.faults import cut, deployed, fallen, hung, killed
+from tests.chaos.faults import cut, deployed, fallen, hung, killed, nothing
 from tests.chaos.report import Outcome, show
 from tests.chaos.stack import doomed_stack
 from tests.clips import noise
@@ -83,6 +83,13 @@ def test_nothing_is_lost_and_nothing_is_done_twice(tmp_path: Path) -> None:
             ("calendar hung", hung("radicale"), EXTENT.hang),
         ):
             outcomes.append(campaign.suffer(name, EXTENT.interviews, fault, seconds))
+        # The embedded Kafka forgets all when it ends.
+        deaf = Campaign(stack, clip, None)
+        kafka_killed = killed("kafka")
+        outcomes.append(deaf.suffer("Kafka killed", EXTENT.interviews, kafka_killed, EXTENT.away))
+        with listening(stack.running) as anew:
+            after = Campaign(stack, clip, anew)
+            outcomes.append(after.suffer("Kafka is back", EXTENT.interviews, nothing, 0))
         # What the dead held is not counted as work for ever.
         wait_for(lambda: busy(scraped(stack.running.stack.api_url)), {}, EXTENT.lease + 20)
     show(outcomes)
