@@ -18,7 +18,14 @@ from worker.adapters.broker import PRIORITIES, CeleryDispatcher
 from worker.adapters.calendars import open_caldav
 from worker.adapters.language.local import LocalProvider
 from worker.adapters.limits import RequestLimit
-from worker.adapters.mongo import GridFSAudio, Mongo, MongoInterviews, MongoKeys, MongoReservations
+from worker.adapters.mongo import (
+    GridFSAudio,
+    Mongo,
+    MongoIdempotency,
+    MongoInterviews,
+    MongoKeys,
+    MongoReservations,
+)
 from worker.adapters.speech.whisper import WhisperProvider
 from worker.app import QUEUES
 from worker.intake import Intake
@@ -34,6 +41,7 @@ class Stores:
     audio: GridFSAudio
     reservations: MongoReservations
     keys: MongoKeys
+    idempotency: MongoIdempotency
 
 
 @contextmanager
@@ -47,6 +55,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
             GridFSAudio(mongo.database),
             MongoReservations(mongo.database),
             MongoKeys(mongo.database),
+            MongoIdempotency(mongo.database),
         )
     finally:
         mongo.close()
@@ -57,6 +66,7 @@ def prepare(stores: Stores) -> None:
     stores.interviews.prepare()
     stores.audio.prepare()
     stores.reservations.prepare()
+    stores.idempotency.prepare()
 
 
 def intake(settings: Settings, stores: Stores, app: Celery) -> Intake:

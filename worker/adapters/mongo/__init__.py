@@ -1,7 +1,8 @@
-"""MongoDB: interviews, recordings, reservations and keys. The only home of pymongo."""
+"""MongoDB: interviews, recordings, reservations, keys and requests. The only home of pymongo."""
 
 from worker.adapters.mongo.audio import GridFSAudio
 from worker.adapters.mongo.client import Mongo
+from worker.adapters.mongo.idempotency import MongoIdempotency
 from worker.adapters.mongo.interviews import MongoInterviews
 from worker.adapters.mongo.keys import MongoKeys
 from worker.adapters.mongo.leadership import MongoLeadership
@@ -11,6 +12,7 @@ from worker.adapters.mongo.status import MongoStatus
 __all__ = [
     "GridFSAudio",
     "Mongo",
+    "MongoIdempotency",
     "MongoInterviews",
     "MongoKeys",
     "MongoLeadership",
