@@ -56,7 +56,7 @@ def api() -> Iterator[Api]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
         told = Api(f"http://127.0.0.1:{http.server_port}")
-        thread = threading.Thread(target=http.serve_forever)
+        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
         thread.start()
         yield told
         http.shutdown()
