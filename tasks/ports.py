@@ -138,6 +138,9 @@ class AudioStore(Protocol):
     def save(self, interview_id: str, name: str, stream: BinaryIO) -> None:
         """Store a recording, a piece at a time; one stored before under this id is replaced."""
 
+    def has(self, interview_id: str) -> bool:
+        """Whether there is a recording under this id, all of it."""
+
     def local_copy(self, interview_id: str) -> AbstractContextManager[Path]:
         """A file with the recording, for as long as the context lasts.
 

@@ -101,7 +101,8 @@ class Once:
 
         Args:
             fingerprint: A hash of what the request asks for.
-            take_in: Takes in the interview of an id. Where it fails, the key is free again.
+            take_in: Takes in the interview of an id. Where it fails, the key is free again, unless
+                a run before this one was killed and may have stored something.
             within: How long that takes at most. A request that comes again after so long, and was
                 never answered, is carried out again.
 
@@ -112,8 +113,8 @@ class Once:
         """
         if self.key is None:
             return Accepted(take_in(str(uuid4())), replayed=False)
-        entry, is_ours = self._begin(self.key, fingerprint, within)
-        if not is_ours:
+        entry, is_first = self._begin(self.key, fingerprint, within)
+        if entry.until is None:
             return Accepted(self.interviews.get(entry.interview_id), replayed=True)
         try:
             accepted = Accepted(take_in(entry.interview_id), replayed=False)
@@ -122,13 +123,13 @@ class Once:
             self._finish(entry)
             return Accepted(self.interviews.get(entry.interview_id), replayed=True)
         except BaseException:
-            self._release(entry)
+            self._release(entry, is_first)
             raise
         self._finish(entry)
         return accepted
 
     def _begin(self, key: str, fingerprint: str, within: timedelta) -> tuple[Entry, bool]:
-        """The entry of a key, and whether it is on us to carry the request out."""
+        """The entry of a key, and whether nobody has begun to carry the request out before."""
         moment = now()
         entry = Entry(
             id=sha256(f"{self.tenant}\n{key}".encode()).hexdigest(),
@@ -142,11 +143,17 @@ class Once:
         found = self.entries.get(entry.id)
         if found is not None and moment < found.expires_at:
             _check(found, fingerprint, moment)
-            if found.until is None:
-                return found, False
-            entry = replace(entry, interview_id=found.interview_id, expires_at=found.expires_at)
+            if found.until is not None:
+                found = self._take_over(found, moment + within)
+            return found, False
         if self.entries.put(entry, instead_of=found):
             return entry, True
+        raise _in_flight()
+
+    def _take_over(self, found: Entry, until: datetime) -> Entry:
+        ours = replace(found, until=until, version=uuid4().hex)
+        if self.entries.put(ours, instead_of=found):
+            return ours
         raise _in_flight()
 
     def _finish(self, entry: Entry) -> None:
@@ -157,11 +164,15 @@ class Once:
             # The interview is stored: when the request comes again, that will be found.
             log.warning("the answer to a request is not noted: %s", error.message)
 
-    def _release(self, entry: Entry) -> None:
+    def _release(self, entry: Entry, is_first: bool) -> None:
         try:
-            self.entries.remove(entry)
+            if is_first:
+                self.entries.remove(entry)
+            else:
+                # The run before this one may have stored something: what comes next must find it.
+                self._take_over(entry, now())
         except Transient as error:
-            log.warning("the key of a request is not free before it lapses: %s", error.message)
+            log.warning("the key of a request is blocked until it lapses: %s", error.message)
 
 
 def _check(found: Entry, fingerprint: str, moment: datetime) -> None:

@@ -2,20 +2,33 @@
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
 from tasks import changes
 from tasks.clock import now
-from tasks.errors import InvalidInput, Transient
-from tasks.interview import DEFAULT_TENANT, Audio, Interview, Priority, Source, Stage, Submission
+from tasks.errors import AlreadyExists, Erased, InvalidInput, Transient
+from tasks.interview import (
+    DEFAULT_TENANT,
+    Audio,
+    Interview,
+    Priority,
+    Source,
+    Stage,
+    Status,
+    Submission,
+)
 from tasks.ports import AudioStore, InterviewStore
 from worker.adapters.fetch import FetchLimits
 from worker.adapters.media import probe
 from worker.settings import Settings
 
 log = logging.getLogger(__name__)
+
+STORED_WITHIN = timedelta(seconds=60)
+"""How long it takes at most to look through a recording and to store it."""
 
 
 class Dispatcher(Protocol):
@@ -55,12 +68,14 @@ class Intake:
             recording: A file with the recording; it is copied.
             name: The recording's file name.
             source: The producer.
-            interview_id: An id of the producer's choice, a new one else.
+            interview_id: An id of the producer's choice, a new one else. Where a request may come
+                again after a crash, with the same id it is taken up where it was left.
 
         Raises:
             InvalidInput: The submission or the recording cannot be used; nothing is stored.
             AlreadyExists: There is an interview with this id; nothing is changed.
-            Transient: The store cannot be reached; nothing is left behind.
+            Transient: The store cannot be reached; nothing is left behind. Or another run is about
+                to store the same interview.
         """
         self.check(submission)
         moment = now()
@@ -76,7 +91,7 @@ class Intake:
             updated_at=moment,
             message_at=moment,
         )
-        self._store(interview, recording)
+        interview = self._store(interview, recording)
         send(self.dispatcher, interview, Stage.TRANSCRIBE)
         log.info("%s interview %s is queued", interview.type, interview.id)
         return interview
@@ -116,15 +131,51 @@ class Intake:
                 "notice, earliest and latest leave no time to meet", pointer="/follow_up"
             )
 
-    def _store(self, interview: Interview, recording: Path) -> None:
+    def _store(self, interview: Interview, recording: Path) -> Interview:
         # The document comes first: its id is what makes a second submission an AlreadyExists.
-        self.interviews.create(interview, changes.created(interview))
         try:
-            with recording.open("rb") as stream:
-                self.audio.save(interview.id, interview.audio.name, stream)
+            self.interviews.create(interview, changes.created(interview))
+        except AlreadyExists:
+            if not self._is_abandoned(interview.id):
+                raise
+            return self._take_up(interview, recording)
+        try:
+            self._save(interview, recording)
         except BaseException:
             self._undo(interview)
             raise
+        return interview
+
+    def _save(self, interview: Interview, recording: Path) -> None:
+        with recording.open("rb") as stream:
+            self.audio.save(interview.id, interview.audio.name, stream)
+
+    def _is_abandoned(self, interview_id: str) -> bool:
+        """Whether a run before this one was killed before it had stored the recording.
+
+        Raises:
+            Transient: That cannot be told yet.
+        """
+        if self.audio.has(interview_id):
+            return False
+        try:
+            found = self.interviews.get(interview_id)
+        except Erased:
+            return False
+        if found.status in {Status.COMPLETED, Status.CANCELLED}:
+            return False
+        if found.status is Status.TRANSCRIBING or now() < found.created_at + STORED_WITHIN:
+            raise Transient(f"interview {interview_id} may still be taken in by another run")
+        return True
+
+    def _take_up(self, interview: Interview, recording: Path) -> Interview:
+        self._save(interview, recording)
+        found = self.interviews.get(interview.id)
+        if found.status is Status.FAILED:
+            # It was sent on its way by the reconciler, and had no recording there.
+            self.interviews.apply(found.id, changes.retry(found, now()))
+            found = self.interviews.get(found.id)
+        return found
 
     def _undo(self, interview: Interview) -> None:
         self.interviews.apply(interview.id, changes.cancel(interview, now()))

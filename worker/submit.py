@@ -17,8 +17,12 @@ SubmitTask: TypeAlias = "Task[..., str]"
 
 log = logging.getLogger(__name__)
 
+_RETRIES = 6
+"""Of which each waits twice as long as the one before, 63 s together: longer than `STORED_WITHIN`,
+after which it is known whether another run of the request was killed."""
 
-@shared_task(name=REQUESTS, bind=True, max_retries=5)
+
+@shared_task(name=REQUESTS, bind=True, max_retries=_RETRIES)
 def submit(
     task: SubmitTask,
     request: Mapping[str, Any],

@@ -74,6 +74,7 @@ def test_saving_again_replaces(store: AudioStore) -> None:
 def test_a_save_that_breaks_off_leaves_nothing(store: AudioStore) -> None:
     with pytest.raises(OSError, match="disk"):
         store.save("one", "a.flac", io.BufferedReader(Unreadable()))
+    assert not store.has("one")
     with pytest.raises(NotFound):
         content(store, "one")
 
@@ -81,8 +82,11 @@ def test_a_save_that_breaks_off_leaves_nothing(store: AudioStore) -> None:
 def test_deletes(store: AudioStore) -> None:
     store.save("one", "a.flac", io.BytesIO(b"sound"))
     store.save("two", "a.flac", io.BytesIO(b"other"))
+    assert store.has("one")
     store.delete("one")
     store.delete("one")
+    assert not store.has("one")
+    assert store.has("two")
     with pytest.raises(NotFound):
         content(store, "one")
     assert content(store, "two") == b"other"

@@ -212,6 +212,19 @@ def test_what_a_killed_run_stored_is_found(
     assert once.accept("print", door, within=MINUTE).replayed
 
 
+def test_what_fails_after_a_killed_run_may_be_tried_again(
+    once: Once, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: str) -> Interview:
+        raise Transient("away")
+
+    killed(once, door, monkeypatch, within=timedelta(0))
+    with pytest.raises(Transient, match="away"):
+        once.accept("print", fails, within=MINUTE)
+    again = once.accept("print", door, within=MINUTE)
+    assert (again.interview.id, again.replayed) == (door.taken[0], True)
+
+
 def test_a_run_that_is_late_does_not_disturb_the_one_after_it(once: Once, door: Door) -> None:
     def overtaken() -> None:
         door.then = lambda: None

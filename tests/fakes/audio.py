@@ -17,6 +17,9 @@ class MemoryAudio:
         del name
         self.recordings[interview_id] = stream.read()
 
+    def has(self, interview_id: str) -> bool:
+        return interview_id in self.recordings
+
     @contextmanager
     def local_copy(self, interview_id: str) -> Iterator[Path]:
         if interview_id not in self.recordings:

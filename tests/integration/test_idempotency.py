@@ -13,14 +13,17 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from pymongo.database import Database
 
+from tasks import changes
 from tasks.clock import now
-from tasks.errors import Transient
+from tasks.errors import Permanent, Transient
+from tasks.interview import Stage
 from tests.conftest import Document
 from tests.integration.test_access import api, bearer
 from tests.integration.test_api import PATH, nothing_left, particulars, problem
 from tests.samples import SCREENING, TECHNICAL
-from worker.adapters.mongo import GridFSAudio, MongoKeys
+from worker.adapters.mongo import GridFSAudio, MongoInterviews, MongoKeys
 from worker.idempotency import KEPT
+from worker.intake import STORED_WITHIN
 from worker.keys import Scope
 from worker.settings import Settings
 
@@ -197,6 +200,77 @@ def test_two_at_once_are_one_interview(
     problem(other, 422, "idempotency_key_reused")
     assert accepted(send(client), replayed=True) == interview_id
     assert stored(database) == [interview_id]
+
+
+def killed(database: Database[Document], interview_id: str) -> None:
+    """Leave things as a sidecar does that was killed a while ago, before it answered."""
+    past = now() - STORED_WITHIN
+    database["idempotency"].update_one({}, {"$set": {"until": past}})
+    database["interviews"].update_one({"_id": interview_id}, {"$set": {"created_at": past}})
+
+
+def test_killed_before_it_stored_anything(client: TestClient, database: Database[Document]) -> None:
+    interview_id = accepted(send(client), replayed=False)
+    killed(database, interview_id)
+    for name in ("interviews", "audio.files", "audio.chunks"):
+        database[name].delete_many({})
+    assert accepted(send(client), replayed=False) == interview_id
+    assert accepted(send(client), replayed=True) == interview_id
+    assert stored(database) == [interview_id]
+
+
+def test_killed_before_it_answered(client: TestClient, database: Database[Document]) -> None:
+    interview_id = accepted(send(client), replayed=False)
+    killed(database, interview_id)
+    problem(send(client, priority="high"), 422, "idempotency_key_reused")
+    assert accepted(send(client), replayed=True) == interview_id
+    assert stored(database) == [interview_id]
+    assert database["idempotency"].find_one({"until": None})
+
+
+@pytest.mark.parametrize("noticed", [False, True])
+def test_killed_before_it_stored_the_recording(
+    client: TestClient, database: Database[Document], noticed: bool
+) -> None:
+    store = MongoInterviews(database)
+    interview_id = accepted(send(client), replayed=False)
+    database["audio.files"].delete_many({})
+    killed(database, interview_id)
+    if noticed:
+        # The reconciler has sent it on its way meanwhile.
+        store.apply(interview_id, changes.begin(Stage.TRANSCRIBE, "run", now()))
+        missing = Permanent("no recording", code="audio_missing")
+        begun = store.get(interview_id)
+        store.apply(interview_id, changes.fail(begun, Stage.TRANSCRIBE, "run", missing, now()))
+    answer = send(client)
+    assert accepted(answer, replayed=False) == interview_id
+    assert answer.json()["status"] == "queued"
+    assert stored(database) == [interview_id]
+    with GridFSAudio(database).local_copy(interview_id) as copy:
+        assert copy.read_bytes() == SCREENING.read_bytes()
+
+
+def test_another_run_that_may_be_alive_is_waited_for(
+    client: TestClient, database: Database[Document]
+) -> None:
+    interview_id = accepted(send(client), replayed=False)
+    killed(database, interview_id)
+    database["audio.files"].delete_many({})
+    database["interviews"].update_one({}, {"$set": {"created_at": now()}})
+    answer = send(client)
+    problem(answer, 503, "unavailable")
+    assert answer.headers["retry-after"]
+    killed(database, interview_id)
+    assert accepted(send(client), replayed=False) == interview_id
+
+
+def test_what_was_erased_is_not_taken_up(client: TestClient, database: Database[Document]) -> None:
+    interview_id = accepted(send(client), replayed=False)
+    client.delete(f"{PATH}/{interview_id}")
+    database["idempotency"].update_one({}, {"$set": {"until": now()}})
+    for _ in range(2):
+        problem(send(client), 410, "erased")
+    assert database["audio.files"].count_documents({}) == 0
 
 
 def test_a_key_that_was_kept_long_enough_is_free(

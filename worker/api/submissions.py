@@ -18,7 +18,7 @@ from tasks.interview import Interview, Source, Submission
 from worker.adapters.fetch import fetched
 from worker.adapters.scratch import scratch_file
 from worker.idempotency import Accepted, Once
-from worker.intake import Intake
+from worker.intake import STORED_WITHIN, Intake
 from worker.requests import UrlSubmission
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -41,9 +41,6 @@ ACCEPTED_HEADERS = {
     },
 }
 """The headers of the answer, for its description."""
-
-_STORED_WITHIN = timedelta(seconds=60)
-"""How long it takes at most to look through the longest recording and to store it."""
 
 
 async def accept(request: Request, intake: Intake, once: Once, source: Source) -> Accepted:
@@ -92,7 +89,7 @@ def _accept_upload(form: FormData, intake: Intake, once: Once, source: Source) -
                 submission, recording, name=name, source=source, interview_id=interview_id
             )
 
-        return once.accept(digest.hexdigest(), take_in, within=_STORED_WITHIN)
+        return once.accept(digest.hexdigest(), take_in, within=STORED_WITHIN)
 
 
 def _accept_url(body: bytes, intake: Intake, once: Once, source: Source) -> Accepted:
@@ -105,7 +102,7 @@ def _accept_url(body: bytes, intake: Intake, once: Once, source: Source) -> Acce
                 wanted.submission, recording, name=name, source=source, interview_id=interview_id
             )
 
-    within = _STORED_WITHIN + timedelta(seconds=intake.fetch_limits["timeout"])
+    within = STORED_WITHIN + timedelta(seconds=intake.fetch_limits["timeout"])
     return once.accept(sha256(_said(wanted)).hexdigest(), take_in, within=within)
 
 

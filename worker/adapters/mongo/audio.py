@@ -58,6 +58,12 @@ class GridFSAudio:
                 }
             )
 
+    def has(self, interview_id: str) -> bool:
+        """Whether there is all of a recording; see `AudioStore.has`."""
+        # The file's document is written after its chunks.
+        with translated():
+            return self._files.find_one({"_id": interview_id}, {"_id": True}) is not None
+
     @contextmanager
     def local_copy(self, interview_id: str) -> Iterator[Path]:
         """Copy a recording to a temporary file; see `AudioStore.local_copy`."""
