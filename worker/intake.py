@@ -162,7 +162,7 @@ class Intake:
             found = self.interviews.get(interview_id)
         except Erased:
             return False
-        if found.status in {Status.COMPLETED, Status.CANCELLED}:
+        if (found.current_stage or found.failed_stage) is not Stage.TRANSCRIBE:
             return False
         if found.status is Status.TRANSCRIBING or now() < found.created_at + STORED_WITHIN:
             raise Transient(f"interview {interview_id} may still be taken in by another run")

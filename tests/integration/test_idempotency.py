@@ -264,6 +264,19 @@ def test_another_run_that_may_be_alive_is_waited_for(
     assert accepted(send(client), replayed=False) == interview_id
 
 
+def test_what_is_called_off_is_not_taken_up(
+    client: TestClient, database: Database[Document]
+) -> None:
+    interview_id = accepted(send(client), replayed=False)
+    client.post(f"{PATH}/{interview_id}/cancel")
+    killed(database, interview_id)
+    database["audio.files"].delete_many({})
+    answer = send(client)
+    assert accepted(answer, replayed=True) == interview_id
+    assert answer.json()["status"] == "cancelled"
+    assert database["audio.files"].count_documents({}) == 0
+
+
 def test_what_was_erased_is_not_taken_up(client: TestClient, database: Database[Document]) -> None:
     interview_id = accepted(send(client), replayed=False)
     client.delete(f"{PATH}/{interview_id}")
