@@ -55,7 +55,8 @@ class Intake:
             recording: A file with the recording; it is copied.
             name: The recording's file name.
             source: The producer.
-            interview_id: An id of the producer's choice, a new one else.
+            interview_id: An id of the producer's choice, a new one else. Where a request may come
+                again after a crash, with the same id it is taken up where it was left.
 
         Raises:
             InvalidInput: The submission or the recording cannot be used; nothing is stored.
@@ -77,7 +78,7 @@ class Intake:
             created_at=moment,
             updated_at=moment,
         )
-        self._store(interview, recording)
+        interview = self._store(interview, recording)
         send(self.dispatcher, interview, Stage.TRANSCRIBE)
         log.info("%s interview %s is queued", interview.type, interview.id)
         return interview
@@ -117,7 +118,7 @@ class Intake:
                 "notice, earliest and latest leave no time to meet", pointer="/follow_up"
             )
 
-    def _store(self, interview: Interview, recording: Path) -> None:
+    def _store(self, interview: Interview, recording: Path) -> Interview:
         # The recording comes first, so that there is no interview without one, not even for as
         # long as a large recording takes. What is left of it by a process that dies here, or by a
         # database that goes away, is removed as belonging to nobody (`worker.retention`): whether
@@ -126,6 +127,7 @@ class Intake:
             self.audio.save(interview.id, interview.audio.name, stream)
         on_its_way = interview.model_copy(update={"message_at": now()})
         self.interviews.create(on_its_way, changes.created(interview))
+        return on_its_way
 
     def _refuse_known(self, interview_id: str) -> None:
         try:

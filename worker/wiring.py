@@ -22,6 +22,7 @@ from worker.adapters.mongo import (
     GridFSAudio,
     Mongo,
     MongoAudit,
+    MongoIdempotency,
     MongoInterviews,
     MongoKeys,
     MongoRequests,
@@ -46,6 +47,7 @@ class Stores:
     reservations: MongoReservations
     keys: MongoKeys
     audit: MongoAudit
+    idempotency: MongoIdempotency
 
 
 @contextmanager
@@ -61,6 +63,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
             MongoReservations(mongo.database),
             MongoKeys(mongo.database),
             MongoAudit(mongo.database),
+            MongoIdempotency(mongo.database),
         )
     finally:
         mongo.close()
@@ -73,6 +76,7 @@ def prepare(stores: Stores) -> None:
     stores.requests.prepare()
     stores.reservations.prepare()
     stores.audit.prepare()
+    stores.idempotency.prepare()
 
 
 def intake(settings: Settings, stores: Stores, app: Celery) -> Intake:

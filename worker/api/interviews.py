@@ -22,9 +22,11 @@ from worker.api import subtitles
 from worker.api.access import EraseId, Reader, ReadId, Remover, WriteId, Writer
 from worker.api.context import Here
 from worker.api.cursors import cursor_after, parse_cursor
+from worker.api.idempotency import IdempotencyKey
 from worker.api.problems import RESPONSES
-from worker.api.submissions import accept
+from worker.api.submissions import ACCEPTED_HEADERS, accept
 from worker.audit import Action, actor_of
+from worker.idempotency import Once
 
 router = APIRouter(
     prefix="/api/v1/interviews",
@@ -59,8 +61,10 @@ _RENDERED = {
 }
 
 
-@router.post("", status_code=202)
-async def submit(request: Request, response: Response, here: Here, caller: Writer) -> Interview:
+@router.post("", status_code=202, responses={202: {"headers": ACCEPTED_HEADERS}})
+async def submit(
+    request: Request, response: Response, here: Here, caller: Writer, key: IdempotencyKey
+) -> Interview:
     """Submit a recording.
 
     Either `multipart/form-data` with the parts `audio` (the recording) and `interview` (JSON), or
@@ -68,10 +72,13 @@ async def submit(request: Request, response: Response, here: Here, caller: Write
     """
     by_cli = request.headers.get("user-agent", "").startswith("interview-worker-cli/")
     intake = replace(here.intake, tenant=caller.tenant)
-    interview = await accept(request, intake, Source.CLI if by_cli else Source.HTTP)
-    response.headers["Location"] = f"{router.prefix}/{interview.id}"
+    once = Once(here.stores.idempotency, here.stores.interviews, caller.tenant, key)
+    accepted = await accept(request, intake, once, Source.CLI if by_cli else Source.HTTP)
+    response.headers["Location"] = f"{router.prefix}/{accepted.interview.id}"
     response.headers["Retry-After"] = "2"
-    return interview
+    if accepted.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return accepted.interview
 
 
 @router.get("")

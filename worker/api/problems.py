@@ -39,6 +39,8 @@ _STATUS: tuple[tuple[type[InterviewWorkerError], HTTPStatus], ...] = (
 )
 
 _STATUS_OF_CODE = {
+    "idempotency_key_invalid": HTTPStatus.BAD_REQUEST,
+    "idempotency_in_flight": HTTPStatus.CONFLICT,
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "not_audio": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

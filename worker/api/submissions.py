@@ -1,8 +1,9 @@
 """Reading what is posted: a recording with its particulars, or particulars with an `audio_url`."""
 
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from tasks.errors import InvalidAudio, InvalidInput
 from tasks.interview import Interview, Source, Submission
 from worker.adapters.fetch import fetched
 from worker.adapters.scratch import scratch_file, space_needed
+from worker.idempotency import Accepted, Once
 from worker.intake import Intake
 from worker.requests import UrlSubmission
 
@@ -24,49 +26,101 @@ Model = TypeVar("Model", bound=BaseModel)
 _MAX_JSON = 256 * 1024
 """Bytes of JSON that any submission fits into."""
 
+_PIECE = 1 << 20
+"""Bytes of a recording that are copied at once."""
 
-async def accept(request: Request, intake: Intake, source: Source) -> Interview:
-    """Take in the interview that a request posts.
+_MIN_RATE = 4 << 20
+"""Bytes a second of a recording that are looked through and stored at least."""
+
+_LATENCY = timedelta(seconds=60)
+"""How long all the rest takes at most."""
+
+ACCEPTED_HEADERS = {
+    "Location": {"description": "Where the interview is", "schema": {"type": "string"}},
+    "Retry-After": {
+        "description": "Seconds after which to look how far it is",
+        "schema": {"type": "integer"},
+    },
+    "Idempotent-Replayed": {
+        "description": "`true` if the request came before, by its Idempotency-Key",
+        "schema": {"type": "string"},
+    },
+}
+"""The headers of the answer, for its description."""
+
+
+async def accept(request: Request, intake: Intake, once: Once, source: Source) -> Accepted:
+    """Take in the interview that a request posts, unless it was before.
 
     Raises:
-        InvalidInput: It cannot be used.
-        Transient: A server is away.
+        InvalidInput: It cannot be used, or its key stands for another request.
+        Transient: A server is away, or the same request is being carried out.
+        Erased: It was taken in before, and is erased.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
         async with _form(request) as form:
-            return await run_in_threadpool(_accept_upload, form, intake, source)
+            return await run_in_threadpool(_accept_upload, form, intake, once, source)
     if media_type == "application/json":
         body = await _body(request)
-        return await run_in_threadpool(_accept_url, body, intake, source)
+        return await run_in_threadpool(_accept_url, body, intake, once, source)
     raise InvalidInput(
         "post multipart/form-data with audio and interview, or application/json with audio_url",
         code="unsupported_media_type",
     )
 
 
-def _accept_upload(form: FormData, intake: Intake, source: Source) -> Interview:
+def _accept_upload(form: FormData, intake: Intake, once: Once, source: Source) -> Accepted:
     upload, particulars = form.get("audio"), form.get("interview")
     if not isinstance(upload, UploadFile):
         raise InvalidAudio("the part `audio` with the recording is missing")
     if not isinstance(particulars, str):
         raise InvalidInput("the part `interview` with the JSON is missing", pointer="/interview")
     submission = _parse(Submission, particulars)
-    # Refused before a large recording is copied.
-    intake.check(submission)
+    if once.key is None:
+        # Refused before a large recording is copied. What has a key may have been taken in long
+        # ago, when there was nothing wrong with it.
+        intake.check(submission)
     name = Path(upload.filename or "recording").name[:255]
     with scratch_file() as (file, recording):
         # Decoders open a recording more than once, and the form's file may be in memory.
-        shutil.copyfileobj(upload.file, file, 1 << 20)
+        digest = sha256(_said(submission))
+        while piece := upload.file.read(_PIECE):
+            digest.update(piece)
+            file.write(piece)
         file.flush()
-        return intake.accept(submission, recording, name=name, source=source)
+
+        def take_in(interview_id: str | None) -> Interview:
+            return intake.accept(
+                submission, recording, name=name, source=source, interview_id=interview_id
+            )
+
+        return once.accept(digest.hexdigest(), take_in, within=_stored_within(file.tell()))
 
 
-def _accept_url(body: bytes, intake: Intake, source: Source) -> Interview:
+def _accept_url(body: bytes, intake: Intake, once: Once, source: Source) -> Accepted:
     wanted = _parse(UrlSubmission, body)
-    intake.check(wanted.submission)
-    with fetched(wanted.audio_url, **intake.fetch_limits) as (recording, name):
-        return intake.accept(wanted.submission, recording, name=name, source=source)
+
+    def take_in(interview_id: str | None) -> Interview:
+        intake.check(wanted.submission)
+        with fetched(wanted.audio_url, **intake.fetch_limits) as (recording, name):
+            return intake.accept(
+                wanted.submission, recording, name=name, source=source, interview_id=interview_id
+            )
+
+    limits = intake.fetch_limits
+    within = _stored_within(limits["max_bytes"]) + timedelta(seconds=limits["timeout"])
+    return once.accept(sha256(_said(wanted)).hexdigest(), take_in, within=within)
+
+
+def _stored_within(size: int) -> timedelta:
+    return _LATENCY + timedelta(seconds=size / _MIN_RATE)
+
+
+def _said(submission: Submission) -> bytes:
+    """What a request says, the same however it is written."""
+    # Without defaults, so that it stays the same when an update adds a field.
+    return submission.model_dump_json(exclude_unset=True).encode()
 
 
 def _parse(model: type[Model], text: str | bytes) -> Model:

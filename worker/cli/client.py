@@ -1,12 +1,13 @@
 """The API, as the command line calls it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx2
 
@@ -15,6 +16,7 @@ from tasks.feedback import Feedback
 from tasks.interview import Interview, Status
 from tasks.report import Report
 from worker.audit import Entry
+from worker.cli.sending import answered
 from worker.settings import Settings
 from worker.stack_file import running_api
 
@@ -56,15 +58,16 @@ class ApiClient:
         self._http.close()
 
     def submit(self, recording: Path, submission: Mapping[str, Any]) -> Interview:
-        """Submit a recording with its particulars."""
-        with recording.open("rb") as stream:
-            answer = self._call(
-                "POST",
-                "",
-                data={"interview": json.dumps(submission)},
-                files={"audio": (recording.name, stream)},
-            )
-        return Interview.model_validate(answer)
+        """Submit a recording with its particulars, once, even if it must be sent again."""
+        headers = {"Idempotency-Key": f'"{uuid4()}"'}
+        data = {"interview": json.dumps(submission)}
+
+        def send() -> httpx2.Response:
+            with recording.open("rb") as stream:
+                files = {"audio": (recording.name, stream)}
+                return self._http.post(_PREFIX, headers=headers, data=data, files=files)
+
+        return Interview.model_validate(self._answer(partial(answered, send)))
 
     def get(self, interview_id: UUID | str) -> Interview:
         """Show an interview."""
@@ -116,8 +119,12 @@ class ApiClient:
         missing: bool = False,
         **options: Any,
     ) -> Any:
+        send = partial(self._http.request, method, f"{prefix}{path}", **options)
+        return self._answer(send, missing=missing)
+
+    def _answer(self, send: Callable[[], httpx2.Response], *, missing: bool = False) -> Any:
         try:
-            answer = self._http.request(method, f"{prefix}{path}", **options)
+            answer = send()
         except httpx2.HTTPError as error:
             raise Transient(
                 f"the API at {self.base_url} does not answer ({error}); is it running? "

@@ -3,6 +3,7 @@
 from worker.adapters.mongo.audio import GridFSAudio
 from worker.adapters.mongo.audit import MongoAudit
 from worker.adapters.mongo.client import Mongo
+from worker.adapters.mongo.idempotency import MongoIdempotency
 from worker.adapters.mongo.interviews import MongoInterviews
 from worker.adapters.mongo.keys import MongoKeys
 from worker.adapters.mongo.leadership import MongoLeadership
@@ -14,6 +15,7 @@ __all__ = [
     "GridFSAudio",
     "Mongo",
     "MongoAudit",
+    "MongoIdempotency",
     "MongoInterviews",
     "MongoKeys",
     "MongoLeadership",

@@ -1,0 +1,30 @@
+"""An `IdempotencyStore` in a dictionary."""
+
+import threading
+
+from worker.idempotency import Entry
+
+
+class MemoryIdempotency:
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._lock = threading.Lock()
+
+    def get(self, entry_id: str) -> Entry | None:
+        return self._entries.get(entry_id)
+
+    def put(self, entry: Entry, *, instead_of: Entry | None) -> bool:
+        with self._lock:
+            if self._version(entry.id) != (instead_of.version if instead_of else None):
+                return False
+            self._entries[entry.id] = entry
+            return True
+
+    def remove(self, entry: Entry) -> None:
+        with self._lock:
+            if self._version(entry.id) == entry.version:
+                del self._entries[entry.id]
+
+    def _version(self, entry_id: str) -> str | None:
+        found = self._entries.get(entry_id)
+        return found.version if found else None

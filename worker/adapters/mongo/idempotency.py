@@ -1,0 +1,53 @@
+"""Requests that may come again, in MongoDB."""
+
+from dataclasses import asdict
+
+from pymongo import IndexModel
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from worker.adapters.mongo.client import Document, translated
+from worker.idempotency import Entry
+
+
+class MongoIdempotency:
+    """An `IdempotencyStore` in the collection `idempotency`, whose entries vanish in time."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._entries = database["idempotency"]
+
+    def prepare(self) -> None:
+        """Create the index by which entries vanish; doing it again changes nothing."""
+        with translated():
+            self._entries.create_indexes([IndexModel("expires_at", expireAfterSeconds=0)])
+
+    def get(self, entry_id: str) -> Entry | None:
+        """Read an entry; see `IdempotencyStore.get`."""
+        with translated():
+            found = self._entries.find_one({"_id": entry_id})
+        if found is None:
+            return None
+        found["id"] = found.pop("_id")
+        return Entry(**found)
+
+    def put(self, entry: Entry, *, instead_of: Entry | None) -> bool:
+        """Keep an entry; see `IdempotencyStore.put`."""
+        document = asdict(entry)
+        document["_id"] = document.pop("id")
+        with translated():
+            if instead_of is not None:
+                return self._entries.replace_one(_exactly(instead_of), document).matched_count == 1
+            try:
+                self._entries.insert_one(document)
+            except DuplicateKeyError:
+                return False
+        return True
+
+    def remove(self, entry: Entry) -> None:
+        """Forget an entry; see `IdempotencyStore.remove`."""
+        with translated():
+            self._entries.delete_one(_exactly(entry))
+
+
+def _exactly(entry: Entry) -> Document:
+    return {"_id": entry.id, "version": entry.version}
