@@ -51,10 +51,13 @@ def main(arguments: Sequence[str]) -> int:
     wanted = _parse(arguments)
     out = Console()
     queued: list[str] = []
+    done: list[str] = []
 
     def chosen(stack: Stack) -> list[Service]:
         # Before anything runs that would ask the database in between.
         out.print(f"Queueing {wanted.queued} interviews …")
+        with open_stores(stack.settings) as stores:
+            done.extend(completed(stores.interviews) for _ in range(20))
         queued.extend(queue_up(stack.settings, wanted.queued))
         return scripted_services(Path(place), stack)
 
@@ -62,8 +65,6 @@ def main(arguments: Sequence[str]) -> int:
         tempfile.TemporaryDirectory() as place,
         running_services(Path(place) / "data", chosen) as running,
     ):
-        with open_stores(running.settings) as stores:
-            done = [completed(stores.interviews) for _ in range(20)]
         recording = Path(place) / "recording"
         recording.write_bytes(dict(clips(Path(place)))["flac"])
         out.print(f"{wanted.clients} clients for {wanted.seconds} s …")
