@@ -73,6 +73,15 @@ format: $(READY) ## Put the code into shape
 bench: $(READY) ## Measure speed against the alternatives, as ratios of one run
 	$(BIN)/python -m benchmarks
 
+# How long, how many, how deep: make load LOAD='--seconds 600 --clients 100 --queued 20000'
+.PHONY: load
+load: $(READY) $(TOOLS) ## Put the service under load: many clients, a deep queue
+	$(BIN)/python -m benchmarks.load $(LOAD)
+
+.PHONY: audit
+audit: $(READY) $(TOOLS) ## Look for known vulnerabilities in what is pinned
+	$(BIN)/python -m tests.audit
+
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
   --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 

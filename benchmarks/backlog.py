@@ -11,7 +11,7 @@ from tests.samples import AUDIO, an_interview
 from worker.adapters.broker import CeleryDispatcher
 from worker.app import create_app
 from worker.settings import Settings
-from worker.wiring import Stores, open_stores
+from worker.wiring import Stores, open_stores, prepare
 
 _BATCH = 500
 _COLLECTIONS = {"interviews": "_id", "audio.files": "_id", "audio.chunks": "files_id"}
@@ -28,6 +28,7 @@ def queue_up(settings: Settings, number: int) -> list[str]:
         _store(stores, ids[0])
         for collection, key in _COLLECTIONS.items():
             _copy(stores, collection, key, ids)
+        prepare(stores)
     dispatcher = CeleryDispatcher(create_app(settings))
     for one in ids:
         dispatcher.dispatch(one, Stage.TRANSCRIBE, Priority.NORMAL)

@@ -22,10 +22,12 @@ from rich.table import Table
 
 from benchmarks.backlog import queue_up
 from tests.fuzz.media import clips
-from tests.monitoring.scripted_stack import scripted_stack
-from tests.stack import RunningStack
+from tests.monitoring.scripted_stack import scripted_services
+from tests.stack import RunningStack, running_services
 from tests.stored import completed
 from tests.tools import tool
+from worker.stack import Stack
+from worker.supervisor import Service
 from worker.wiring import open_stores
 
 _OBJECTIVE = 0.5
@@ -48,11 +50,21 @@ def main(arguments: Sequence[str]) -> int:
     """
     wanted = _parse(arguments)
     out = Console()
-    with tempfile.TemporaryDirectory() as place, scripted_stack(Path(place)) as running:
+    queued: list[str] = []
+    done: list[str] = []
+
+    def chosen(stack: Stack) -> list[Service]:
+        # Before anything runs that would ask the database in between.
         out.print(f"Queueing {wanted.queued} interviews …")
-        queued = queue_up(running.settings, wanted.queued)
-        with open_stores(running.settings) as stores:
-            done = [completed(stores.interviews) for _ in range(20)]
+        with open_stores(stack.settings) as stores:
+            done.extend(completed(stores.interviews) for _ in range(20))
+        queued.extend(queue_up(stack.settings, wanted.queued))
+        return scripted_services(Path(place), stack)
+
+    with (
+        tempfile.TemporaryDirectory() as place,
+        running_services(Path(place) / "data", chosen) as running,
+    ):
         recording = Path(place) / "recording"
         recording.write_bytes(dict(clips(Path(place)))["flac"])
         out.print(f"{wanted.clients} clients for {wanted.seconds} s …")

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from tests.processes import ROOT
@@ -16,17 +17,20 @@ from worker.supervisor import Service
 def scripted_stack(tmp_path: Path) -> Iterator[RunningStack]:
     """The sidecar, and one worker whose providers follow a script."""
 
-    def chosen(stack: Stack) -> list[Service]:
-        sidecar, transcribe, *_ = services(stack, flower=False)
-        argv = [sys.executable, "-m", "tests.monitoring.scripted_worker", str(notes)]
-        environment = {**stack.environment, "PYTHONPATH": str(ROOT)}
-        ready = answering(stack, "all")
-        return [
-            sidecar,
-            replace(transcribe, name="worker-all", argv=argv, env=environment, ready=ready),
-        ]
-
     notes = tmp_path / "notes"
     notes.mkdir()
+    chosen = partial(scripted_services, notes)
     with running_services(tmp_path / "data", chosen, RETRY_BACKOFF="0.1") as running:
         yield running
+
+
+def scripted_services(notes: Path, stack: Stack) -> list[Service]:
+    """The sidecar, and the worker; its notes on what went wrong are in a directory."""
+    sidecar, transcribe, *_ = services(stack, flower=False)
+    argv = [sys.executable, "-m", "tests.monitoring.scripted_worker", str(notes)]
+    environment = {**stack.environment, "PYTHONPATH": str(ROOT)}
+    ready = answering(stack, "all")
+    return [
+        sidecar,
+        replace(transcribe, name="worker-all", argv=argv, env=environment, ready=ready),
+    ]
