@@ -124,7 +124,7 @@ def send(running: RunningStack, *bodies: bytes, **headers: str) -> None:
 def submitted_by_message(running: RunningStack) -> float:
     """How many requests that came by message are done with."""
     succeeded = scraped(running.stack.api_url).by_labels(metrics.CELERY_SUCCEEDED)
-    return sum(value for (task, *_), value in succeeded.items() if task == "interviews.submit")
+    return sum(value for (task, *_), value in succeeded.items() if task == "interviews.fetch")
 
 
 def test_a_request_by_kafka_becomes_one_interview(running: RunningStack, files: str) -> None:
