@@ -1,7 +1,7 @@
 """Interviews as MongoDB documents, one document each, changed in single atomic updates."""
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -10,6 +10,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from tasks.changes import Change
+from tasks.clock import now
 from tasks.errors import AlreadyExists, Erased, IllegalTransition, NotFound, Superseded
 from tasks.events import Event, EventType, event_id
 from tasks.feedback import Feedback
@@ -36,8 +37,16 @@ _HEAVY = {
     "outbox": False,
     "feedback": False,
     "feedback_at": False,
+    "wakes_at": False,
 }
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+_WAKING = ("lease_until", "next_attempt_at")
+"""Of these, one at most is not null."""
+
+_FIRST_SPAN = timedelta(seconds=1)
+_SKEW = timedelta(hours=1)
+"""How far the clocks of others may be ahead."""
 
 _AGREEMENT: list[dict[str, Any]] = [
     {"$match": {"feedback_at": {"$gt": _LONG_AGO}}},
@@ -57,8 +66,11 @@ class MongoInterviews(MongoOutbox):
     """An `InterviewStore` in the collection `interviews`.
 
     The document is the `Interview` with its id as `_id`, and beside it `transcript`, `report`,
-    `feedback` with `feedback_at`, when the last of it was given, and `outbox`, the events that are
-    recorded and not yet published.
+    `feedback` with `feedback_at`, when the last of it was given, `outbox`, the events that are
+    recorded and not yet published, and `wakes_at`, when its lease lapses or an attempt is due.
+
+    No query has an `$or` or `$and`: with them the embedded database reads the whole collection,
+    whatever else they say.
     """
 
     def __init__(self, database: Database[Document]) -> None:
@@ -73,10 +85,10 @@ class MongoInterviews(MongoOutbox):
                     IndexModel([("tenant", 1), *newest_first]),
                     IndexModel([("tenant", 1), ("status", 1), *newest_first]),
                     IndexModel([("tenant", 1), ("type", 1), *newest_first]),
-                    IndexModel([("status", 1)]),
                     IndexModel([("outbox.at", 1)], sparse=True),
                     IndexModel([("feedback_at", 1)], sparse=True),
                     IndexModel([("message_at", 1)], sparse=True),
+                    IndexModel([("wakes_at", 1)], sparse=True),
                 ]
             )
 
@@ -138,13 +150,31 @@ class MongoInterviews(MongoOutbox):
     def find(self, query: Query) -> Sequence[Interview]:
         """List interviews; see `InterviewStore.find`."""
         with translated():
+            return [_interview(document) for document in islice(self._newest(query), query.limit)]
+
+    def _newest(self, query: Query) -> Iterator[Document]:
+        """The documents of a query, newest first.
+
+        They are read by spans of time, which grow: the embedded database reads and sorts all that
+        a query finds before it applies a limit.
+        """
+        kind = _kind(query)
+        before = query.created_before or now() + _SKEW
+        if query.after is not None:
+            moment, last = query.after
+            before = min(before, moment)
+            # Those of the same moment as the last one of the page before.
+            if before == moment:
+                tied = {**kind, "created_at": moment, "_id": {"$lt": last}}
+                yield from self._documents.find(tied, _HEAVY).sort("_id", DESCENDING)
+        for since, until in _spans(query.created_from or _LONG_AGO, before):
             found = self._documents.find(
-                _filter(query),
+                {**kind, "created_at": {"$gte": since, "$lt": until}},
                 _HEAVY,
                 sort=[("created_at", DESCENDING), ("_id", DESCENDING)],
                 limit=query.limit,
             )
-            return [_interview(document) for document in found]
+            yield from found
 
     def apply(self, interview_id: str, change: Change) -> None:
         """Apply a change by one conditional update; see `InterviewStore.apply`."""
@@ -153,13 +183,8 @@ class MongoInterviews(MongoOutbox):
             "status": {"$in": sorted(change.when)},
             **plain(change.match),
         }
-        # Null comes before all moments, where it is not left out.
-        conditions = [
-            {"$or": [{path: None}, {path: {"$lte": moment}}]}
-            for path, moment in change.lapsed.items()
-        ]
-        if conditions:
-            condition["$and"] = conditions
+        # What is null, or not there, is not greater.
+        condition |= {path: {"$not": {"$gt": moment}} for path, moment in change.lapsed.items()}
         with translated():
             done = self._documents.update_one(condition, _update(change))
         if not done.matched_count:
@@ -169,11 +194,8 @@ class MongoInterviews(MongoOutbox):
         """Find interviews to send on their way again; see `InterviewStore.stuck`."""
         return self._found(
             {
+                "wakes_at": {"$gt": _LONG_AGO, "$lte": now},
                 "status": {"$in": sorted(ACTIVE - {Status.QUEUED})},
-                "$or": [
-                    {"lease_until": {"$gt": _LONG_AGO, "$lte": now}},
-                    {"next_attempt_at": {"$gt": _LONG_AGO, "$lte": now}},
-                ],
             },
             limit,
         )
@@ -272,28 +294,31 @@ def _interview(document: Document) -> Interview:
     return Interview.model_validate(document)
 
 
-def _filter(query: Query) -> dict[str, Any]:
-    conditions: list[dict[str, Any]] = [{"tenant": query.tenant, "erased_at": None}]
+def _kind(query: Query) -> dict[str, Any]:
+    condition: dict[str, Any] = {"tenant": query.tenant, "erased_at": None}
     if query.statuses:
-        conditions.append({"status": {"$in": sorted(query.statuses)}})
+        condition["status"] = {"$in": sorted(query.statuses)}
     if query.types:
-        conditions.append({"type": {"$in": sorted(query.types)}})
-    if query.created_from:
-        conditions.append({"created_at": {"$gte": query.created_from}})
-    if query.created_before:
-        conditions.append({"created_at": {"$lt": query.created_before}})
-    if query.after:
-        moment, last = query.after
-        conditions.append(
-            {"$or": [{"created_at": {"$lt": moment}}, {"created_at": moment, "_id": {"$lt": last}}]}
-        )
-    return {"$and": conditions}
+        condition["type"] = {"$in": sorted(query.types)}
+    return condition
+
+
+def _spans(since: datetime, before: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Cut a time into spans, the latest first, each eight times as long as the one after it."""
+    length = _FIRST_SPAN
+    while since < before:
+        start = before - length if before - since > length else since
+        yield start, before
+        before, length = start, length * 8
 
 
 def _update(change: Change) -> dict[str, Any]:
     values = dict(plain(change.values))
     if change.to is not None:
         values["status"] = str(change.to)
+    moments = [values[name] for name in _WAKING if name in values]
+    if moments:
+        values["wakes_at"] = next(filter(None, moments), None)
     update: dict[str, Any] = {"$set": values}
     if change.increments:
         update["$inc"] = dict.fromkeys(change.increments, 1)

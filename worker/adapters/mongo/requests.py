@@ -24,7 +24,8 @@ _REMEMBERED = 30 * 24 * 3600
 class MongoRequests(MongoOutbox):
     """A `RequestStore` in the collection `requests`.
 
-    A document is a `PendingRequest` with its id as `_id`, and `run`, the run that has it. Of one
+    A document is a `PendingRequest` with its id as `_id`, `run`, the run that has it, and
+    `wakes_at`, when its lease lapses or its next attempt is due. Of one
     that was refused nothing is left but `refused_at`, and the event that tells why, in `outbox`.
     """
 
@@ -37,6 +38,8 @@ class MongoRequests(MongoOutbox):
             self._documents.create_indexes(
                 [
                     IndexModel([("outbox.at", 1)], sparse=True),
+                    IndexModel([("message_at", 1)], sparse=True),
+                    IndexModel([("wakes_at", 1)], sparse=True),
                     IndexModel("refused_at", expireAfterSeconds=_REMEMBERED),
                 ]
             )
@@ -54,8 +57,13 @@ class MongoRequests(MongoOutbox):
 
     def begin(self, request_id: str, run: str, now: datetime, until: datetime) -> PendingRequest:
         """Take a request; see `RequestStore.begin`."""
-        free = {"$or": [{"lease_until": None}, {"lease_until": {"$lte": now}}]}
-        values = {"run": run, "lease_until": until, "next_attempt_at": None}
+        free = {"lease_until": {"$not": {"$gt": now}}}
+        values = {
+            "run": run,
+            "lease_until": until,
+            "next_attempt_at": None,
+            "wakes_at": until,
+        }
         self._update({"_id": request_id, **free}, {"$set": values, "$inc": {"attempts": 1}})
         with translated():
             found = self._documents.find_one({"_id": request_id})
@@ -65,16 +73,18 @@ class MongoRequests(MongoOutbox):
 
     def renew(self, request_id: str, run: str, until: datetime) -> None:
         """Keep it for longer; see `RequestStore.renew`."""
-        self._update({"_id": request_id, "run": run}, {"$set": {"lease_until": until}})
+        self._update(
+            {"_id": request_id, "run": run}, {"$set": {"lease_until": until, "wakes_at": until}}
+        )
 
     def postpone(self, request_id: str, run: str, due: datetime) -> None:
         """Give it back; see `RequestStore.postpone`."""
-        values = {"run": None, "lease_until": None, "next_attempt_at": due}
+        values = {"run": None, "lease_until": None, "next_attempt_at": due, "wakes_at": due}
         self._update({"_id": request_id, "run": run}, {"$set": values})
 
     def refuse(self, request_id: str, run: str, event: Event) -> None:
         """Forget what was asked; see `RequestStore.refuse`."""
-        gone = dict.fromkeys((*PendingRequest.model_fields.keys() - {"id"}, "run"), "")
+        gone = dict.fromkeys((*PendingRequest.model_fields.keys() - {"id"}, "run", "wakes_at"), "")
         values = {"refused_at": event.at, "outbox": [plain(event)]}
         self._update({"_id": request_id, "run": run}, {"$unset": gone, "$set": values})
 
@@ -85,8 +95,7 @@ class MongoRequests(MongoOutbox):
 
     def stuck(self, now: datetime, limit: int) -> Sequence[PendingRequest]:
         """Find requests to try again; see `RequestStore.stuck`."""
-        past = {"$gt": _LONG_AGO, "$lte": now}
-        return self._found({"$or": [{"lease_until": past}, {"next_attempt_at": past}]}, limit)
+        return self._found({"wakes_at": {"$gt": _LONG_AGO, "$lte": now}}, limit)
 
     def unheard(self, before: datetime, limit: int) -> Sequence[PendingRequest]:
         """Find requests whose message is old; see `RequestStore.unheard`."""
@@ -107,7 +116,12 @@ class MongoRequests(MongoOutbox):
             "lease_until": request.lease_until,
             "next_attempt_at": request.next_attempt_at,
         }
-        values = {"message_at": now, "lease_until": None, "next_attempt_at": None}
+        values = {
+            "message_at": now,
+            "lease_until": None,
+            "next_attempt_at": None,
+            "wakes_at": None,
+        }
         with translated():
             done = self._documents.update_one({"_id": request.id, **read}, {"$set": values})
         return bool(done.matched_count)
@@ -129,4 +143,5 @@ class MongoRequests(MongoOutbox):
 
 def _request(document: Document) -> PendingRequest:
     document["id"] = document.pop("_id")
+    document.pop("wakes_at", None)
     return PendingRequest.model_validate(document)
