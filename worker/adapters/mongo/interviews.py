@@ -8,6 +8,7 @@ from pymongo import DESCENDING, IndexModel, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from tasks.callbacks import callbacks
 from tasks.changes import Change
 from tasks.errors import AlreadyExists, Erased, IllegalTransition, NotFound, Superseded
 from tasks.events import Event, EventType, event_id
@@ -32,6 +33,7 @@ _HEAVY = {
     "transcript": False,
     "report": False,
     "outbox": False,
+    "callbacks": False,
     "feedback": False,
     "feedback_at": False,
 }
@@ -55,8 +57,8 @@ class MongoInterviews:
     """An `InterviewStore` in the collection `interviews`.
 
     The document is the `Interview` with its id as `_id`, and beside it `transcript`, `report`,
-    `feedback` with `feedback_at`, when the last of it was given, and `outbox`, the events that are
-    recorded and not yet published.
+    `feedback` with `feedback_at`, when the last of it was given, `outbox`, the events that are
+    recorded and not yet published, and `callbacks`, those that are not yet delivered.
     """
 
     def __init__(self, database: Database[Document]) -> None:
@@ -82,7 +84,9 @@ class MongoInterviews:
         """Store a new interview; see `InterviewStore.create`."""
         document = plain(interview)
         document["_id"] = document.pop("id")
-        document["outbox"] = [plain(event) for event in events]
+        document |= {
+            name: added["$each"] for name, added in _pushed(interview.callback_url, events).items()
+        }
         try:
             with translated():
                 self._documents.insert_one(document)
@@ -214,13 +218,17 @@ class MongoInterviews:
             at=now,
             facts={"type": found["type"]},
         )
-        # Events that are still to be published stay: they hold nothing about anybody.
+        # Events that are still to be told of stay: they hold nothing about anybody.
         gone = dict.fromkeys((*found.keys() - {"_id", "tenant", "type", "created_at"}, *_HEAVY), "")
-        del gone["outbox"]
+        del gone["outbox"], gone["callbacks"]
         with translated():
             done = self._documents.update_one(
                 {"_id": interview_id, "status": {"$in": sorted(FINAL)}},
-                {"$unset": gone, "$set": {"erased_at": now}, "$push": {"outbox": plain(event)}},
+                {
+                    "$unset": gone,
+                    "$set": {"erased_at": now},
+                    "$push": _pushed(found.get("callback_url"), [event]),
+                },
             )
         if not done.matched_count:
             raise IllegalTransition("cannot erase: the interview is still being worked on")
@@ -293,5 +301,12 @@ def _update(change: Change) -> dict[str, Any]:
     if change.increments:
         update["$inc"] = dict.fromkeys(change.increments, 1)
     if change.events:
-        update["$push"] = {"outbox": {"$each": [plain(event) for event in change.events]}}
+        update["$push"] = _pushed(change.callback_url, change.events)
     return update
+
+
+def _pushed(callback_url: str | None, events: Sequence[Event]) -> dict[str, dict[str, Any]]:
+    pushed = {"outbox": {"$each": plain(events)}}
+    if callback_url is not None:
+        pushed["callbacks"] = {"$each": plain(callbacks(callback_url, *events))}
+    return pushed
