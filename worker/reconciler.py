@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from monitoring.broker import Broker, QueueState
 from tasks import changes
@@ -16,6 +15,7 @@ from tasks.ports import InterviewStore
 from tasks.signals import Resumed, resumed
 from tasks.stage import task_name
 from worker.intake import Dispatcher
+from worker.leadership import Leadership
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +31,6 @@ _GRACE = timedelta(seconds=20)
 queue to the run's lease, or its publisher was slow."""
 
 _LEADER_SECONDS = 15.0
-
-
-class Leadership(Protocol):
-    """Lets one of several processes do what only one should."""
-
-    def hold(self, seconds: float) -> bool:
-        """Become or stay the leader for so long; False where another one is."""
 
 
 class Reconciler:

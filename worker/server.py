@@ -1,10 +1,11 @@
-"""The sidecar: one ASGI process with the API, and the threads that talk to Kafka."""
+"""The sidecar: one ASGI process with the API, and the threads that send and receive."""
 
 import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import timedelta
 from functools import partial
 
 import uvicorn
@@ -23,6 +24,7 @@ from worker.api.application import create_api
 from worker.api.context import Context
 from worker.api.token import TokenGuard
 from worker.app import create_app
+from worker.deliverer import Deliverer
 from worker.keys import KeyRing
 from worker.monitored import recorded
 from worker.reconciler import Reconciler
@@ -38,6 +40,7 @@ from worker.wiring import (
     open_stores,
     prepare,
     request_limit,
+    webhooks,
 )
 
 LOG_FORMAT = "[%(asctime)s: %(levelname)s/%(threadName)s] %(name)s: %(message)s"
@@ -96,6 +99,7 @@ def open_context(settings: Settings) -> Iterator[Context]:
         if not _prepare(stores):
             stack.enter_context(_thread("prepare", partial(_prepare_later, stores)))
         stack.enter_context(_kafka(settings, stores, app))
+        stack.enter_context(_delivering(settings, stores))
         stack.enter_context(_reconciling(settings, stores, app))
         bookings = calendar(settings)
         watched = stack.enter_context(watching(settings, stores, bookings))
@@ -138,6 +142,23 @@ def _reconciling(settings: Settings, stores: Stores, app: Celery) -> Iterator[No
     with _thread("reconciler", reconciler.run):
         yield
     queues.close()
+
+
+@contextmanager
+def _delivering(settings: Settings, stores: Stores) -> Iterator[None]:
+    sender = webhooks(settings)
+    if sender is None:
+        log.info("WEBHOOK_SECRET is not set: no callbacks are posted")
+        yield
+        return
+    deliverer = Deliverer(
+        stores.callbacks,
+        sender,
+        MongoLeadership(stores.mongo.database, "deliverer"),
+        backoff=[timedelta(seconds=seconds) for seconds in settings.webhook_backoff],
+    )
+    with _thread("deliverer", deliverer.run):
+        yield
 
 
 @contextmanager

@@ -18,8 +18,16 @@ from worker.adapters.broker import PRIORITIES, CeleryDispatcher
 from worker.adapters.calendars import open_caldav
 from worker.adapters.language.local import LocalProvider
 from worker.adapters.limits import RequestLimit
-from worker.adapters.mongo import GridFSAudio, Mongo, MongoInterviews, MongoKeys, MongoReservations
+from worker.adapters.mongo import (
+    GridFSAudio,
+    Mongo,
+    MongoCallbacks,
+    MongoInterviews,
+    MongoKeys,
+    MongoReservations,
+)
 from worker.adapters.speech.whisper import WhisperProvider
+from worker.adapters.webhooks import WebhookSender
 from worker.app import QUEUES
 from worker.intake import Intake
 from worker.settings import Settings
@@ -31,6 +39,7 @@ class Stores:
 
     mongo: Mongo
     interviews: MongoInterviews
+    callbacks: MongoCallbacks
     audio: GridFSAudio
     reservations: MongoReservations
     keys: MongoKeys
@@ -44,6 +53,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
         yield Stores(
             mongo,
             MongoInterviews(mongo.database),
+            MongoCallbacks(mongo.database),
             GridFSAudio(mongo.database),
             MongoReservations(mongo.database),
             MongoKeys(mongo.database),
@@ -55,6 +65,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
 def prepare(stores: Stores) -> None:
     """Create what the stores need: indexes."""
     stores.interviews.prepare()
+    stores.callbacks.prepare()
     stores.audio.prepare()
     stores.reservations.prepare()
 
@@ -87,6 +98,17 @@ def services(settings: Settings, stores: Stores) -> Services:
         backoff=settings.retry_backoff,
         consent_required=settings.consent_required,
         lease=timedelta(seconds=settings.lease_seconds),
+    )
+
+
+def webhooks(settings: Settings) -> WebhookSender | None:
+    """What posts callbacks; None where there is no secret to sign them with."""
+    if not settings.webhook_secrets:
+        return None
+    return WebhookSender(
+        settings.webhook_secrets,
+        timeout=settings.webhook_timeout,
+        allow_private=settings.callback_url_allow_private,
     )
 
 
