@@ -13,20 +13,22 @@ from worker.supervisor import Service
 
 
 @contextmanager
-def scripted_stack(tmp_path: Path) -> Iterator[RunningStack]:
+def scripted_stack(tmp_path: Path, **environment: str) -> Iterator[RunningStack]:
     """The sidecar, and one worker whose providers follow a script."""
 
     def chosen(stack: Stack) -> list[Service]:
         sidecar, transcribe, *_ = services(stack, flower=False)
         argv = [sys.executable, "-m", "tests.monitoring.scripted_worker", str(notes)]
-        environment = {**stack.environment, "PYTHONPATH": str(ROOT)}
+        inherited = {**stack.environment, "PYTHONPATH": str(ROOT)}
         ready = answering(stack, "all")
         return [
             sidecar,
-            replace(transcribe, name="worker-all", argv=argv, env=environment, ready=ready),
+            replace(transcribe, name="worker-all", argv=argv, env=inherited, ready=ready),
         ]
 
     notes = tmp_path / "notes"
     notes.mkdir()
-    with running_services(tmp_path / "data", chosen, RETRY_BACKOFF="0.1") as running:
+    with running_services(
+        tmp_path / "data", chosen, **{"RETRY_BACKOFF": "0.1", **environment}
+    ) as running:
         yield running
