@@ -27,6 +27,9 @@ from worker.requests import parse_request
 from worker.settings import Settings
 
 ALL = ["created", "transcribed", "analysed", "scheduled", "completed"]
+SCRIPT = "go-on-1"
+"""What the scripted providers of a stage do, by the names of recording and interviewer."""
+
 PUBLIC = "https://93.184.215.14/hook"
 
 
@@ -84,7 +87,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("clip") / "go.wav"
+    path = tmp_path_factory.mktemp("clip") / f"{SCRIPT}.wav"
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -109,7 +112,7 @@ def submitted(running: RunningStack, clip: Path, url: str) -> Interview:
     particulars = {
         "type": "technical",
         "candidate": {"name": "Maya Example", "email": "maya@example.com"},
-        "interviewers": [{"name": "Ines Example", "email": "ines@example.com"}],
+        "interviewers": [{"name": "Ines Example", "email": f"{SCRIPT}@example.com"}],
         "consent": {"id": "c", "at": "2026-01-01T00:00:00Z"},
         "callback_url": url,
     }
