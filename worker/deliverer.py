@@ -58,8 +58,10 @@ class Deliverer:
         self._backoff = backoff
         self._interval = interval
         self._lock = threading.Lock()
-        self._under_way: dict[str, str] = {}
-        """The receiver of each interview that has a callback on its way."""
+        self._under_way: set[str] = set()
+        """The interviews of which a thread has a callback."""
+        self._threads: Counter[str] = Counter()
+        """The threads that post to each receiver."""
         self._changed = threading.Event()
         self._held_at = -_RENEW_SECONDS
 
@@ -68,41 +70,64 @@ class Deliverer:
         pause = self._interval
         with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="webhook") as pool:
             while not stop.is_set():
-                pause = self._interval if self._turn(pool) else min(_LONGEST_PAUSE, pause * 2)
+                pause = self._interval if self._turn(pool, stop) else min(_LONGEST_PAUSE, pause * 2)
                 self._changed.wait(pause)
                 self._changed.clear()
 
-    def _turn(self, pool: ThreadPoolExecutor) -> bool:
+    def _turn(self, pool: ThreadPoolExecutor, stop: threading.Event) -> bool:
         try:
-            while self._start_due(pool):
+            while self._start_due(pool, stop):
                 pass
         except InterviewWorkerError as error:
             log.warning("callbacks wait: %s", error.message)
             return False
         return True
 
-    def _start_due(self, pool: ThreadPoolExecutor) -> int:
+    def _start_due(self, pool: ThreadPoolExecutor, stop: threading.Event) -> int:
         with self._lock:
             # Those that end while the store is asked are still in its answer.
-            before = dict(self._under_way)
-        receivers = Counter(before.values())
-        full = [one for one, count in receivers.items() if count >= _PARALLEL_RECEIVER]
-        found = self._callbacks.due(now(), _BATCH, but=full)
-        if not (found or before) or not self._leads():
+            before, threads = set(self._under_way), Counter(self._threads)
+        full = [one for one, count in threads.items() if count >= _PARALLEL_RECEIVER]
+        due = self._callbacks.due(now(), _BATCH, but=full)
+        if not (due or before) or not self._leads():
             return 0
+        waiting: dict[str, list[Callback]] = {}
+        for callback in due:
+            if callback.event.interview_id not in before:
+                waiting.setdefault(callback.receiver, []).append(callback)
         started = 0
-        for callback in found:
-            if len(before) + started == _PARALLEL:
-                break
-            busy = receivers[callback.receiver] >= _PARALLEL_RECEIVER
-            if busy or callback.event.interview_id in before:
-                continue
-            receivers[callback.receiver] += 1
-            started += 1
-            with self._lock:
-                self._under_way[callback.event.interview_id] = callback.receiver
-            pool.submit(self._deliver, callback)
+        for receiver, found in waiting.items():
+            free = min(
+                _PARALLEL_RECEIVER - threads[receiver], _PARALLEL - threads.total() - started
+            )
+            # A query for each thread, rather than each callback, as it may be a slow one.
+            for share in range(min(free, len(found))):
+                self._start(pool, receiver, found[share::free], stop)
+                started += 1
         return started
+
+    def _start(
+        self,
+        pool: ThreadPoolExecutor,
+        receiver: str,
+        share: Sequence[Callback],
+        stop: threading.Event,
+    ) -> None:
+        interviews = {one.event.interview_id for one in share}
+
+        def work() -> None:
+            try:
+                self._deliver(share, stop)
+            finally:
+                with self._lock:
+                    self._under_way -= interviews
+                    self._threads[receiver] -= 1
+                self._changed.set()
+
+        with self._lock:
+            self._under_way |= interviews
+            self._threads[receiver] += 1
+        pool.submit(work)
 
     def _leads(self) -> bool:
         moment = time.monotonic()
@@ -113,23 +138,25 @@ class Deliverer:
         self._held_at = moment
         return True
 
-    def _deliver(self, callback: Callback) -> None:
-        try:
-            self._attempt(callback)
-        except InterviewWorkerError as error:
-            log.warning("%s may be posted again: %s", callback.event.id, error.message)
-        except Exception:
-            log.exception("%s was not posted", callback.event.id)
-        finally:
-            with self._lock:
-                del self._under_way[callback.event.interview_id]
-            self._changed.set()
+    def _deliver(self, share: Sequence[Callback], stop: threading.Event) -> None:
+        for callback in share:
+            try:
+                answered = self._attempt(callback)
+            except InterviewWorkerError as error:
+                log.warning("%s may be posted again: %s", callback.event.id, error.message)
+                return
+            except Exception:
+                log.exception("%s was not posted", callback.event.id)
+                return
+            if not answered or stop.is_set():
+                return
 
-    def _attempt(self, callback: Callback) -> None:
+    def _attempt(self, callback: Callback) -> bool:
         try:
             self._sender.send(callback)
         except NotAccepted as error:
             self._put_off(callback, error)
+            return False
         except Unwanted as error:
             log.warning("%s is told no more: %s", callback.event.interview_id, error.message)
             self._callbacks.stop(callback.event.interview_id)
@@ -137,6 +164,7 @@ class Deliverer:
         else:
             self._callbacks.remove(callback)
             callback_ended.send(CallbackEnded("delivered"))
+        return True
 
     def _put_off(self, callback: Callback, error: NotAccepted) -> None:
         due = next_attempt(callback, self._backoff, now(), error.after)

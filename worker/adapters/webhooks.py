@@ -39,6 +39,7 @@ class WebhookSender:
         self._signers = [Webhook(secret) for secret in secrets]
         self._timeout = timeout
         self._allow_private = allow_private
+        self._agent = f"interview-worker/{version('interview-worker')}"
         self._tls = httpx2.create_ssl_context(trust_env=False)
 
     def send(self, callback: Callback) -> None:
@@ -66,7 +67,7 @@ class WebhookSender:
             content=body.encode(),
             headers={
                 "Content-Type": CONTENT_TYPE,
-                "User-Agent": f"interview-worker/{version('interview-worker')}",
+                "User-Agent": self._agent,
                 **self._signed(callback.event.id, body),
             },
         )
