@@ -26,6 +26,8 @@ from worker.cli.commands import app
 from worker.requests import parse_request
 from worker.settings import Settings
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("webhooks")]
+
 ALL = ["created", "transcribed", "analysed", "scheduled", "completed"]
 SCRIPT = "go-on-1"
 """What the scripted providers of a stage do, by the names of recording and interviewer."""
