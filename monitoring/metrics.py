@@ -210,6 +210,11 @@ EXTERNAL_ERRORS = Counter(
     help="Requests to external services that failed: no answer, 401, 403, 408, 429 or 5xx.",
     labels=("service",),
 )
+CALLBACKS = Counter(
+    name="webhook_callbacks_total",
+    help="Events to be posted to a callback URL: delivered, given_up or unwanted.",
+    labels=("status",),
+)
 
 # Processes; `role` is worker, child or sidecar.
 _PROCESS = ("role", "process")

@@ -38,6 +38,7 @@ class Change:
         values: Fields, by dotted path, and their new values (plain values or models).
         increments: Fields, by dotted path, that go up by one.
         events: What is announced if the change takes place, and only then.
+        callback_url: Where the events are posted as well.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Change:
     values: Mapping[str, object] = field(default_factory=dict)
     increments: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
+    callback_url: str | None = None
 
     def __post_init__(self) -> None:
         for status in self.when:
@@ -171,6 +173,7 @@ def finish(
         match={f"stages.{stage}.run": run},
         values=values,
         events=tuple(events),
+        callback_url=interview.callback_url,
     )
 
 
@@ -227,6 +230,7 @@ def fail(
             "updated_at": now,
         },
         events=(_event(interview, EventType.FAILED, now, stage=stage, error=error.code),),
+        callback_url=interview.callback_url,
     )
 
 
@@ -244,6 +248,7 @@ def cancel(interview: Interview, now: datetime) -> Change:
             "updated_at": now,
         },
         events=(_event(interview, EventType.CANCELLED, now),),
+        callback_url=interview.callback_url,
     )
 
 

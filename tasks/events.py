@@ -1,10 +1,14 @@
 """What is told to the outside when an interview moves on."""
 
+import json
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+CONTENT_TYPE = "application/cloudevents+json; charset=UTF-8"
+"""The media type of `cloud_event_json`."""
 
 
 class EventType(StrEnum):
@@ -50,3 +54,8 @@ def cloud_event(event: Event) -> dict[str, Any]:
         "datacontenttype": "application/json",
         "data": {"interview_id": event.interview_id, **event.facts},
     }
+
+
+def cloud_event_json(event: Event) -> str:
+    """The event as it is sent; its media type is `CONTENT_TYPE`."""
+    return json.dumps(cloud_event(event), ensure_ascii=False)

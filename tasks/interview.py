@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from tasks.callbacks import CallbackUrl
 from tasks.people import FollowUp, Moment, Person, TimeZone
 from tasks.transcript import Speaker
 
@@ -242,6 +243,8 @@ class Submission(BaseModel):
     analyses: tuple[AnalysisType, ...] = tuple(AnalysisType)
     consent: Consent | None = None
     follow_up: FollowUp = FollowUp()
+    callback_url: CallbackUrl | None = None
+    """Where its events are posted; null once the receiver has answered that it wants no more."""
 
 
 class Interview(Submission):

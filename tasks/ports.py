@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from tasks.callbacks import Callback
 from tasks.changes import Change
 from tasks.events import Event
 from tasks.feedback import Feedback
@@ -72,6 +73,8 @@ class InterviewStore(Outbox, Protocol):
 
     def create(self, interview: Interview, *events: Event) -> None:
         """Store a new interview and what is to be announced of it, in one step.
+
+        Where it has a callback URL, its events are callbacks as well, here and with every change.
 
         Raises:
             AlreadyExists: An interview, or the tombstone of one, has this id.
@@ -142,6 +145,31 @@ class InterviewStore(Outbox, Protocol):
         """
 
 
+class CallbackStore(Protocol):
+    """What is to be posted to callback URLs; it is recorded by the `InterviewStore`."""
+
+    def due(self, now: datetime, limit: int, *, but: Collection[str] = ()) -> Sequence[Callback]:
+        """The first callback of each interview that has one due, longest due first.
+
+        Args:
+            now: The present moment.
+            limit: The largest number to return.
+            but: Receivers whose callbacks are left out.
+        """
+
+    def postpone(self, callback: Callback, due: datetime) -> None:
+        """Note one more attempt in vain, and when the next one is due.
+
+        Where another attempt was noted meanwhile, nothing changes.
+        """
+
+    def remove(self, callback: Callback) -> None:
+        """Forget a callback, which has been delivered or given up."""
+
+    def stop(self, interview_id: str) -> None:
+        """Forget all callbacks of an interview, and its callback URL."""
+
+
 class AudioStore(Protocol):
     """Where recordings are kept."""
 
@@ -173,6 +201,18 @@ class EventPublisher(Protocol):
 
     def publish(self, events: Sequence[Event]) -> None:
         """Publish events in their order; returns when all are safely out, raises else."""
+
+
+class CallbackSender(Protocol):
+    """Posts callbacks."""
+
+    def send(self, callback: Callback) -> None:
+        """Post a callback; returns once its receiver has accepted it.
+
+        Raises:
+            NotAccepted: It has not.
+            Unwanted: It wants no more of them.
+        """
 
 
 class SpeechProvider(Protocol):

@@ -191,6 +191,13 @@ class ServiceCalled:
 
 
 @dataclass(frozen=True, slots=True)
+class CallbackEnded:
+    """A callback came to its end: delivered, given_up, or unwanted by its receiver."""
+
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordProduced:
     """A record was sent to Kafka, or could not be."""
 
@@ -216,6 +223,7 @@ analysis_scored: Announcement[AnalysisScored] = Announcement("analysis_scored")
 scheduling_ended: Announcement[SchedulingEnded] = Announcement("scheduling_ended")
 calendar_called: Announcement[CalendarCalled] = Announcement("calendar_called")
 service_called: Announcement[ServiceCalled] = Announcement("service_called")
+callback_ended: Announcement[CallbackEnded] = Announcement("callback_ended")
 record_produced: Announcement[RecordProduced] = Announcement("record_produced")
 record_consumed: Announcement[RecordConsumed] = Announcement("record_consumed")
 

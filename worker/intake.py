@@ -13,6 +13,7 @@ from tasks.interview import DEFAULT_TENANT, Audio, Interview, Priority, Source, 
 from tasks.ports import AudioStore, InterviewStore
 from worker.adapters.fetch import FetchLimits
 from worker.adapters.media import probe
+from worker.adapters.webhooks import check_callback_url
 from worker.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -117,6 +118,17 @@ class Intake:
             raise InvalidInput(
                 "notice, earliest and latest leave no time to meet", pointer="/follow_up"
             )
+        if submission.callback_url is not None:
+            self._check_callback(submission.callback_url)
+
+    def _check_callback(self, url: str) -> None:
+        if not self.settings.webhook_secrets:
+            raise InvalidInput(
+                "there is no WEBHOOK_SECRET to sign callbacks with",
+                pointer="/callback_url",
+                code="callbacks_not_configured",
+            )
+        check_callback_url(url, allow_private=self.settings.callback_url_allow_private)
 
     def _store(self, interview: Interview, recording: Path) -> Interview:
         # The recording comes first, so that there is no interview without one, not even for as

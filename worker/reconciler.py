@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from monitoring.broker import Broker, QueueState
 from tasks import changes
@@ -17,6 +16,7 @@ from tasks.signals import Resumed, resumed
 from tasks.stage import task_name
 from worker.adapters.broker import HeldMessage, HeldMessages
 from worker.intake import Dispatcher
+from worker.leadership import Leadership
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +28,6 @@ _UNHEARD_INTERVAL = 5.0
 """Seconds between two looks for messages that are gone."""
 
 _LEADER_SECONDS = 15.0
-
-
-class Leadership(Protocol):
-    """Lets one of several processes do what only one should."""
-
-    def hold(self, seconds: float) -> bool:
-        """Become or stay the leader for so long; False where another one is."""
 
 
 class Reconciler:

@@ -11,7 +11,7 @@ from tasks.interview import DEFAULT_TENANT
 from worker.audit import Actor
 from worker.erasure import Eraser
 from worker.keys import KeyStore
-from worker.reconciler import Leadership
+from worker.leadership import Leadership
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The sidecar: one ASGI process with the API, and the threads that talk to Kafka."""
+"""The sidecar: one ASGI process with the API, and the threads that send and receive."""
 
 import logging
 import socket
@@ -24,6 +24,7 @@ from worker.api.application import create_api
 from worker.api.context import Context
 from worker.api.token import TokenGuard
 from worker.app import create_app
+from worker.deliverer import Deliverer
 from worker.erasure import Eraser
 from worker.keys import KeyRing
 from worker.logs import keep_people_out_of_logs
@@ -45,6 +46,7 @@ from worker.wiring import (
     open_stores,
     prepare,
     request_limit,
+    webhooks,
 )
 
 LOG_FORMAT = "[%(asctime)s: %(levelname)s/%(threadName)s] %(name)s: %(message)s"
@@ -104,6 +106,7 @@ def open_context(settings: Settings) -> Iterator[Context]:
         if not _prepare(stores):
             stack.enter_context(_thread("prepare", partial(_prepare_later, stores)))
         stack.enter_context(_kafka(settings, stores, app))
+        stack.enter_context(_delivering(settings, stores))
         stack.enter_context(_reconciling(settings, stores, app))
         bookings = calendar(settings)
         erasing = eraser(stores, bookings)
@@ -163,6 +166,23 @@ def _retaining(settings: Settings, stores: Stores, eraser: Eraser) -> Iterator[N
     leadership = MongoLeadership(stores.mongo.database, "retention")
     retention = Retention(eraser, stores.keys, leadership, settings.retention_days)
     with _thread("retention", retention.run):
+        yield
+
+
+@contextmanager
+def _delivering(settings: Settings, stores: Stores) -> Iterator[None]:
+    sender = webhooks(settings)
+    if sender is None:
+        log.info("WEBHOOK_SECRET is not set: no callbacks are posted")
+        yield
+        return
+    deliverer = Deliverer(
+        stores.callbacks,
+        sender,
+        MongoLeadership(stores.mongo.database, "deliverer"),
+        backoff=[timedelta(seconds=seconds) for seconds in settings.webhook_backoff],
+    )
+    with _thread("deliverer", deliverer.run):
         yield
 
 

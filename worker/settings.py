@@ -1,6 +1,7 @@
 """The settings: the only reader of the environment."""
 
 import os
+from base64 import b64decode
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -133,6 +134,23 @@ class Settings(BaseSettings):
         description="Days after which interviews that are over are erased. Unset: never.",
     )
 
+    # Callbacks.
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="Signs callbacks, whsec_<base64>; several by spaces. Unset: none are accepted.",
+    )
+    callback_url_allow_private: bool = Field(
+        False, description="Post to private, loopback and link-local addresses too."
+    )
+    webhook_timeout: float = Field(
+        15, gt=0, le=60, description="Seconds within which a callback must be accepted."
+    )
+    webhook_backoff: Annotated[tuple[Annotated[float, Field(ge=0)], ...], NoDecode] = Field(
+        (5, 300, 1800, 7200, 18_000, 36_000),
+        max_length=20,
+        description="Seconds before each further attempt at a callback, separated by commas.",
+    )
+
     # Stages.
     max_attempts: int = Field(3, ge=1, le=20, description="Attempts at a stage before failing.")
     retry_backoff: float = Field(
@@ -195,6 +213,11 @@ class Settings(BaseSettings):
         return not is_loopback(self.api_host) if self.auth is None else self.auth == "keys"
 
     @property
+    def webhook_secrets(self) -> list[str]:
+        """What callbacks are signed with; empty where there are none."""
+        return self.webhook_secret.get_secret_value().split() if self.webhook_secret else []
+
+    @property
     def figures_dir(self) -> Path:
         """Where worker and sidecar keep figures."""
         return self.metrics_dir or self.data_dir / "metrics"
@@ -223,11 +246,19 @@ class Settings(BaseSettings):
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, SecretFiles(settings_cls)
 
-    @field_validator("interview_types", mode="before")
+    @field_validator("interview_types", "webhook_backoff", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _signs(cls, value: SecretStr | None) -> SecretStr | None:
+        for secret in value.get_secret_value().split() if value else ():
+            if not _is_webhook_secret(secret):
+                raise ValueError("each secret is whsec_ and the base64 of 24 to 64 random bytes")
         return value
 
     @model_validator(mode="after")
@@ -252,10 +283,18 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _is_webhook_secret(text: str) -> bool:
+    try:
+        random = b64decode(text.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        return False
+    return text.startswith("whsec_") and 24 <= len(random) <= 64
+
+
 def _as_text(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def load_settings() -> Settings:

@@ -15,6 +15,7 @@ from tasks.stage import task_name
 from worker.adapters.broker import REQUESTS
 from worker.app import create_app
 from worker.cli.listing import masked
+from worker.embedded.secret import webhook_secret
 from worker.embedded.servers import KINDS, EmbeddedServers
 from worker.processes.child import Child
 from worker.processes.ports import free_port
@@ -83,6 +84,9 @@ def open_stack(settings: Settings) -> Iterator[Stack]:
         if "CALDAV_URL" in addresses:
             # Nobody administers the embedded calendar server, so calendars come with their use.
             environment["CALDAV_CREATE_CALENDARS"] = "true"
+        if "MONGODB_URL" in addresses and settings.webhook_secret is None:
+            # Where others share the database, they have to share the secret as well.
+            environment["WEBHOOK_SECRET"] = webhook_secret(settings.data_dir)
         filled = settings.with_environment(environment)
         yield Stack(filled, environment, embedded.children)
 

@@ -22,6 +22,7 @@ from worker.adapters.mongo import (
     GridFSAudio,
     Mongo,
     MongoAudit,
+    MongoCallbacks,
     MongoIdempotency,
     MongoInterviews,
     MongoKeys,
@@ -29,6 +30,7 @@ from worker.adapters.mongo import (
     MongoReservations,
 )
 from worker.adapters.speech.whisper import WhisperProvider
+from worker.adapters.webhooks import WebhookSender
 from worker.app import QUEUES, STAGES
 from worker.erasure import Eraser
 from worker.intake import Intake
@@ -42,6 +44,7 @@ class Stores:
 
     mongo: Mongo
     interviews: MongoInterviews
+    callbacks: MongoCallbacks
     audio: GridFSAudio
     requests: MongoRequests
     reservations: MongoReservations
@@ -58,6 +61,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
         yield Stores(
             mongo,
             MongoInterviews(mongo.database),
+            MongoCallbacks(mongo.database),
             GridFSAudio(mongo.database),
             MongoRequests(mongo.database),
             MongoReservations(mongo.database),
@@ -72,6 +76,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
 def prepare(stores: Stores) -> None:
     """Create what the stores need: indexes."""
     stores.interviews.prepare()
+    stores.callbacks.prepare()
     stores.audio.prepare()
     stores.requests.prepare()
     stores.reservations.prepare()
@@ -122,6 +127,17 @@ def services(settings: Settings, stores: Stores) -> Services:
         backoff=settings.retry_backoff,
         consent_required=settings.consent_required,
         lease=timedelta(seconds=settings.lease_seconds),
+    )
+
+
+def webhooks(settings: Settings) -> WebhookSender | None:
+    """What posts callbacks; None where there is no secret to sign them with."""
+    if not settings.webhook_secrets:
+        return None
+    return WebhookSender(
+        settings.webhook_secrets,
+        timeout=settings.webhook_timeout,
+        allow_private=settings.callback_url_allow_private,
     )
 
 

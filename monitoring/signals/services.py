@@ -1,4 +1,4 @@
-"""What the adapters announce of calendars, external services and Kafka."""
+"""What is announced of calendars, external services, callbacks and Kafka."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -7,7 +7,13 @@ from http import HTTPStatus
 from monitoring import metrics
 from monitoring.recording import Recorder
 from tasks import signals
-from tasks.signals import CalendarCalled, RecordConsumed, RecordProduced, ServiceCalled
+from tasks.signals import (
+    CalendarCalled,
+    CallbackEnded,
+    RecordConsumed,
+    RecordProduced,
+    ServiceCalled,
+)
 
 _ERROR = "error"
 
@@ -24,11 +30,12 @@ _REFUSALS = frozenset(
 
 @contextmanager
 def listening(recorder: Recorder) -> Iterator[None]:
-    """Count what adapters announce, for as long as the context lasts."""
+    """Count what is announced, for as long as the context lasts."""
     listener = _Services(recorder)
     with ExitStack() as stack:
         stack.enter_context(signals.calendar_called.heard_by(listener.calendar_called))
         stack.enter_context(signals.service_called.heard_by(listener.service_called))
+        stack.enter_context(signals.callback_ended.heard_by(listener.callback_ended))
         stack.enter_context(signals.record_produced.heard_by(listener.record_produced))
         stack.enter_context(signals.record_consumed.heard_by(listener.record_consumed))
         yield
@@ -47,6 +54,9 @@ class _Services:
         self._observe(metrics.EXTERNAL_DURATION, fact.seconds, fact.service, fact.endpoint, status)
         if fact.status is None or _is_failure(fact.status):
             self._count(metrics.EXTERNAL_ERRORS, fact.service)
+
+    def callback_ended(self, fact: CallbackEnded) -> None:
+        self._count(metrics.CALLBACKS, fact.status)
 
     def record_produced(self, fact: RecordProduced) -> None:
         self._count(metrics.KAFKA_PRODUCED, fact.topic, _outcome(fact.succeeded))

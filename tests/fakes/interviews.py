@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
+from tasks.callbacks import Callback, callbacks
 from tasks.changes import Change
 from tasks.errors import AlreadyExists, Erased, IllegalTransition, NotFound, Superseded
 from tasks.events import Event, EventType, event_id
@@ -21,12 +22,13 @@ class MemoryInterviews:
     def __init__(self) -> None:
         self._documents: dict[str, dict[str, Any]] = {}
         self._outbox: list[Event] = []
+        self.callbacks: list[Callback] = []
 
     def create(self, interview: Interview, *events: Event) -> None:
         if interview.id in self._documents:
             raise AlreadyExists(f"interview {interview.id} exists already")
         self._documents[interview.id] = plain(interview)
-        self._outbox += events
+        self._record(events, interview.callback_url)
 
     def get(self, interview_id: str) -> Interview:
         return _interview(self._read(interview_id))
@@ -76,7 +78,7 @@ class MemoryInterviews:
             _put(document, path, _at(document, path) + 1)
         if change.to is not None:
             document["status"] = str(change.to)
-        self._outbox += change.events
+        self._record(change.events, change.callback_url)
 
     def stuck(self, now: datetime, limit: int) -> Sequence[Interview]:
         def is_due(one: Interview) -> bool:
@@ -132,15 +134,14 @@ class MemoryInterviews:
             "created_at": document["created_at"],
             "erased_at": now,
         }
-        self._outbox.append(
-            Event(
-                id=event_id(interview_id, EventType.ERASED, document["rounds"]),
-                type=EventType.ERASED,
-                interview_id=interview_id,
-                at=now,
-                facts={"type": document["type"]},
-            )
+        event = Event(
+            id=event_id(interview_id, EventType.ERASED, document["rounds"]),
+            type=EventType.ERASED,
+            interview_id=interview_id,
+            at=now,
+            facts={"type": document["type"]},
         )
+        self._record([event], document.get("callback_url"))
 
     def pending_events(self, limit: int) -> Sequence[Event]:
         return self._outbox[:limit]
@@ -148,6 +149,13 @@ class MemoryInterviews:
     def mark_published(self, events: Sequence[Event]) -> None:
         published = {event.id for event in events}
         self._outbox = [event for event in self._outbox if event.id not in published]
+
+    def forget_callback_url(self, interview_id: str) -> None:
+        self._documents[interview_id].pop("callback_url", None)
+
+    def _record(self, events: Sequence[Event], callback_url: str | None) -> None:
+        self._outbox += events
+        self.callbacks += callbacks(callback_url, *events)
 
     def _read(self, interview_id: str) -> dict[str, Any]:
         document = self._documents.get(interview_id)

@@ -14,13 +14,15 @@ from worker.supervisor import Service
 
 
 @contextmanager
-def scripted_stack(tmp_path: Path) -> Iterator[RunningStack]:
+def scripted_stack(tmp_path: Path, **environment: str) -> Iterator[RunningStack]:
     """The sidecar, and one worker whose providers follow a script."""
 
     notes = tmp_path / "notes"
     notes.mkdir()
     chosen = partial(scripted_services, notes)
-    with running_services(tmp_path / "data", chosen, RETRY_BACKOFF="0.1") as running:
+    with running_services(
+        tmp_path / "data", chosen, **{"RETRY_BACKOFF": "0.1", **environment}
+    ) as running:
         yield running
 
 

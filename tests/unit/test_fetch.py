@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tasks.errors import InvalidInput
+from worker.adapters import guard
 from worker.adapters.fetch import FetchLimits, fetched
 
 LIMITS: FetchLimits = {"max_bytes": 1000, "timeout": 5.0, "allow_private": False}
@@ -125,15 +126,13 @@ def test_a_name_that_leads_inside_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_redirect_that_leads_inside_is_refused(
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from worker.adapters import fetch
-
     # The test's own server plays the public one; what it redirects to is checked for real.
     port = server.rpartition(":")[2]
-    check = fetch._public_address
+    check = guard.public_address
     monkeypatch.setattr(
-        fetch,
-        "_public_address",
-        lambda host, on: "127.0.0.1" if host == "public.example" else check(host, on),
+        guard,
+        "public_address",
+        lambda url: "127.0.0.1" if url.host == "public.example" else check(url),
     )
     monkeypatch.setattr(Handler, "redirect_to", f"{server}/inside")
     assert code_of(f"http://public.example:{port}/moved", LIMITS) == "audio_url_forbidden"

@@ -34,6 +34,14 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("INTERVIEW_TYPES", "x" * 65),
         ("MAX_ATTEMPTS", "0"),
         ("LOG_LEVEL", "LOUD"),
+        ("WEBHOOK_BACKOFF", "5,soon"),
+        ("WEBHOOK_BACKOFF", "-1"),
+        ("WEBHOOK_SECRET", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        ("WEBHOOK_SECRET", "whsec_too+short"),
+        (
+            "WEBHOOK_SECRET",
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw whsec_é",
+        ),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_the_setting(
@@ -102,6 +110,24 @@ def test_open_access_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch, host:
         load_settings()
 
 
+def test_secrets_of_webhooks_may_be_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBHOOK_BACKOFF", "0.5, 10")
+    assert load_settings().webhook_secrets == []
+    secrets = [f"whsec_{kind * 32}" for kind in "AB"]
+    monkeypatch.setenv("WEBHOOK_SECRET", " ".join(secrets))
+    settings = load_settings()
+    assert settings.webhook_secrets == secrets
+    assert list(settings.webhook_backoff) == [0.5, 10]
+    assert Settings().with_environment(settings.environment()) == settings
+
+
+def a_secret(name: str) -> str:
+    """A value that a setting takes and that has `s3cret` in it where nobody should see it."""
+    if name == "webhook_secret":
+        return f"whsec_s3cret{'A' * 26}"
+    return "scheme://user:s3cret@host/place"
+
+
 SECRETS = [
     name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
 ]
@@ -112,10 +138,10 @@ def test_every_secret_may_come_from_a_file_and_is_not_shown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
     file = tmp_path / "secret"
-    file.write_text("scheme://user:s3cret@host/place\n")
+    file.write_text(f"{a_secret(name)}\n")
     monkeypatch.setenv(f"{name.upper()}_FILE", str(file))
     settings = load_settings()
-    assert getattr(settings, name).get_secret_value() == "scheme://user:s3cret@host/place"
+    assert getattr(settings, name).get_secret_value() == a_secret(name)
     shown = StringIO()
     Console(file=shown, width=300).print(settings_table(settings), repr(settings))
     assert "s3cret" not in shown.getvalue()
@@ -123,7 +149,7 @@ def test_every_secret_may_come_from_a_file_and_is_not_shown(
 
 def test_no_other_secret_is_shown_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in SECRETS:
-        monkeypatch.setenv(name.upper(), "s3cret" if not name.endswith("_url") else "redis://h")
+        monkeypatch.setenv(name.upper(), a_secret(name))
     shown = StringIO()
     Console(file=shown, width=300).print(settings_table(load_settings()))
     assert "s3cret" not in shown.getvalue()

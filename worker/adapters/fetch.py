@@ -1,7 +1,5 @@
 """Recordings fetched from an `audio_url`, never from inside the network we run in."""
 
-import ipaddress
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ import httpx2
 
 from tasks.errors import InvalidInput
 from worker.adapters.calls import announced_call
+from worker.adapters.guard import Forbidden, PublicOnly, check_scheme
 from worker.adapters.retry_after import parse_retry_after
 from worker.adapters.scratch import scratch_file
 
@@ -68,15 +67,17 @@ def fetched(
         FetchFailed: It cannot be fetched now.
         InvalidInput: It cannot be fetched, or must not be.
     """
-    _check_scheme(_scheme(url))
+    _check(url)
     deadline = time.monotonic() + timeout
     with scratch_file() as (file, recording):
         with announced_call("audio_url", "GET recording") as call:
             try:
                 with _client(timeout, allow_private) as client, client.stream("GET", url) as answer:
                     call.status = answer.status_code
-                    _check(answer, max_bytes)
+                    _check_answer(answer, max_bytes)
                     _save(answer, file, max_bytes, deadline)
+            except Forbidden as error:
+                raise _forbidden(error.message) from error
             except (TimeoutError, httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
                 call.status = None  # an answer that breaks off is none
                 raise _unreachable(error, timeout) from error
@@ -84,65 +85,17 @@ def fetched(
         yield recording, _name(url)
 
 
-class _PublicOnly(httpx2.HTTPTransport):
-    """A transport that connects to public addresses only, on every hop of a redirect."""
-
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request to an address of its host, after all of them were found to be public."""
-        _check_scheme(request.url.scheme)
-        host = request.url.host
-        address = _public_address(host, request.url.port)
-        # The name still goes into the Host header, which is set, and into the TLS handshake.
-        request.extensions = {**request.extensions, "sni_hostname": host}
-        request.url = request.url.copy_with(host=address)
-        return super().handle_request(request)
-
-
-def _scheme(url: str) -> str:
+def _check(url: str) -> None:
     try:
-        return urlsplit(url).scheme
+        check_scheme(urlsplit(url).scheme)
     except ValueError as error:
-        raise InvalidInput(
-            f"this is not a URL: {error}", pointer=_POINTER, code="audio_url_forbidden"
-        ) from error
-
-
-def _check_scheme(scheme: str) -> None:
-    if scheme not in {"http", "https"}:
-        raise InvalidInput(
-            "only http and https are fetched", pointer=_POINTER, code="audio_url_forbidden"
-        )
-
-
-def _public_address(host: str, port: int | None) -> str:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise httpx2.ConnectError(f"{host} is not known") from error
-    addresses = [str(entry[4][0]) for entry in found]
-    if not all(map(_public, addresses)):
-        raise InvalidInput(
-            f"{host} leads to an address that is not public",
-            pointer=_POINTER,
-            code="audio_url_forbidden",
-        )
-    return addresses[0]
-
-
-def _public(address: str) -> bool:
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(parsed, ipaddress.IPv6Address):
-        # Addresses that carry an IPv4 address inside lead to that one.
-        inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo or (None, None))[1]
-        if inner is not None:
-            return inner.is_global
-        if parsed in ipaddress.ip_network("64:ff9b::/96"):
-            return ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF).is_global
-    return parsed.is_global and not parsed.is_multicast
+        raise _forbidden(f"this is not a URL: {error}") from error
+    except Forbidden as error:
+        raise _forbidden(error.message) from error
 
 
 def _client(timeout: float, allow_private: bool) -> httpx2.Client:
-    transport = httpx2.HTTPTransport if allow_private else _PublicOnly
+    transport = httpx2.HTTPTransport if allow_private else PublicOnly
     return httpx2.Client(
         transport=transport(trust_env=False),
         timeout=min(timeout, 10.0),
@@ -153,7 +106,7 @@ def _client(timeout: float, allow_private: bool) -> httpx2.Client:
     )
 
 
-def _check(answer: httpx2.Response, max_bytes: int) -> None:
+def _check_answer(answer: httpx2.Response, max_bytes: int) -> None:
     if answer.status_code in _PASSING or answer.is_server_error:
         asked = parse_retry_after(answer.headers.get("retry-after", ""))
         raise FetchFailed(f"the server answered {answer.status_code}", _UNREACHABLE, asked)
@@ -181,6 +134,10 @@ def _too_large(max_bytes: int) -> InvalidInput:
     return InvalidInput(
         f"the recording is larger than {max_bytes} bytes", pointer=_POINTER, code="too_large"
     )
+
+
+def _forbidden(message: str) -> InvalidInput:
+    return InvalidInput(message, pointer=_POINTER, code="audio_url_forbidden")
 
 
 def _unreachable(error: Exception, timeout: float) -> InvalidInput:

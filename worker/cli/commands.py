@@ -50,6 +50,9 @@ def submit(
     consent: Annotated[
         str | None, typer.Option(help="Id of the candidate's consent to the analysis.")
     ] = None,
+    callback_url: Annotated[
+        str | None, typer.Option(help="Where the interview's events are posted.")
+    ] = None,
     particulars_file: Annotated[
         Path | None,
         typer.Option("--particulars", exists=True, dir_okay=False, help="All of it, as JSON."),
@@ -67,6 +70,7 @@ def submit(
         left=left,
         analyses=[] if no_analysis else analysis,
         consent=consent,
+        callback_url=callback_url,
     )
     with ApiClient(load_settings()) as api:
         interview = api.submit(recording, given)

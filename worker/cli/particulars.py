@@ -23,6 +23,7 @@ def submission(
     left: str | None,
     analyses: Sequence[AnalysisType] | None,
     consent: str | None,
+    callback_url: str | None,
 ) -> dict[str, Any]:
     """The submission that the options describe; what a file says comes first.
 
@@ -42,6 +43,8 @@ def submission(
         given["analyses"] = list(analyses)
     if consent is not None:
         given["consent"] = {"id": consent, "at": now().isoformat()}
+    if callback_url is not None:
+        given["callback_url"] = callback_url
     return {**given, **(_read(file) if file else {})}
 
 

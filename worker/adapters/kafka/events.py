@@ -1,7 +1,6 @@
 """Publishes lifecycle events to a Kafka topic."""
 
 import contextlib
-import json
 import threading
 from collections.abc import Sequence
 
@@ -10,12 +9,12 @@ from kafka.errors import KafkaError
 from kafka.producer.future import FutureRecordMetadata
 
 from tasks.errors import Transient
-from tasks.events import Event, cloud_event
+from tasks.events import CONTENT_TYPE, Event, cloud_event_json
 from tasks.signals import RecordProduced, record_produced
 from worker.adapters.kafka.connection import connect, ensure_topic
 
 # https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
-_HEADERS = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+_HEADERS = [("content-type", CONTENT_TYPE.encode())]
 
 # A batch fails after the delivery time-out, and so before the flush gives up.
 _REQUEST_MS = 2000
@@ -78,7 +77,7 @@ class KafkaEvents:
                 producer.send(
                     self._topic,
                     key=event.interview_id.encode(),
-                    value=json.dumps(cloud_event(event), ensure_ascii=False).encode(),
+                    value=cloud_event_json(event).encode(),
                     headers=_HEADERS,
                 )
             )

@@ -2,6 +2,7 @@
 
 from worker.adapters.mongo.audio import GridFSAudio
 from worker.adapters.mongo.audit import MongoAudit
+from worker.adapters.mongo.callbacks import MongoCallbacks
 from worker.adapters.mongo.client import Mongo
 from worker.adapters.mongo.idempotency import MongoIdempotency
 from worker.adapters.mongo.interviews import MongoInterviews
@@ -15,6 +16,7 @@ __all__ = [
     "GridFSAudio",
     "Mongo",
     "MongoAudit",
+    "MongoCallbacks",
     "MongoIdempotency",
     "MongoInterviews",
     "MongoKeys",

@@ -9,6 +9,7 @@ from pymongo import DESCENDING, IndexModel
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from tasks.callbacks import callbacks
 from tasks.changes import Change
 from tasks.clock import now
 from tasks.errors import AlreadyExists, Erased, IllegalTransition, NotFound, Superseded
@@ -35,6 +36,7 @@ _HEAVY = {
     "transcript": False,
     "report": False,
     "outbox": False,
+    "callbacks": False,
     "feedback": False,
     "feedback_at": False,
     "wakes_at": False,
@@ -45,8 +47,7 @@ _WAKING = ("lease_until", "next_attempt_at")
 """Of these, one at most is not null."""
 
 _FIRST_SPAN = timedelta(seconds=1)
-_SKEW = timedelta(hours=1)
-"""How far the clocks of others may be ahead."""
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 _AGREEMENT: list[dict[str, Any]] = [
     {"$match": {"feedback_at": {"$gt": _LONG_AGO}}},
@@ -67,7 +68,8 @@ class MongoInterviews(MongoOutbox):
 
     The document is the `Interview` with its id as `_id`, and beside it `transcript`, `report`,
     `feedback` with `feedback_at`, when the last of it was given, `outbox`, the events that are
-    recorded and not yet published, and `wakes_at`, when its lease lapses or an attempt is due.
+    recorded and not yet published, `callbacks`, those that are not yet delivered, and `wakes_at`,
+    when its lease lapses or an attempt is due.
 
     No query has an `$or` or `$and`: with them the embedded database reads the whole collection,
     whatever else they say.
@@ -96,7 +98,9 @@ class MongoInterviews(MongoOutbox):
         """Store a new interview; see `InterviewStore.create`."""
         document = plain(interview)
         document["_id"] = document.pop("id")
-        document["outbox"] = [plain(event) for event in events]
+        document |= {
+            name: added["$each"] for name, added in _pushed(interview.callback_url, events).items()
+        }
         try:
             with translated():
                 self._documents.insert_one(document)
@@ -159,7 +163,7 @@ class MongoInterviews(MongoOutbox):
         a query finds before it applies a limit.
         """
         kind = _kind(query)
-        before = query.created_before or now() + _SKEW
+        before = query.created_before or _NEVER
         if query.after is not None:
             moment, last = query.after
             before = min(before, moment)
@@ -262,13 +266,17 @@ class MongoInterviews(MongoOutbox):
             at=now,
             facts={"type": found["type"]},
         )
-        # Events that are still to be published stay: they hold nothing about anybody.
+        # Events that are still to be told of stay: they hold nothing about anybody.
         gone = dict.fromkeys((*found.keys() - {"_id", "tenant", "type", "created_at"}, *_HEAVY), "")
-        del gone["outbox"]
+        del gone["outbox"], gone["callbacks"]
         with translated():
             done = self._documents.update_one(
                 {"_id": interview_id, "status": {"$in": sorted(FINAL)}},
-                {"$unset": gone, "$set": {"erased_at": now}, "$push": {"outbox": plain(event)}},
+                {
+                    "$unset": gone,
+                    "$set": {"erased_at": now},
+                    "$push": _pushed(found.get("callback_url"), [event]),
+                },
             )
         if not done.matched_count:
             raise IllegalTransition("cannot erase: the interview is still being worked on")
@@ -305,9 +313,9 @@ def _kind(query: Query) -> dict[str, Any]:
 
 def _spans(since: datetime, before: datetime) -> Iterator[tuple[datetime, datetime]]:
     """Cut a time into spans, the latest first, each eight times as long as the one after it."""
-    length = _FIRST_SPAN
+    length, start = _FIRST_SPAN, min(before, now())
     while since < before:
-        start = before - length if before - since > length else since
+        start = start - length if start - since > length else since
         yield start, before
         before, length = start, length * 8
 
@@ -323,5 +331,12 @@ def _update(change: Change) -> dict[str, Any]:
     if change.increments:
         update["$inc"] = dict.fromkeys(change.increments, 1)
     if change.events:
-        update["$push"] = {"outbox": {"$each": [plain(event) for event in change.events]}}
+        update["$push"] = _pushed(change.callback_url, change.events)
     return update
+
+
+def _pushed(callback_url: str | None, events: Sequence[Event]) -> dict[str, dict[str, Any]]:
+    pushed = {"outbox": {"$each": plain(events)}}
+    if callback_url is not None:
+        pushed["callbacks"] = {"$each": plain(callbacks(callback_url, *events))}
+    return pushed

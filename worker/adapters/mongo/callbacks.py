@@ -1,0 +1,61 @@
+"""Callbacks that are recorded in the documents of interviews."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from pymongo import IndexModel
+from pymongo.database import Database
+
+from tasks.callbacks import Callback
+from worker.adapters.mongo.client import Document, translated
+
+
+class MongoCallbacks:
+    """A `CallbackStore` in the array `callbacks` of the documents that `MongoInterviews` keeps."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._documents = database["interviews"]
+
+    def prepare(self) -> None:
+        """Create the index; doing it again changes nothing."""
+        with translated():
+            self._documents.create_indexes([IndexModel([("callbacks.due", 1)], sparse=True)])
+
+    def due(self, now: datetime, limit: int, *, but: Collection[str] = ()) -> Sequence[Callback]:
+        """Find what to post; see `CallbackStore.due`."""
+        # All callbacks of an interview have one receiver, so no $elemMatch, which would use no
+        # index in SecantusDB, is needed.
+        query: dict[str, Any] = {"callbacks.due": {"$lte": now}}
+        if but:
+            query["callbacks.receiver"] = {"$nin": sorted(but)}
+        with translated():
+            found = self._documents.find(
+                query, {"callbacks": True}, sort=[("callbacks.due", 1)]
+            ).limit(limit)
+            recorded = [map(Callback.model_validate, one["callbacks"]) for one in found]
+        return [min(of_one, key=lambda one: one.due) for of_one in recorded]
+
+    def postpone(self, callback: Callback, due: datetime) -> None:
+        """Note an attempt in vain; see `CallbackStore.postpone`."""
+        this = {"event.id": callback.event.id, "attempts": callback.attempts}
+        with translated():
+            self._documents.update_one(
+                {"_id": callback.event.interview_id, "callbacks": {"$elemMatch": this}},
+                {"$set": {"callbacks.$.due": due}, "$inc": {"callbacks.$.attempts": 1}},
+            )
+
+    def remove(self, callback: Callback) -> None:
+        """Forget a callback; see `CallbackStore.remove`."""
+        with translated():
+            self._documents.update_one(
+                {"_id": callback.event.interview_id},
+                {"$pull": {"callbacks": {"event.id": callback.event.id}}},
+            )
+
+    def stop(self, interview_id: str) -> None:
+        """Forget the callbacks of an interview; see `CallbackStore.stop`."""
+        with translated():
+            self._documents.update_one(
+                {"_id": interview_id}, {"$unset": {"callbacks": "", "callback_url": ""}}
+            )

@@ -1,0 +1,129 @@
+"""Posts callbacks, signed by the Standard Webhooks scheme. The only home of standardwebhooks."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from importlib.metadata import version
+
+import httpx2
+from standardwebhooks import Webhook
+
+from tasks.callbacks import Callback, NotAccepted, Unwanted
+from tasks.clock import now
+from tasks.errors import InvalidInput
+from tasks.events import CONTENT_TYPE, cloud_event_json
+from worker.adapters.calls import announced_call
+from worker.adapters.guard import Forbidden, lead_to, public_address
+
+_POINTER = "/callback_url"
+_WAIT_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_LONGEST_WAIT = 86_400
+"""Seconds; a longer Retry-After counts for no more."""
+
+
+class WebhookSender:
+    """A `CallbackSender` that posts CloudEvents, and follows no redirect.
+
+    https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+
+    Args:
+        secrets: Secrets of the form `whsec_<base64>`; each signs, so that they can be exchanged
+            while receivers know one of them.
+        timeout: Seconds from the connection to the head of the answer.
+        allow_private: Whether addresses that are not public may be reached.
+    """
+
+    def __init__(self, secrets: Sequence[str], *, timeout: float, allow_private: bool) -> None:
+        self._signers = [Webhook(secret) for secret in secrets]
+        self._timeout = timeout
+        self._allow_private = allow_private
+        self._agent = f"interview-worker/{version('interview-worker')}"
+        self._tls = httpx2.create_ssl_context(trust_env=False)
+
+    def send(self, callback: Callback) -> None:
+        """Post a callback; see `CallbackSender.send`."""
+        with announced_call("webhook", "POST callback") as call:
+            try:
+                request = self._request(callback)
+                # A time-out for all of it, as one for each read would let a receiver hold us by
+                # a byte now and then; asyncio has that.
+                status, headers = asyncio.run(self._post(request))
+            except Forbidden as error:
+                raise NotAccepted(error.message) from error
+            except TimeoutError as error:
+                raise NotAccepted(f"no answer within {self._timeout:g} s") from error
+            except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+                raise NotAccepted(str(error) or type(error).__name__) from error
+            call.status = status
+        _check(status, headers)
+
+    def _request(self, callback: Callback) -> httpx2.Request:
+        body = cloud_event_json(callback.event)
+        request = httpx2.Request(
+            "POST",
+            callback.url,
+            content=body.encode(),
+            headers={
+                "Content-Type": CONTENT_TYPE,
+                "User-Agent": self._agent,
+                **self._signed(callback.event.id, body),
+            },
+        )
+        if not self._allow_private:
+            lead_to(request, public_address(request.url))
+        return request
+
+    def _signed(self, message_id: str, body: str) -> dict[str, str]:
+        moment = now()
+        signatures = (one.sign(message_id, moment, body) for one in self._signers)
+        return {
+            "webhook-id": message_id,
+            "webhook-timestamp": str(int(moment.timestamp())),
+            "webhook-signature": " ".join(signatures),
+        }
+
+    async def _post(self, request: httpx2.Request) -> tuple[int, httpx2.Headers]:
+        transport = httpx2.AsyncHTTPTransport(verify=self._tls, trust_env=False)
+        async with asyncio.timeout(self._timeout), transport:
+            # What the answer says beyond its head is not read.
+            answer = await transport.handle_async_request(request)
+            await answer.aclose()
+        return answer.status_code, answer.headers
+
+
+def check_callback_url(url: str, *, allow_private: bool) -> None:
+    """Refuse a URL that leads inside today; one whose host is not known may do so tomorrow.
+
+    Raises:
+        InvalidInput: It must not be posted to.
+    """
+    if allow_private:
+        return
+    try:
+        public_address(httpx2.URL(url))
+    except (Forbidden, httpx2.InvalidURL) as error:
+        raise InvalidInput(str(error), pointer=_POINTER, code="callback_url_forbidden") from error
+    except httpx2.ConnectError:
+        # Name servers are away at times, and the address is checked at each delivery.
+        return
+
+
+def _check(status: int, headers: httpx2.Headers) -> None:
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return
+    if status == HTTPStatus.GONE:
+        raise Unwanted("the receiver answered 410")
+    after = _retry_after(headers.get("retry-after", "")) if status in _WAIT_STATUSES else None
+    raise NotAccepted(f"the receiver answered {status}", after)
+
+
+def _retry_after(value: str) -> timedelta | None:
+    """What a Retry-After header asks for (RFC 9110, section 10.2.3): seconds, or a date."""
+    if value.isascii() and value.isdigit():
+        return timedelta(seconds=min(int(value[:9]), _LONGEST_WAIT))
+    try:
+        return parsedate_to_datetime(value) - now()
+    except (ValueError, TypeError):
+        return None

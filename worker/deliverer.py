@@ -1,0 +1,177 @@
+"""From the documents to callback URLs: events are posted until their receivers accept them."""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from tasks.callbacks import Callback, NotAccepted, Unwanted, next_attempt
+from tasks.clock import now
+from tasks.errors import InterviewWorkerError
+from tasks.ports import CallbackSender, CallbackStore
+from tasks.signals import CallbackEnded, callback_ended
+from worker.leadership import Leadership
+
+log = logging.getLogger(__name__)
+
+_PARALLEL = 32
+_PARALLEL_RECEIVER = 4
+"""Receivers that do not answer hold up others only where there are eight of them."""
+
+_BATCH = 2 * _PARALLEL
+_LEADER_SECONDS = 15.0
+_RENEW_SECONDS = 5.0
+_LONGEST_PAUSE = 10.0
+"""Seconds between attempts while the store is away."""
+
+
+class Deliverer:
+    """Posts what is due, until it is told to stop.
+
+    Of each interview, one event at a time is on its way, the oldest first; one that is not
+    accepted steps aside until its next attempt. A callback may be posted twice, when the process
+    dies or hangs between posting and noting it; its id is the same then.
+
+    Args:
+        callbacks: Where they are recorded.
+        sender: Posts them.
+        leadership: Sees to it that one process does this.
+        backoff: The delays before the second attempt, the third, and so on.
+        interval: Seconds between two looks for what is due.
+    """
+
+    def __init__(
+        self,
+        callbacks: CallbackStore,
+        sender: CallbackSender,
+        leadership: Leadership,
+        *,
+        backoff: Sequence[timedelta],
+        interval: float = 0.5,
+    ) -> None:
+        self._callbacks = callbacks
+        self._sender = sender
+        self._leadership = leadership
+        self._backoff = backoff
+        self._interval = interval
+        self._lock = threading.Lock()
+        self._under_way: set[str] = set()
+        """The interviews of which a thread has a callback."""
+        self._threads: Counter[str] = Counter()
+        """The threads that post to each receiver."""
+        self._changed = threading.Event()
+        self._held_at = -_RENEW_SECONDS
+
+    def run(self, stop: threading.Event) -> None:
+        """Deliver until `stop` is set, and then until what is on its way has ended."""
+        pause = self._interval
+        with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="webhook") as pool:
+            while not stop.is_set():
+                pause = self._interval if self._turn(pool, stop) else min(_LONGEST_PAUSE, pause * 2)
+                self._changed.wait(pause)
+                self._changed.clear()
+
+    def _turn(self, pool: ThreadPoolExecutor, stop: threading.Event) -> bool:
+        try:
+            while self._start_due(pool, stop):
+                pass
+        except InterviewWorkerError as error:
+            log.warning("callbacks wait: %s", error.message)
+            return False
+        return True
+
+    def _start_due(self, pool: ThreadPoolExecutor, stop: threading.Event) -> int:
+        with self._lock:
+            # Those that end while the store is asked are still in its answer.
+            before, threads = set(self._under_way), Counter(self._threads)
+        full = [one for one, count in threads.items() if count >= _PARALLEL_RECEIVER]
+        due = self._callbacks.due(now(), _BATCH, but=full)
+        if not (due or before) or not self._leads():
+            return 0
+        waiting: dict[str, list[Callback]] = {}
+        for callback in due:
+            if callback.event.interview_id not in before:
+                waiting.setdefault(callback.receiver, []).append(callback)
+        started = 0
+        for receiver, found in waiting.items():
+            free = min(
+                _PARALLEL_RECEIVER - threads[receiver], _PARALLEL - threads.total() - started
+            )
+            # A query for each thread, rather than each callback, as it may be a slow one.
+            for share in range(min(free, len(found))):
+                self._start(pool, receiver, found[share::free], stop)
+                started += 1
+        return started
+
+    def _start(
+        self,
+        pool: ThreadPoolExecutor,
+        receiver: str,
+        share: Sequence[Callback],
+        stop: threading.Event,
+    ) -> None:
+        interviews = {one.event.interview_id for one in share}
+
+        def work() -> None:
+            try:
+                self._deliver(share, stop)
+            finally:
+                with self._lock:
+                    self._under_way -= interviews
+                    self._threads[receiver] -= 1
+                self._changed.set()
+
+        with self._lock:
+            self._under_way |= interviews
+            self._threads[receiver] += 1
+        pool.submit(work)
+
+    def _leads(self) -> bool:
+        moment = time.monotonic()
+        if moment - self._held_at < _RENEW_SECONDS:
+            return True
+        if not self._leadership.hold(_LEADER_SECONDS):
+            return False
+        self._held_at = moment
+        return True
+
+    def _deliver(self, share: Sequence[Callback], stop: threading.Event) -> None:
+        for callback in share:
+            try:
+                answered = self._attempt(callback)
+            except InterviewWorkerError as error:
+                log.warning("%s may be posted again: %s", callback.event.id, error.message)
+                return
+            except Exception:
+                log.exception("%s was not posted", callback.event.id)
+                return
+            if not answered or stop.is_set():
+                return
+
+    def _attempt(self, callback: Callback) -> bool:
+        try:
+            self._sender.send(callback)
+        except NotAccepted as error:
+            self._put_off(callback, error)
+            return False
+        except Unwanted as error:
+            log.warning("%s is told no more: %s", callback.event.interview_id, error.message)
+            self._callbacks.stop(callback.event.interview_id)
+            callback_ended.send(CallbackEnded("unwanted"))
+        else:
+            self._callbacks.remove(callback)
+            callback_ended.send(CallbackEnded("delivered"))
+        return True
+
+    def _put_off(self, callback: Callback, error: NotAccepted) -> None:
+        due = next_attempt(callback, self._backoff, now(), error.after)
+        if due is None:
+            log.error("%s is given up: %s", callback.event.id, error.message)
+            self._callbacks.remove(callback)
+            callback_ended.send(CallbackEnded("given_up"))
+            return
+        log.warning("%s was not accepted: %s", callback.event.id, error.message)
+        self._callbacks.postpone(callback, due)
