@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from importlib.metadata import version
 
@@ -16,6 +15,7 @@ from tasks.errors import InvalidInput
 from tasks.events import CONTENT_TYPE, cloud_event_json
 from worker.adapters.calls import announced_call
 from worker.adapters.guard import Forbidden, lead_to, public_address
+from worker.adapters.retry_after import parse_retry_after
 
 _POINTER = "/callback_url"
 _WAIT_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
@@ -115,15 +115,6 @@ def _check(status: int, headers: httpx2.Headers) -> None:
         return
     if status == HTTPStatus.GONE:
         raise Unwanted("the receiver answered 410")
-    after = _retry_after(headers.get("retry-after", "")) if status in _WAIT_STATUSES else None
+    asked = parse_retry_after(headers.get("retry-after", "")) if status in _WAIT_STATUSES else None
+    after = None if asked is None else timedelta(seconds=min(asked, _LONGEST_WAIT))
     raise NotAccepted(f"the receiver answered {status}", after)
-
-
-def _retry_after(value: str) -> timedelta | None:
-    """What a Retry-After header asks for (RFC 9110, section 10.2.3): seconds, or a date."""
-    if value.isascii() and value.isdigit():
-        return timedelta(seconds=min(int(value[:9]), _LONGEST_WAIT))
-    try:
-        return parsedate_to_datetime(value) - now()
-    except (ValueError, TypeError):
-        return None
