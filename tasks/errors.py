@@ -53,10 +53,26 @@ class Transient(InterviewWorkerError):
         self.retry_after = retry_after
 
 
+class CircuitOpen(Transient):
+    """A service failed so often that it is left alone for a while."""
+
+    code = "circuit_open"
+
+
 class Permanent(InterviewWorkerError):
     """A fault that trying again cannot mend."""
 
     code = "failed"
+
+
+class Unusable(Permanent):
+    """A provider cannot do what it is asked for, but another one may.
+
+    It does not let us in, we have spent our quota, it does not know the model, or its answers are
+    of no use. What is wrong with the question itself is a plain `Permanent`.
+    """
+
+    code = "provider_unusable"
 
 
 class InvalidInput(Permanent):

@@ -176,6 +176,18 @@ class Settings(BaseSettings):
     )
 
     # Providers.
+    transcription_providers: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("whisper",), min_length=1, description="Who transcribes; the next one steps in."
+    )
+    analysis_providers: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("local",), min_length=1, description="Who analyses; the next one steps in."
+    )
+    calendar_providers: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("caldav",), min_length=1, description="Who keeps calendars; the next one steps in."
+    )
+    provider_timeout: float = Field(
+        60, gt=0, le=3600, description="Seconds to wait for one answer of a cloud provider."
+    )
     whisper_model: str = Field(
         "tiny.en", description="faster-whisper model: tiny.en … large-v3, or a path."
     )
@@ -246,7 +258,14 @@ class Settings(BaseSettings):
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, SecretFiles(settings_cls)
 
-    @field_validator("interview_types", "webhook_backoff", mode="before")
+    @field_validator(
+        "interview_types",
+        "webhook_backoff",
+        "transcription_providers",
+        "analysis_providers",
+        "calendar_providers",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
