@@ -50,7 +50,7 @@ coverage: $(READY) $(TOOLS) ## Run all tests and say which lines they miss
 
 .PHONY: chaos
 chaos: $(READY) $(TOOLS) ## Kill and freeze everything under 200 interviews a fault, for an hour, and report
-	CHAOS=long $(BIN)/python -m pytest -s tests/chaos
+	CHAOS=long $(BIN)/python -m pytest -s tests/chaos tests/monitoring/test_churn.py
 
 # Its seed is that of `make test` unless another is named: FUZZ_SEED=7.
 .PHONY: fuzz

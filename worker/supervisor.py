@@ -83,14 +83,15 @@ class Supervisor:
         self._stops_asked = 0
 
     def start(self) -> None:
-        """Start the services, one after the other, each once the one before is ready.
+        """Start the services, side by side, and wait until all are ready.
 
         Raises:
             ProcessFailed: A service does not come up; the others have been stopped.
         """
         try:
-            for service, child in zip(self._services, self.children, strict=True):
+            for child in self.children:
                 child.start()
+            for service, child in zip(self._services, self.children, strict=True):
                 child.wait_until(self._unless_stopped(service.ready), _START_SECONDS)
                 log.info("%s is up, process %d", service.name, child.pid)
         except BaseException:

@@ -95,7 +95,13 @@ def test_names_each_submission_anew(api: Api, client: ApiClient, recording: Path
 
 
 def test_takes_no_for_an_answer(api: Api, client: ApiClient, recording: Path) -> None:
-    finals: list[Told] = [(422, {}), (409, {}), (503, {}), (429, {"Retry-After": "3600"})]
+    finals: list[Told] = [
+        (422, {}),
+        (409, {}),
+        (503, {}),
+        (429, {"Retry-After": "3600"}),
+        (507, {"Retry-After": "0"}),
+    ]
     for final in finals:
         api.answers = [final]
         with pytest.raises(Permanent, match=r"not now \(later"):

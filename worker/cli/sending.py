@@ -8,6 +8,9 @@ import httpx2
 _ATTEMPTS = 3
 """How often a request is sent that gets no answer."""
 
+_LATER = (409, 429, 503)
+"""The answers after which it is worth waiting; others, such as a full disk, take longer."""
+
 _FIRST_WAIT = 0.5
 """Seconds before it is sent again, and twice as many each time after that."""
 
@@ -38,7 +41,7 @@ def answered(send: Callable[[], httpx2.Response]) -> httpx2.Response:
                 raise
             time.sleep(_FIRST_WAIT * 2 ** (failures - 1))
             continue
-        wait = answer.headers.get("retry-after", "") if answer.is_error else ""
+        wait = answer.headers.get("retry-after", "") if answer.status_code in _LATER else ""
         if not wait.isdigit() or time.monotonic() + int(wait) > deadline:
             return answer
         time.sleep(int(wait))
