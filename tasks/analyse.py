@@ -7,6 +7,8 @@ from tasks.announced import AnnouncedLanguage, confidences
 from tasks.clock import now
 from tasks.errors import Permanent
 from tasks.interview import Stage
+from tasks.masking import MaskedLanguage
+from tasks.ports import LanguageProvider
 from tasks.rubric import rubric_for
 from tasks.signals import AnalysisScored, analysis_scored
 from tasks.stage import Outcome, Run, execute, task_name
@@ -29,7 +31,7 @@ def _work(run: Run) -> Outcome:
         interview,
         _transcript(run),
         rubric_for(interview.type),
-        AnnouncedLanguage(services.language),
+        _masked(AnnouncedLanguage(services.language), run),
         interview.analyses,
         now(),
     )
@@ -40,6 +42,13 @@ def _work(run: Run) -> Outcome:
         provider=services.language.name,
         facts={"provider": services.language.name, "outcome": report.status},
     )
+
+
+def _masked(language: LanguageProvider, run: Run) -> LanguageProvider:
+    masker, interview = run.services.masker, run.interview
+    if masker is None:
+        return language
+    return MaskedLanguage(language, masker.mask((interview.candidate, *interview.interviewers)))
 
 
 def _transcript(run: Run) -> Transcript:

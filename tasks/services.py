@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tasks.changes import LEASE
+from tasks.masking import Masker
 from tasks.ports import (
     AudioStore,
     CalendarProvider,
@@ -22,6 +23,7 @@ class Services:
         max_attempts: How often a stage is tried before its interview fails.
         backoff: Seconds before the second attempt; doubled for each further one.
         consent_required: Whether only interviews with a consent record are analysed.
+        masker: Hides people from the language provider; None where nobody is hidden.
         lease: How long a run has an interview to itself, if it does not ask for more.
     """
 
@@ -34,6 +36,7 @@ class Services:
     max_attempts: int
     backoff: float
     consent_required: bool
+    masker: Masker | None = None
     lease: timedelta = LEASE
 
 

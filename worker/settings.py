@@ -188,6 +188,31 @@ class Settings(BaseSettings):
     provider_timeout: float = Field(
         60, gt=0, le=3600, description="Seconds to wait for one answer of a cloud provider."
     )
+    openai_api_key: SecretStr | None = Field(None, description="OpenAI's key, for `openai`.")
+    openai_base_url: str | None = Field(
+        None, description="A server that speaks as OpenAI does, http://host/v1. Unset: OpenAI."
+    )
+    openai_model: str = Field("gpt-5-mini", description="The model that `openai` asks.")
+    openai_window: int = Field(
+        100_000, ge=2000, description="Tokens that a question to it may have."
+    )
+    anthropic_api_key: SecretStr | None = Field(
+        None, description="Anthropic's key, for `anthropic`."
+    )
+    anthropic_base_url: str | None = Field(
+        None, description="A server that speaks as Anthropic does. Unset: Anthropic."
+    )
+    anthropic_model: str = Field(
+        "claude-sonnet-4-6", description="The model that `anthropic` asks."
+    )
+    anthropic_window: int = Field(
+        150_000, ge=2000, description="Tokens that a question to it may have."
+    )
+    mask_personal_data: bool | None = Field(
+        None,
+        description="Hide names, e-mail addresses and telephone numbers from language models. "
+        "Unset: where a cloud provider is asked.",
+    )
     whisper_model: str = Field(
         "tiny.en", description="faster-whisper model: tiny.en … large-v3, or a path."
     )

@@ -73,50 +73,59 @@ class ScriptedServer:
         return self.answer(request)
 
 
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: "_Server"
+
+    def __getattr__(self, name: str) -> Any:
+        # The class asks for `do_GET` and the like.
+        if name.startswith("do_"):
+            return self._handle
+        raise AttributeError(name)
+
+    def _handle(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        answer = self.server.script.take(Request(self.command, self.path, headers, body))
+        if answer.after is not None:
+            answer.after.wait(30)
+        if answer.reset:
+            self.close_connection = True
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self.connection.close()
+        else:
+            self._send(answer)
+
+    def _send(self, answer: Answer) -> None:
+        content = answer.content
+        self.send_response(answer.status)
+        for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2] if answer.cut else content)
+        self.close_connection = self.close_connection or answer.cut
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, script: ScriptedServer) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.script = script
+
+    def handle_error(self, *_: Any) -> None:
+        """Clients that give up are nothing to write about."""
+
+
 @contextmanager
 def scripted_server(answer: Script) -> Iterator[ScriptedServer]:
     """A server on the loopback address, for as long as the context lasts."""
     server = ScriptedServer("", answer)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _handle(self) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = server.take(Request(self.command, self.path, headers, body))
-            if answer.after is not None:
-                answer.after.wait(30)
-            if answer.reset:
-                self.close_connection = True
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                self.connection.close()
-                return
-            self._send(answer)
-
-        do_DELETE = do_GET = do_PATCH = do_POST = do_PUT = _handle
-
-        def _send(self, answer: Answer) -> None:
-            content = answer.content
-            self.send_response(answer.status)
-            headers = {"Content-Type": "application/json", **answer.headers}
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content[: len(content) // 2] if answer.cut else content)
-            self.close_connection = self.close_connection or answer.cut
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: Any) -> None:
-            """Clients that give up are nothing to write about."""
-
-    with Server(("127.0.0.1", 0), Handler) as http:
+    with _Server(server) as http:
         thread = threading.Thread(target=http.serve_forever, args=(0.02,))
         thread.start()
         server.url = f"http://127.0.0.1:{http.server_port}"
