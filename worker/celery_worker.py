@@ -29,7 +29,7 @@ def run_worker(
     then, or at a second SIGINT, it breaks that off and gives the messages back.
 
     Raises:
-        Permanent: A provider of the settings is not installed, or the price list cannot be read.
+        Permanent: A provider of the settings cannot be made, or the price list cannot be read.
     """
     keep_people_out_of_logs()
     check_providers(settings)

@@ -27,14 +27,6 @@ class Kind(Generic[P]):
         """The names of all that are installed."""
         return sorted(set(entry_points(group=self.group).names))
 
-    def check(self, name: str) -> None:
-        """See to it that a provider is installed.
-
-        Raises:
-            Permanent: It is not.
-        """
-        self._find(name)
-
     def open(self, name: str, context: Context) -> P:
         """Make a provider.
 

@@ -29,6 +29,7 @@ from worker.erasure import Eraser
 from worker.keys import KeyRing
 from worker.logs import keep_people_out_of_logs
 from worker.monitored import recorded
+from worker.providers import CALENDAR
 from worker.reconciler import Reconciler
 from worker.relay import Relay
 from worker.request_reconciler import RequestReconciler
@@ -67,12 +68,12 @@ def serve(settings: Settings) -> None:
 
     Raises:
         Permanent: It would listen to other machines, and there is no key to let anybody in by; or
-            a provider of the settings is not installed, or the price list cannot be read.
+            a provider of calendars cannot be made, or the price list cannot be read.
     """
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
     keep_people_out_of_logs()
     _require_a_key(settings)
-    check_providers(settings)
+    check_providers(settings, CALENDAR)
     with recorded(settings.figures_dir, "sidecar") as (recorder, _):
         uvicorn.run(
             create_api(settings, open_context, recorder),

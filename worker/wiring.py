@@ -1,9 +1,10 @@
 """The one place where adapters are chosen, opened and put together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from celery import Celery
 from pydantic import SecretStr
@@ -40,7 +41,7 @@ from worker.app import QUEUES, STAGES
 from worker.erasure import Eraser
 from worker.intake import Intake
 from worker.patience import AskAgain
-from worker.providers import CALENDAR, LANGUAGE, SPEECH
+from worker.providers import CALENDAR, LANGUAGE, SPEECH, Kind, P
 from worker.receiver import Receiver
 from worker.settings import Settings
 
@@ -113,20 +114,20 @@ def eraser(stores: Stores, calendars: Calendars) -> Eraser:
     return Eraser(stores.interviews, stores.audio, calendars, stores.reservations, stores.audit)
 
 
-def check_providers(settings: Settings) -> None:
-    """See to it that the providers in use are installed, and the price list can be read.
+def check_providers(settings: Settings, *kinds: Kind[Any]) -> None:
+    """Make the providers in use once, to see to it that they can be.
+
+    Args:
+        settings: All settings.
+        kinds: Which of them; all if none is named.
 
     Raises:
-        Permanent: One is not, or it cannot.
+        MissingExtra: One needs packages that are not installed.
+        Permanent: One is not installed or lacks a setting, or the price list cannot be read.
     """
-    for kind, names in (
-        (SPEECH, settings.transcription_providers),
-        (LANGUAGE, settings.analysis_providers),
-        (CALENDAR, settings.calendar_providers),
-    ):
-        for name in names:
-            kind.check(name)
-    load_prices(settings.prices_file)
+    with provider_context(settings) as context:
+        for kind in kinds or (SPEECH, LANGUAGE, CALENDAR):
+            _opened(kind, context)
 
 
 @contextmanager
@@ -158,8 +159,7 @@ def calendars(context: Context) -> Calendars:
 
     A single one is not asked again at once: its stage is, after a while.
     """
-    names = context.settings.calendar_providers
-    found = [AnnouncedCalendar(CALENDAR.open(name, context)) for name in names]
+    found = [AnnouncedCalendar(provider) for provider in _opened(CALENDAR, context)]
     if len(found) == 1:
         return Calendars(*found)
     patience = _patience(context.settings)
@@ -170,15 +170,13 @@ def services(context: Context, stores: Stores) -> Services:
     """What the stages work with; models are loaded at their first use."""
     settings = context.settings
     patience, admit = _patience(settings), Budgets(settings.daily_budget, stores.ledger).admit
-    speech = [SPEECH.open(name, context) for name in settings.transcription_providers]
-    language = [LANGUAGE.open(name, context) for name in settings.analysis_providers]
+    speech = [AnnouncedSpeech(provider) for provider in _opened(SPEECH, context)]
+    language = [AnnouncedLanguage(provider) for provider in _opened(LANGUAGE, context)]
     return Services(
         interviews=stores.interviews,
         audio=stores.audio,
-        speech=FallbackSpeech(Chain([AnnouncedSpeech(one) for one in speech], patience, admit)),
-        language=FallbackLanguage(
-            Chain([AnnouncedLanguage(one) for one in language], patience, admit)
-        ),
+        speech=FallbackSpeech(Chain(speech, patience, admit)),
+        language=FallbackLanguage(Chain(language, patience, admit)),
         calendars=calendars(context),
         reservations=stores.reservations,
         max_attempts=settings.max_attempts,
@@ -186,6 +184,11 @@ def services(context: Context, stores: Stores) -> Services:
         consent_required=settings.consent_required,
         lease=timedelta(seconds=settings.lease_seconds),
     )
+
+
+def _opened(kind: Kind[P], context: Context) -> list[P]:
+    names: Sequence[str] = getattr(context.settings, kind.setting.lower())
+    return [kind.open(name, context) for name in names]
 
 
 def _patience(settings: Settings) -> AskAgain:

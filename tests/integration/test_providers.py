@@ -87,7 +87,7 @@ def test_ours_are_found(kind: Kind[object], name: str, context: Context) -> None
 def test_an_unknown_one_is_one_line_that_names_the_known_ones() -> None:
     settings = Settings(transcription_providers=("whisper", "wisper"))
     with pytest.raises(Permanent, match=r"TRANSCRIPTION_PROVIDERS.*'wisper'.*whisper") as caught:
-        check_providers(settings)
+        check_providers(settings, SPEECH)
     assert caught.value.code == "configuration"
 
 
