@@ -120,6 +120,16 @@ TRANSCRIPTION_RECOVERIES = Counter(
     help="Transcriptions that succeeded after an attempt that had not.",
     labels=("provider",),
 )
+TRANSCRIPTION_FALLBACKS = Counter(
+    name="transcription_fallbacks_total",
+    help="Requests passed on to another speech provider after one could not answer.",
+    labels=("from_provider", "to_provider"),
+)
+TRANSCRIPTION_COST = Counter(
+    name="transcription_cost_usd_total",
+    help="Estimated cost of speech providers, in US dollars.",
+    labels=("provider", "model"),
+)
 AUDIO_SNR = Histogram(
     name="transcription_audio_snr_decibels",
     help="Estimated signal-to-noise ratio of the recordings transcribed.",
@@ -192,6 +202,12 @@ CALENDAR_CALLS = Counter(
     labels=("provider", "status"),
 )
 
+SCHEDULING_FALLBACKS = Counter(
+    name="scheduling_fallbacks_total",
+    help="Bookings passed on to another provider of calendars after one could not be used.",
+    labels=("from_provider", "to_provider"),
+)
+
 # External services.
 EXTERNAL_DURATION = Histogram(
     name="external_api_duration_seconds",
@@ -209,6 +225,31 @@ EXTERNAL_ERRORS = Counter(
     name="external_api_errors_total",
     help="Requests to external services that failed: no answer, 401, 403, 408, 429 or 5xx.",
     labels=("service",),
+)
+EXTERNAL_RETRIES = Counter(
+    name="external_api_retries_total",
+    help="Times a provider was asked again after it failed, by the code of the error.",
+    labels=("provider", "reason"),
+)
+EXTERNAL_UNPRICED = Counter(
+    name="external_api_unpriced_total",
+    help="Answers that cost money, of models that the price list does not know.",
+    labels=("provider", "model"),
+)
+EXTERNAL_BUDGET_SKIPS = Counter(
+    name="external_api_budget_skips_total",
+    help="Times a provider was not asked, as its budget of the day is spent.",
+    labels=("provider",),
+)
+CIRCUIT_OPENINGS = Counter(
+    name="external_api_circuit_openings_total",
+    help="Times an endpoint failed so often that it was left alone for a while.",
+    labels=("service", "endpoint"),
+)
+CIRCUIT_STATE = Gauge(
+    name="external_api_circuit_state",
+    help="Whether requests go through: 0 all of them, 1 one that tries, 2 none.",
+    labels=("service", "endpoint"),
 )
 CALLBACKS = Counter(
     name="webhook_callbacks_total",

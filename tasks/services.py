@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from tasks.calendars import Calendars
 from tasks.changes import LEASE
 from tasks.masking import Masker
 from tasks.ports import (
     AudioStore,
-    CalendarProvider,
     InterviewStore,
     LanguageProvider,
     Reservations,
@@ -31,7 +31,7 @@ class Services:
     audio: AudioStore
     speech: SpeechProvider
     language: LanguageProvider
-    calendar: CalendarProvider
+    calendars: Calendars
     reservations: Reservations
     max_attempts: int
     backoff: float

@@ -12,7 +12,7 @@ from tasks.sentences import candidate_sentences
 from tasks.transcript import Transcript
 from tests.fakes.language import CALL, FakeLanguage
 from tests.talk import talk
-from worker.adapters.masking import PatternMasker
+from worker.adapters.patterns import PatternMasker
 
 MAYA = Person(name="Maya Will-Example", email="maya@example.com")
 INES = Person(name="Ines de la Cruz", email="ines@example.com")

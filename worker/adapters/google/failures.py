@@ -27,27 +27,24 @@ def translated(service: str) -> Iterator[None]:
     """
     try:
         yield
-    except HttpError as error:
+    except (HttpError, GoogleAPICallError) as error:
         raise refused(service, error) from error
-    except GoogleAPICallError as error:
-        wait = error.response.headers.get("retry-after") if error.response is not None else None
-        raise refusal(service, int(error.code or 500), retry_after=wait) from error
-    except (requests.Timeout, TimeoutError) as error:
-        raise unreachable(service, timed_out=True) from error
-    except TransportError as error:
-        raise unreachable(AUTH, timed_out=False) from error
     except GoogleAuthError as error:
         raise _credentials(error) from error
     except (requests.JSONDecodeError, ParseError) as error:
         raise unreadable(service) from error
     except (requests.RequestException, httplib2.HttpLib2Error, OSError) as error:
-        raise unreachable(service, timed_out=False) from error
+        timed_out = isinstance(error, requests.Timeout | TimeoutError)
+        raise unreachable(service, timed_out=timed_out) from error
     except (ValueError, KeyError, TypeError) as error:
         raise unreadable(service) from error
 
 
-def refused(service: str, error: HttpError) -> InterviewWorkerError:
-    """The error that an answer of the Calendar interface stands for."""
+def refused(service: str, error: HttpError | GoogleAPICallError) -> InterviewWorkerError:
+    """The error that an answer stands for."""
+    if isinstance(error, GoogleAPICallError):
+        wait = error.response.headers.get("retry-after") if error.response is not None else None
+        return refusal(service, int(error.code or 500), retry_after=wait)
     wait = error.resp.get("retry-after")
     if error.status_code == 403 and reason_of(error) in _RATE_LIMITS:
         return refusal(service, 429, retry_after=wait)
@@ -62,6 +59,8 @@ def reason_of(error: HttpError) -> str | None:
 
 
 def _credentials(error: GoogleAuthError) -> InterviewWorkerError:
+    if isinstance(error, TransportError):
+        return unreachable(AUTH, timed_out=False)
     if error.retryable:
         return Transient("google_auth does not answer as it should", code="provider_unavailable")
     if isinstance(error, DefaultCredentialsError):

@@ -24,9 +24,10 @@ def credentials_for(
     Raises:
         Unusable: There are none, or the file cannot be used.
     """
+    accounts: Any = Credentials
     try:
         if file is not None:
-            return Credentials.from_service_account_file(str(file), scopes=scopes, subject=subject)
+            return accounts.from_service_account_file(str(file), scopes=scopes, subject=subject)
         found, _ = google.auth.default(scopes=scopes)
     except (OSError, ValueError, DefaultCredentialsError) as error:
         raise Unusable(

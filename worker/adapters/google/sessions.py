@@ -26,7 +26,7 @@ class AnnouncedAdapter(HTTPAdapter):
         return response
 
 
-class AnnouncedHttp(httplib2.Http):
+class AnnouncedHttp(httplib2.Http):  # type: ignore[misc]
     """A client of httplib2."""
 
     def request(self, uri: str, *arguments: Any, **options: Any) -> tuple[Any, bytes]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 OPTIONS = MappingProxyType({"beam_size": 5, "vad_filter": True, "word_timestamps": True})
 """How faster-whisper is asked to transcribe."""
 
+
 class Listener:
     """Transcribes block after block of one recording.
 
