@@ -66,3 +66,11 @@ def _credentials(error: GoogleAuthError) -> InterviewWorkerError:
     if isinstance(error, DefaultCredentialsError):
         return Unusable("there are no credentials for Google", code="configuration")
     return Unusable("Google does not accept our credentials", code="provider_credentials")
+
+
+def is_refusal_of_calendar(error: HttpError) -> bool:
+    """Whether one calendar is not for us, rather than all of the service."""
+    if error.status_code == 404:
+        return True
+    service = _RATE_LIMITS | {"accessNotConfigured", "dailyLimitExceeded"}
+    return error.status_code == 403 and reason_of(error) not in service
