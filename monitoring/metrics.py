@@ -1,11 +1,15 @@
-"""Every metric: its name, its help text, its labels and its buckets. Nothing is named elsewhere."""
+"""Every metric: its name, its help text, its labels and its buckets. Nothing is named elsewhere.
 
+Those of Celery are in a file of their own.
+"""
+
+from monitoring import celery_metrics
+from monitoring.celery_metrics import *  # noqa: F403 - all of them are known by this module
 from monitoring.definitions import Counter, Gauge, Histogram, Metric, ReadCounter
 
 _SHORT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _STAGE = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _CALL = (0.1, 0.5, 1, 2, 5, 10, 30)
-_CELERY = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
 _SHARE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1)
 
 # HTTP. `path` is the template of the route; what no route answers is `unmatched`.
@@ -84,6 +88,13 @@ QUEUE_RESERVED_AGE = Gauge(
 CHAIN_OLDEST_AGE = Gauge(
     name="interview_chain_oldest_age_seconds",
     help="Age of the oldest chain of which a message is next in line or held; 0 for none.",
+)
+QUEUE_WAIT = Histogram(
+    name="interview_queue_wait_seconds",
+    help="Time from when a message could be taken from its queue to the start of its task.",
+    labels=("queue",),
+    buckets=celery_metrics.BUCKETS,
+    sums=(celery_metrics.CELERY_QUEUE_WAIT, ("queue_name",)),
 )
 
 # Transcription.
@@ -320,86 +331,6 @@ KAFKA_CONSUMED = Counter(
     labels=("topic", "status"),
 )
 
-# Celery, under the names of danihodovic/celery-exporter.
-_TASK = ("name", "hostname", "queue_name")
-CELERY_RUNTIME = Histogram(
-    name="celery_task_runtime",
-    help="Run time of tasks that succeeded, in seconds.",
-    labels=_TASK,
-    buckets=_CELERY,
-)
-CELERY_QUEUE_WAIT = Histogram(
-    name="celery_task_queue_wait_time",
-    help="Time from when a task could start to its start, in seconds.",
-    labels=_TASK,
-    buckets=_CELERY,
-)
-QUEUE_WAIT = Histogram(
-    name="interview_queue_wait_seconds",
-    help="Time from when a message could be taken from its queue to the start of its task.",
-    labels=("queue",),
-    buckets=_CELERY,
-    sums=(CELERY_QUEUE_WAIT, ("queue_name",)),
-)
-CELERY_SENT = Counter(name="celery_task_sent_total", help="Tasks sent.", labels=_TASK)
-CELERY_RECEIVED = Counter(
-    name="celery_task_received_total", help="Tasks received by a worker.", labels=_TASK
-)
-CELERY_STARTED = Counter(
-    name="celery_task_started_total",
-    help="Tasks started.",
-    labels=_TASK,
-    counts=CELERY_QUEUE_WAIT,
-)
-CELERY_SUCCEEDED = Counter(
-    name="celery_task_succeeded_total",
-    help="Tasks that succeeded.",
-    labels=_TASK,
-    counts=CELERY_RUNTIME,
-)
-CELERY_FAILED = Counter(
-    name="celery_task_failed_total",
-    help="Tasks that failed, by the class of the exception.",
-    labels=(*_TASK, "exception"),
-)
-CELERY_REJECTED = Counter(
-    name="celery_task_rejected_total",
-    help="Tasks given back or refused, those of lost processes among them.",
-    labels=_TASK,
-)
-CELERY_REVOKED = Counter(name="celery_task_revoked_total", help="Tasks revoked.", labels=_TASK)
-CELERY_RETRIED = Counter(
-    name="celery_task_retried_total", help="Tasks that asked for another attempt.", labels=_TASK
-)
-CELERY_WORKER_UP = Gauge(
-    name="celery_worker_up", help="Whether a worker is alive, 1 or 0.", labels=("hostname",)
-)
-CELERY_TASKS_ACTIVE = Gauge(
-    name="celery_worker_tasks_active",
-    help="Tasks that a worker's processes run now.",
-    labels=("hostname",),
-)
-CELERY_QUEUE_LENGTH = Gauge(
-    name="celery_queue_length",
-    help="Messages of a queue that the broker keeps, of any priority, those held among them.",
-    labels=("queue_name",),
-)
-CELERY_CONSUMERS = Gauge(
-    name="celery_active_consumer_count",
-    help="Consumers of a queue.",
-    labels=("queue_name",),
-)
-CELERY_WORKERS = Gauge(
-    name="celery_active_worker_count",
-    help="Workers that serve a queue.",
-    labels=("queue_name",),
-)
-CELERY_PROCESSES = Gauge(
-    name="celery_active_process_count",
-    help="Processes that serve a queue.",
-    labels=("queue_name",),
-)
-
 # Monitoring itself.
 COLLECTOR_DURATION = Gauge(
     name="monitoring_collector_duration_seconds",
@@ -413,4 +344,4 @@ COLLECTOR_UP = Gauge(
 )
 
 ALL: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))
-"""All of the above, in that order."""
+"""All of them, those of Celery first."""
