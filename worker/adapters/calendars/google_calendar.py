@@ -3,8 +3,8 @@
 https://developers.google.com/calendar/api/v3/reference
 """
 
-import threading
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -53,11 +53,11 @@ class GoogleCalendar:
         self._credentials = credentials
         self._timeout = timeout
         self._guard = guard
-        self._threads = threading.local()
+        self._idle: list[Any] = []
         self._service = build(
             "calendar",
             "v3",
-            http=self._http(),
+            http=self._new_http(),
             client_options=ClientOptions(api_endpoint=url),
             # The description of the interface comes with the library.
             static_discovery=True,
@@ -79,8 +79,10 @@ class GoogleCalendar:
         )
 
     def close(self) -> None:
-        """Close the connections of this thread."""
-        self._http().http.close()
+        """Close all connections."""
+        self._service.close()
+        while self._idle:
+            self._idle.pop().http.close()
 
     def ping(self) -> None:
         """Ask for a sign of life; any answer of the service is one.
@@ -245,10 +247,10 @@ class GoogleCalendar:
         Returns:
             The status, and what came with it.
         """
-        with self._guard(CALENDAR, endpoint), translated(CALENDAR):
+        with self._guard(CALENDAR, endpoint), translated(CALENDAR), self._http() as http:
             try:
                 # The library's own attempts are switched off: they are counted in one place.
-                return HTTPStatus.OK, request.execute(http=self._http(), num_retries=0)
+                return HTTPStatus.OK, request.execute(http=http, num_retries=0)
             except HttpError as error:
                 if error.status_code in wanted:
                     return error.status_code, None
@@ -257,10 +259,19 @@ class GoogleCalendar:
                     raise Permanent(message, code="calendar_refused") from error
                 raise
 
-    def _http(self) -> Any:
-        """What makes the requests of this thread: the library's own is for one at a time."""
-        if not hasattr(self._threads, "http"):
-            self._threads.http = google_auth_httplib2.AuthorizedHttp(
-                self._credentials, http=AnnouncedHttp(timeout=self._timeout)
-            )
-        return self._threads.http
+    @contextmanager
+    def _http(self) -> Iterator[Any]:
+        """What makes a request: each of them makes one at a time, so threads have their own."""
+        try:
+            http = self._idle.pop()
+        except IndexError:
+            http = self._new_http()
+        try:
+            yield http
+        finally:
+            self._idle.append(http)
+
+    def _new_http(self) -> Any:
+        return google_auth_httplib2.AuthorizedHttp(
+            self._credentials, http=AnnouncedHttp(timeout=self._timeout)
+        )
