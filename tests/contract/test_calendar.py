@@ -15,7 +15,7 @@ from tasks.errors import InvalidInput
 from tasks.people import Interval, Person
 from tasks.ports import CalendarProvider, Meeting
 from tests.fakes.calendar import MemoryCalendar
-from tests.servers.google import service_account, with_tokens
+from tests.servers.google import service_account, with_tokens, without_regions
 from tests.servers.google_calendar import ROOT, Calendars
 from tests.servers.scripted import scripted_server
 from worker.adapters.calendars.caldav import CalDavProvider
@@ -82,7 +82,7 @@ def google(place: Path) -> Iterator[World]:
         start, end = interval.start.isoformat(), interval.end.isoformat()
         calendars.add(calendar, {"dateTime": start}, {"dateTime": end})
 
-    with scripted_server(with_tokens(calendars)) as server:
+    with without_regions(), scripted_server(with_tokens(calendars)) as server:
         credentials = credentials_for(
             ["https://www.googleapis.com/auth/calendar"], service_account(place, server.url)
         )

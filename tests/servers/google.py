@@ -1,11 +1,14 @@
 """What Google's services have in common: an account, and tokens for it."""
 
 import json
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from google.auth.credentials import CredentialsWithRegionalAccessBoundary
 
 from tests.servers.scripted import Answer, Request, Script
 
@@ -35,6 +38,12 @@ def service_account(place: Path, url: str) -> Path:
         )
     )
     return file
+
+
+def without_regions() -> AbstractContextManager[object]:
+    """Keep the library from asking Google itself, at a fixed address, where it may be used."""
+    name = "_is_regional_access_boundary_lookup_required"
+    return patch.object(CredentialsWithRegionalAccessBoundary, name, return_value=False)
 
 
 def with_tokens(script: Script) -> Script:

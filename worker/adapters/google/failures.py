@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 
 import httplib2
 import requests
@@ -33,7 +34,7 @@ def translated(service: str) -> Iterator[None]:
         raise _credentials(error) from error
     except (requests.JSONDecodeError, ParseError) as error:
         raise unreadable(service) from error
-    except (requests.RequestException, httplib2.HttpLib2Error, OSError) as error:
+    except (requests.RequestException, httplib2.HttpLib2Error, HTTPException, OSError) as error:
         timed_out = isinstance(error, requests.Timeout | TimeoutError)
         raise unreachable(service, timed_out=timed_out) from error
     except (ValueError, KeyError, TypeError) as error:
