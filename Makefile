@@ -44,6 +44,12 @@ prometheus:
 test-unit: $(READY) ## Run the tests that need no servers
 	$(BIN)/python -m pytest tests/unit
 
+# A calendar to book in is named by CONTRACT_CALENDAR; keys are in the environment, as settings.
+.PHONY: contract
+contract: $(READY) ## Ask a provider's real service whether it keeps the contract: PROVIDER=openai
+	@test -n "$(PROVIDER)" || { echo "Name a provider: make contract PROVIDER=openai" >&2; exit 1; }
+	PROVIDER=$(PROVIDER) $(BIN)/python -m pytest -v tests/contract/test_cloud.py
+
 .PHONY: coverage
 coverage: $(READY) $(TOOLS) ## Run all tests and say which lines they miss
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --cov --cov-report=term-missing:skip-covered

@@ -1,11 +1,15 @@
-"""Every metric: its name, its help text, its labels and its buckets. Nothing is named elsewhere."""
+"""Every metric: its name, its help text, its labels and its buckets. Nothing is named elsewhere.
 
+Those of Celery are in a file of their own.
+"""
+
+from monitoring import celery_metrics
+from monitoring.celery_metrics import *  # noqa: F403 - all of them are known by this module
 from monitoring.definitions import Counter, Gauge, Histogram, Metric, ReadCounter
 
 _SHORT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _STAGE = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _CALL = (0.1, 0.5, 1, 2, 5, 10, 30)
-_CELERY = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
 _SHARE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1)
 
 # HTTP. `path` is the template of the route; what no route answers is `unmatched`.
@@ -85,6 +89,13 @@ CHAIN_OLDEST_AGE = Gauge(
     name="interview_chain_oldest_age_seconds",
     help="Age of the oldest chain of which a message is next in line or held; 0 for none.",
 )
+QUEUE_WAIT = Histogram(
+    name="interview_queue_wait_seconds",
+    help="Time from when a message could be taken from its queue to the start of its task.",
+    labels=("queue",),
+    buckets=celery_metrics.BUCKETS,
+    sums=(celery_metrics.CELERY_QUEUE_WAIT, ("queue_name",)),
+)
 
 # Transcription.
 TRANSCRIPTIONS = Counter(
@@ -119,6 +130,16 @@ TRANSCRIPTION_RECOVERIES = Counter(
     name="transcription_recoveries_total",
     help="Transcriptions that succeeded after an attempt that had not.",
     labels=("provider",),
+)
+TRANSCRIPTION_FALLBACKS = Counter(
+    name="transcription_fallbacks_total",
+    help="Requests passed on to another speech provider after one could not answer.",
+    labels=("from_provider", "to_provider"),
+)
+TRANSCRIPTION_COST = Counter(
+    name="transcription_cost_usd_total",
+    help="Estimated cost of speech providers, in US dollars.",
+    labels=("provider", "model"),
 )
 AUDIO_SNR = Histogram(
     name="transcription_audio_snr_decibels",
@@ -192,6 +213,12 @@ CALENDAR_CALLS = Counter(
     labels=("provider", "status"),
 )
 
+SCHEDULING_FALLBACKS = Counter(
+    name="scheduling_fallbacks_total",
+    help="Bookings passed on to another provider of calendars after one could not be used.",
+    labels=("from_provider", "to_provider"),
+)
+
 # External services.
 EXTERNAL_DURATION = Histogram(
     name="external_api_duration_seconds",
@@ -209,6 +236,31 @@ EXTERNAL_ERRORS = Counter(
     name="external_api_errors_total",
     help="Requests to external services that failed: no answer, 401, 403, 408, 429 or 5xx.",
     labels=("service",),
+)
+EXTERNAL_RETRIES = Counter(
+    name="external_api_retries_total",
+    help="Times a provider was asked again after it failed, by the code of the error.",
+    labels=("provider", "reason"),
+)
+EXTERNAL_UNPRICED = Counter(
+    name="external_api_unpriced_total",
+    help="Answers that cost money, of models that the price list does not know.",
+    labels=("provider", "model"),
+)
+EXTERNAL_BUDGET_SKIPS = Counter(
+    name="external_api_budget_skips_total",
+    help="Times a provider was not asked, as its budget of the day is spent.",
+    labels=("provider",),
+)
+CIRCUIT_OPENINGS = Counter(
+    name="external_api_circuit_openings_total",
+    help="Times an endpoint failed so often that it was left alone for a while.",
+    labels=("service", "endpoint"),
+)
+CIRCUIT_STATE = Gauge(
+    name="external_api_circuit_state",
+    help="Whether requests go through: 0 all of them, 1 one that tries, 2 none.",
+    labels=("service", "endpoint"),
 )
 CALLBACKS = Counter(
     name="webhook_callbacks_total",
@@ -279,86 +331,6 @@ KAFKA_CONSUMED = Counter(
     labels=("topic", "status"),
 )
 
-# Celery, under the names of danihodovic/celery-exporter.
-_TASK = ("name", "hostname", "queue_name")
-CELERY_RUNTIME = Histogram(
-    name="celery_task_runtime",
-    help="Run time of tasks that succeeded, in seconds.",
-    labels=_TASK,
-    buckets=_CELERY,
-)
-CELERY_QUEUE_WAIT = Histogram(
-    name="celery_task_queue_wait_time",
-    help="Time from when a task could start to its start, in seconds.",
-    labels=_TASK,
-    buckets=_CELERY,
-)
-QUEUE_WAIT = Histogram(
-    name="interview_queue_wait_seconds",
-    help="Time from when a message could be taken from its queue to the start of its task.",
-    labels=("queue",),
-    buckets=_CELERY,
-    sums=(CELERY_QUEUE_WAIT, ("queue_name",)),
-)
-CELERY_SENT = Counter(name="celery_task_sent_total", help="Tasks sent.", labels=_TASK)
-CELERY_RECEIVED = Counter(
-    name="celery_task_received_total", help="Tasks received by a worker.", labels=_TASK
-)
-CELERY_STARTED = Counter(
-    name="celery_task_started_total",
-    help="Tasks started.",
-    labels=_TASK,
-    counts=CELERY_QUEUE_WAIT,
-)
-CELERY_SUCCEEDED = Counter(
-    name="celery_task_succeeded_total",
-    help="Tasks that succeeded.",
-    labels=_TASK,
-    counts=CELERY_RUNTIME,
-)
-CELERY_FAILED = Counter(
-    name="celery_task_failed_total",
-    help="Tasks that failed, by the class of the exception.",
-    labels=(*_TASK, "exception"),
-)
-CELERY_REJECTED = Counter(
-    name="celery_task_rejected_total",
-    help="Tasks given back or refused, those of lost processes among them.",
-    labels=_TASK,
-)
-CELERY_REVOKED = Counter(name="celery_task_revoked_total", help="Tasks revoked.", labels=_TASK)
-CELERY_RETRIED = Counter(
-    name="celery_task_retried_total", help="Tasks that asked for another attempt.", labels=_TASK
-)
-CELERY_WORKER_UP = Gauge(
-    name="celery_worker_up", help="Whether a worker is alive, 1 or 0.", labels=("hostname",)
-)
-CELERY_TASKS_ACTIVE = Gauge(
-    name="celery_worker_tasks_active",
-    help="Tasks that a worker's processes run now.",
-    labels=("hostname",),
-)
-CELERY_QUEUE_LENGTH = Gauge(
-    name="celery_queue_length",
-    help="Messages of a queue that the broker keeps, of any priority, those held among them.",
-    labels=("queue_name",),
-)
-CELERY_CONSUMERS = Gauge(
-    name="celery_active_consumer_count",
-    help="Consumers of a queue.",
-    labels=("queue_name",),
-)
-CELERY_WORKERS = Gauge(
-    name="celery_active_worker_count",
-    help="Workers that serve a queue.",
-    labels=("queue_name",),
-)
-CELERY_PROCESSES = Gauge(
-    name="celery_active_process_count",
-    help="Processes that serve a queue.",
-    labels=("queue_name",),
-)
-
 # Monitoring itself.
 COLLECTOR_DURATION = Gauge(
     name="monitoring_collector_duration_seconds",
@@ -372,4 +344,4 @@ COLLECTOR_UP = Gauge(
 )
 
 ALL: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))
-"""All of the above, in that order."""
+"""All of them, those of Celery first."""

@@ -3,10 +3,13 @@
 from celery import shared_task
 
 from tasks.analysis import analyse as compose
-from tasks.announced import AnnouncedLanguage, confidences
+from tasks.announced import confidences
 from tasks.clock import now
 from tasks.errors import Permanent
 from tasks.interview import Stage
+from tasks.masking import MaskedLanguage
+from tasks.ports import LanguageProvider
+from tasks.report import Report
 from tasks.rubric import rubric_for
 from tasks.signals import AnalysisScored, analysis_scored
 from tasks.stage import Outcome, Run, execute, task_name
@@ -29,17 +32,31 @@ def _work(run: Run) -> Outcome:
         interview,
         _transcript(run),
         rubric_for(interview.type),
-        AnnouncedLanguage(services.language),
+        _masked(services.language, run),
         interview.analyses,
         now(),
     )
     for part, confidence in confidences(report):
         analysis_scored.send(AnalysisScored(part, confidence))
+    provider = _answered(report) or services.language.name
     return Outcome(
         results={"report": report},
-        provider=services.language.name,
-        facts={"provider": services.language.name, "outcome": report.status},
+        provider=provider,
+        facts={"provider": provider, "outcome": report.status},
     )
+
+
+def _masked(language: LanguageProvider, run: Run) -> LanguageProvider:
+    masker, interview = run.services.masker, run.interview
+    if masker is None:
+        return language
+    return MaskedLanguage(language, masker.mask((interview.candidate, *interview.interviewers)))
+
+
+def _answered(report: Report) -> str:
+    """The providers that answered, in the order of the parts."""
+    found = (one.provider for one in report.provenance if one.stage is Stage.ANALYSE)
+    return ",".join(dict.fromkeys(found))
 
 
 def _transcript(run: Run) -> Transcript:

@@ -74,7 +74,7 @@ class _Analysis:
                 self.interview,
                 Stage.TRANSCRIBE,
                 "transcript",
-                ModelCall(provider=self.transcript.provider, model=self.transcript.model),
+                _call_of(self.transcript),
             )
         ]
 
@@ -219,6 +219,16 @@ def _question(
         end_ms=end,
         confidence=round(trust, 2),
         evidence=tuple(dict.fromkeys(quote for _, quote in support)),
+    )
+
+
+def _call_of(transcript: Transcript) -> ModelCall:
+    return ModelCall(
+        provider=transcript.provider,
+        model=transcript.model,
+        fallback_from=transcript.fallback_from,
+        cost=transcript.cost,
+        price_version=transcript.price_version,
     )
 
 

@@ -2,20 +2,30 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol, TypeVar
 
+from tasks.errors import UNWANTED
 from tasks.findings import CompetencyFindings, ModelCall, SentimentFinding, SummaryFinding
-from tasks.interview import AnalysisType
+from tasks.interview import AnalysisType, Audio, Channels
 from tasks.people import Interval, Person
-from tasks.ports import CalendarProvider, LanguageProvider, Meeting
+from tasks.ports import (
+    CalendarProvider,
+    LanguageProvider,
+    Meeting,
+    Progress,
+    SpeechProvider,
+)
 from tasks.report import Report
 from tasks.rubric import Rubric
 from tasks.signals import (
     AnalysisEnded,
     CalendarCalled,
+    TranscriptionEnded,
     analysis_ended,
     calendar_called,
     stopwatch,
+    transcription_ended,
 )
 from tasks.transcript import Transcript
 
@@ -26,6 +36,32 @@ class _Answer(Protocol):
 
 
 A = TypeVar("A", bound=_Answer)
+
+
+class AnnouncedSpeech:
+    """A `SpeechProvider` that asks another one, and announces what came of it."""
+
+    def __init__(self, provider: SpeechProvider) -> None:
+        self._provider = provider
+        self.name = provider.name
+
+    def transcribe(
+        self, recording: Path, audio: Audio, channels: Channels | None, progress: Progress
+    ) -> Transcript:
+        """See `SpeechProvider.transcribe`."""
+        seconds = stopwatch()
+        status, transcript = "error", None
+        try:
+            transcript = self._provider.transcribe(recording, audio, channels, progress)
+            status = "success"
+        except UNWANTED:
+            status = "unwanted"
+            raise
+        finally:
+            transcription_ended.send(
+                TranscriptionEnded(self.name, status, audio, seconds(), transcript)
+            )
+        return transcript
 
 
 class AnnouncedLanguage:

@@ -6,18 +6,33 @@ the second step on; the second look finds what people themselves have put there 
 
 Every step may be repeated after a crash. An interview's reservation and event are known by its id,
 do not stand in its own way, and are taken up again where the time still suits.
+
+With several providers of calendars, the next one is asked only where nothing may be booked with
+those before: a reservation names the provider, and is written before the event is. What it names is
+asked first by all further attempts, and another one only once the event is surely gone. So there
+is one event, with one provider, who moves and cancels it.
 """
 
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from tasks.errors import Permanent, Transient
-from tasks.interview import Booking, BookingOutcome, Interview
+from tasks.calendars import Calendars
+from tasks.errors import (
+    CalendarUnreadable,
+    InterviewWorkerError,
+    InvalidInput,
+    Permanent,
+    Transient,
+    Unusable,
+)
+from tasks.fallback import Failures
+from tasks.interview import Booking, BookingOutcome, Interview, Stage
+from tasks.lease import check_lease
 from tasks.people import Interval
 from tasks.ports import CalendarProvider, Meeting, Reservations
 from tasks.search import (
     ATTEMPTS,
+    Contention,
     Search,
     UnscheduledError,
     calendar_of,
@@ -28,13 +43,13 @@ from tasks.search import (
 
 
 def schedule(
-    interview: Interview, calendar: CalendarProvider, reservations: Reservations, now: datetime
+    interview: Interview, calendars: Calendars, reservations: Reservations, now: datetime
 ) -> Booking:
     """Book the earliest meeting that suits everybody.
 
     Args:
         interview: Whose follow-up meeting it is.
-        calendar: Where people's calendars are.
+        calendars: Where people's calendars are.
         reservations: What keeps interviews from taking each other's time.
         now: The present moment.
 
@@ -44,36 +59,58 @@ def schedule(
     Raises:
         Transient: A server is away, or others were faster again and again. What was reserved and
             booked until then stays, for the next attempt to take up or `unschedule` to undo.
+        Unusable: No provider can be used.
+        Permanent: The provider is gone with whom it is booked.
     """
-    try:
-        return _book(interview, search_of(interview, calendar, reservations, now))
-    except UnscheduledError as error:
-        _take_back(interview, calendar, reservations)
-        return Booking(outcome=BookingOutcome.UNSCHEDULED, reason=error.reason, detail=error.detail)
+    failures = Failures(Stage.SCHEDULE)
+    for provider in calendars.beginning_with(_bound_to(interview, reservations)):
+        check_lease()
+        failures.pass_on(provider.name)
+        try:
+            booking = _schedule(interview, provider, reservations, now)
+        except Contention:
+            raise
+        except (Transient, Unusable) as error:
+            failures.add(provider.name, error)
+            if not _is_let_go(error, interview, provider, reservations):
+                break
+        else:
+            if booking.reason == CalendarUnreadable.code and failures.may_pass:
+                # Who should have been asked will know; who stands in for them does not.
+                break
+            return booking
+    raise failures.verdict()
 
 
-def unschedule(
-    interview_id: str,
-    calendars: Sequence[str],
-    calendar: CalendarProvider,
-    reservations: Reservations,
-) -> None:
+def unschedule(interview: Interview, calendars: Calendars, reservations: Reservations) -> None:
     """Undo a booking; where there is none, nothing changes.
 
     Not to be called while another run may be booking the same interview: it is one booking.
 
     Args:
-        interview_id: Whose meeting it is.
-        calendars: The calendars that may hold it: those of the `Booking`, or of `calendars_of`.
-        calendar: Where the calendars are.
+        interview: Whose meeting it is.
+        calendars: Where people's calendars are.
         reservations: What holds the meeting's time.
 
     Raises:
         Transient: A server is away. The time stays reserved until the event is gone.
         Permanent: The event cannot be removed.
     """
-    calendar.cancel(calendars, uid_of(interview_id))
-    reservations.release(interview_id)
+    bound = _bound_to(interview, reservations)
+    # Where nothing is known any more, it may be with any of them.
+    providers = [calendars.named(bound)] if bound is not None else list(calendars)
+    refusal: Permanent | None = None
+    for provider in providers:
+        try:
+            provider.cancel(calendars_of(interview, provider), uid_of(interview.id))
+        except InvalidInput as error:
+            # With several providers, a calendar has a name that suits one of them.
+            refusal = refusal or (error if len(providers) == 1 else None)
+        except Permanent as error:
+            refusal = refusal or error
+    if refusal is not None:
+        raise refusal
+    reservations.release(interview.id)
 
 
 def calendars_of(interview: Interview, calendar: CalendarProvider) -> tuple[str, ...]:
@@ -86,6 +123,45 @@ def calendars_of(interview: Interview, calendar: CalendarProvider) -> tuple[str,
     return tuple(dict.fromkeys(filter(None, found)))
 
 
+def _bound_to(interview: Interview, reservations: Reservations) -> str | None:
+    """The provider with whom a meeting is booked, or may be."""
+    if interview.booking is not None and interview.booking.provider is not None:
+        return interview.booking.provider
+    hold = reservations.holding(interview.id)
+    return None if hold is None else hold.provider
+
+
+def _schedule(
+    interview: Interview, calendar: CalendarProvider, reservations: Reservations, now: datetime
+) -> Booking:
+    try:
+        return _book(interview, search_of(interview, calendar, reservations, now))
+    except UnscheduledError as error:
+        _take_back(interview, calendar, reservations)
+        return Booking(outcome=BookingOutcome.UNSCHEDULED, reason=error.reason, detail=error.detail)
+
+
+def _is_let_go(
+    error: InterviewWorkerError,
+    interview: Interview,
+    calendar: CalendarProvider,
+    reservations: Reservations,
+) -> bool:
+    """Whether nothing is left with a provider that failed, so that another may be asked."""
+    hold = reservations.holding(interview.id)
+    if hold is None:
+        return True
+    # What was asked for without an answer may still happen.
+    if isinstance(error, Transient) or hold.provider != calendar.name:
+        return False
+    try:
+        calendar.cancel(calendars_of(interview, calendar), uid_of(interview.id))
+    except (Transient, Permanent):
+        return False
+    reservations.release(interview.id)
+    return True
+
+
 def _book(interview: Interview, search: Search) -> Booking:
     addresses = tuple(calendar.address for calendar in search.calendars)
     for _ in range(ATTEMPTS):
@@ -93,10 +169,13 @@ def _book(interview: Interview, search: Search) -> Booking:
         meeting = _meeting(interview, hold.interval)
         try:
             sequence = search.provider.book(addresses, meeting)
+        except Unusable:
+            raise
         except Permanent as error:
             raise UnscheduledError(error.code, error.message) from error
         # Another run of this interview may have moved the meeting meanwhile: then agree with it.
-        if search.reservations.holding(search.holder) == hold:
+        held = search.reservations.holding(search.holder)
+        if held == hold:
             return Booking(
                 outcome=BookingOutcome.BOOKED,
                 uid=meeting.uid,
@@ -105,16 +184,20 @@ def _book(interview: Interview, search: Search) -> Booking:
                 time_zone=meeting.time_zone,
                 attendees=tuple(person.email for person in meeting.attendees),
                 calendars=addresses,
+                provider=search.provider.name,
                 invitation=search.provider.invitation(meeting, sequence),
             )
-    raise Transient("another run of the interview moves its meeting", code="contention")
+        if held is not None and held.provider != hold.provider:
+            search.provider.cancel(addresses, meeting.uid)
+    raise Contention("another run of the interview moves its meeting")
 
 
 def _take_back(
     interview: Interview, calendar: CalendarProvider, reservations: Reservations
 ) -> None:
     """Remove what an attempt before has left, or this one where it could not book everywhere."""
-    if reservations.holding(interview.id) is None:
+    hold = reservations.holding(interview.id)
+    if hold is None or hold.provider not in (None, calendar.name):
         return
     # A calendar that refuses us is the reason already given; it cannot be cleaned up either.
     with suppress(Permanent):

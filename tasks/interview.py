@@ -210,6 +210,8 @@ class Booking(BaseModel):
     """E-mail addresses."""
     calendars: tuple[str, ...] = ()
     """The calendars that hold the event."""
+    provider: str | None = None
+    """Who keeps these calendars."""
     invitation: str | None = None
     """The iTIP REQUEST (RFC 5546) as iCalendar text."""
 

@@ -4,11 +4,12 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
 
-from tasks.errors import UNWANTED, Transient
+from tasks.errors import UNWANTED, InterviewWorkerError, Superseded, Transient
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +23,18 @@ _PAUSE = 0.5
 @dataclass(eq=False)
 class _Kept:
     renew: Callable[[], None]
-    interval: float
-    due: float
+    lasts: float
+    begun: float = field(default_factory=monotonic)
+    due: float = field(init=False)
+    until: float = field(init=False)
+    lost: InterviewWorkerError | None = None
+
+    def __post_init__(self) -> None:
+        self.renewed(self.begun)
+
+    def renewed(self, moment: float) -> None:
+        self.due = moment + self.lasts / _SHARE
+        self.until = moment + self.lasts
 
 
 class _Keeper:
@@ -58,17 +69,23 @@ class _Keeper:
                 self._renew(kept)
 
     def _renew(self, kept: _Kept) -> None:
-        kept.due = monotonic() + kept.interval
+        moment = monotonic()
+        kept.due = moment + kept.lasts / _SHARE
         try:
             kept.renew()
-        except UNWANTED:
+        except UNWANTED as error:
             # The work finds out by itself, at its next step.
+            kept.lost = error
             self.remove(kept)
         except Transient as error:
             log.warning("a lease could not be renewed: %s", error.message)
+        else:
+            kept.renewed(moment)
 
 
 _keeper = _Keeper()
+
+_at_work: ContextVar[_Kept | None] = ContextVar("at_work", default=None)
 
 
 @contextmanager
@@ -79,10 +96,35 @@ def keeping(renew: Callable[[], None], lease: timedelta) -> Iterator[None]:
         renew: Renews it; called from a thread.
         lease: How long it lasts.
     """
-    interval = lease.total_seconds() / _SHARE
-    kept = _Kept(renew, interval, monotonic() + interval)
+    kept = _Kept(renew, lease.total_seconds())
     _keeper.add(kept)
+    token = _at_work.set(kept)
     try:
         yield
     finally:
+        _at_work.reset(token)
         _keeper.remove(kept)
+
+
+def check_lease() -> None:
+    """Stop the run in whose context this is called, if its interview is not its own any more.
+
+    Outside of any run, nothing is checked.
+
+    Raises:
+        Superseded: Its work is not wanted any more.
+        Transient: Nobody could be told that it is at work, for so long that another may be.
+    """
+    kept = _at_work.get()
+    if kept is None:
+        return
+    if kept.lost is not None:
+        raise Superseded(kept.lost.message) from kept.lost
+    if monotonic() >= kept.until:
+        raise Transient("the lease could not be renewed in time", code="lease_lapsed")
+
+
+def at_work_for() -> float:
+    """Seconds since the run began in whose context this is called; 0 outside of any."""
+    kept = _at_work.get()
+    return 0.0 if kept is None else monotonic() - kept.begun

@@ -7,7 +7,7 @@ Every method may raise `tasks.errors.Transient` where trying again may help, and
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -334,15 +334,27 @@ class Hold:
     Attributes:
         interval: The meeting, without its buffer.
         buffer: The free time before and after it.
+        provider: The provider of calendars with whom it is booked, or about to be.
     """
 
     interval: Interval
     buffer: timedelta
+    provider: str | None = None
 
     def conflicts(self, other: "Hold") -> bool:
         """Whether the gap between the two is shorter than the longer of their buffers."""
         apart = max(self.buffer, other.buffer)
         return self.interval.padded(apart, apart).overlaps(other.interval)
+
+
+class Ledger(Protocol):
+    """What was spent with each provider on each day."""
+
+    def add(self, provider: str, day: date, dollars: float) -> None:
+        """Add to what was spent, in US dollars."""
+
+    def spent(self, provider: str, day: date) -> float:
+        """What was spent, in US dollars."""
 
 
 class Reservations(Protocol):

@@ -20,18 +20,19 @@ def schedule(interview_id: str) -> None:
 
 def _work(run: Run) -> Outcome:
     interview, services = run.interview, run.services
-    calendar, reservations = services.calendar, services.reservations
+    calendars, reservations = services.calendars, services.reservations
     seconds = stopwatch()
     try:
-        booking = book(interview, calendar, reservations, now())
+        booking = book(interview, calendars, reservations, now())
     except Exception:
         scheduling_ended.send(SchedulingEnded("error", seconds()))
         raise
-    status = "success" if booking.outcome is BookingOutcome.BOOKED else "unscheduled"
-    scheduling_ended.send(SchedulingEnded(status, seconds()))
+    booked = booking.outcome is BookingOutcome.BOOKED
+    scheduling_ended.send(SchedulingEnded("success" if booked else "unscheduled", seconds()))
+    undo = partial(unschedule, interview, calendars, reservations)
     return Outcome(
         results={"booking": booking},
-        provider=calendar.name if booking.uid else None,
+        provider=booking.provider,
         facts={"outcome": booking.outcome, "reason": booking.reason},
-        undo=partial(unschedule, interview.id, booking.calendars, calendar, reservations),
+        undo=undo if booked else None,
     )

@@ -28,6 +28,12 @@ class UnscheduledError(Exception):
         self.detail = detail
 
 
+class Contention(Transient):
+    """Others were faster again and again; that is no fault of the calendars'."""
+
+    code = "contention"
+
+
 @dataclass(frozen=True, slots=True)
 class _Calendar:
     """A calendar to read: whose it is, for people to read, and the zone the owner lives by."""
@@ -88,14 +94,19 @@ class Search:
         busy = self.busy(self.window)
         for _ in range(ATTEMPTS):
             own = self.reservations.holding(self.holder)
-            hold = Hold(self.choose(busy, own), self.buffer)
+            self._check_is_ours(own)
+            hold = Hold(self.choose(busy, own), self.buffer, self.provider.name)
             if self.reservations.reserve(self.holder, self.resources, hold, instead_of=own):
                 news = self.busy(hold.interval)
                 around = hold.interval.padded(self.buffer, self.buffer)
                 if not any(around.overlaps(span) for span in news):
                     return hold
                 busy += news
-        raise Transient("other interviews took each slot first", code="contention")
+        raise Contention("other interviews took each slot first")
+
+    def _check_is_ours(self, own: Hold | None) -> None:
+        if own is not None and own.provider not in (None, self.provider.name):
+            raise Contention("another run of the interview books with another provider")
 
     def _kept_clear(self, other: Hold) -> Interval:
         # Our own buffer is added to all that is busy; this is what theirs is longer by.

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from tasks.calendars import Calendars
 from tasks.changes import LEASE
+from tasks.masking import Masker
 from tasks.ports import (
     AudioStore,
-    CalendarProvider,
     InterviewStore,
     LanguageProvider,
     Reservations,
@@ -22,6 +23,7 @@ class Services:
         max_attempts: How often a stage is tried before its interview fails.
         backoff: Seconds before the second attempt; doubled for each further one.
         consent_required: Whether only interviews with a consent record are analysed.
+        masker: Hides people from the language provider; None where nobody is hidden.
         lease: How long a run has an interview to itself, if it does not ask for more.
     """
 
@@ -29,11 +31,12 @@ class Services:
     audio: AudioStore
     speech: SpeechProvider
     language: LanguageProvider
-    calendar: CalendarProvider
+    calendars: Calendars
     reservations: Reservations
     max_attempts: int
     backoff: float
     consent_required: bool
+    masker: Masker | None = None
     lease: timedelta = LEASE
 
 

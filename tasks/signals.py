@@ -116,7 +116,6 @@ class TranscriptionEnded:
         audio: The recording.
         seconds: How long it took.
         transcript: What it heard, if it answered.
-        attempt: The number of the attempt, counted from 1.
     """
 
     provider: str
@@ -124,7 +123,17 @@ class TranscriptionEnded:
     audio: Audio
     seconds: float
     transcript: Transcript | None
-    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionRecovered:
+    """A transcription succeeded after an attempt that had not.
+
+    Attributes:
+        provider: The name of the speech provider that succeeded.
+    """
+
+    provider: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +183,75 @@ class CalendarCalled:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedAgain:
+    """A provider is asked again after it failed.
+
+    Attributes:
+        provider: Its name.
+        reason: The code of the error.
+    """
+
+    provider: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FellBack:
+    """Work is passed on to another provider, after one could not do it.
+
+    Attributes:
+        work: Transcription, scheduling, or a part of an analysis.
+        from_provider: The name of the one that could not.
+        to_provider: The name of the next one.
+    """
+
+    work: Stage | AnalysisType
+    from_provider: str
+    to_provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSpent:
+    """A provider was not asked, as its budget of the day is spent."""
+
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """A provider gave an answer that costs money, useful or not.
+
+    Attributes:
+        provider: Its name.
+        model: The model, one of a bounded set.
+        input_tokens: Tokens read; None where tokens are not counted.
+        output_tokens: Tokens written; None where tokens are not counted.
+        audio_seconds: Seconds of audio that are billed; None of language models.
+        cost: US dollars; None where the price is not known.
+    """
+
+    provider: str
+    model: str
+    input_tokens: int | None
+    output_tokens: int | None
+    audio_seconds: float | None
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitOpened:
+    """A service failed so often that it is left alone for a while.
+
+    Attributes:
+        service: Its name.
+        endpoint: What was asked for, as a template.
+    """
+
+    service: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceCalled:
     """A request was made to an external service.
 
@@ -218,10 +296,18 @@ attempt_lost: Announcement[AttemptLost] = Announcement("attempt_lost")
 resumed: Announcement[Resumed] = Announcement("resumed")
 interview_ended: Announcement[InterviewEnded] = Announcement("interview_ended")
 transcription_ended: Announcement[TranscriptionEnded] = Announcement("transcription_ended")
+transcription_recovered: Announcement[TranscriptionRecovered] = Announcement(
+    "transcription_recovered"
+)
 analysis_ended: Announcement[AnalysisEnded] = Announcement("analysis_ended")
 analysis_scored: Announcement[AnalysisScored] = Announcement("analysis_scored")
 scheduling_ended: Announcement[SchedulingEnded] = Announcement("scheduling_ended")
 calendar_called: Announcement[CalendarCalled] = Announcement("calendar_called")
+asked_again: Announcement[AskedAgain] = Announcement("asked_again")
+fell_back: Announcement[FellBack] = Announcement("fell_back")
+budget_spent: Announcement[BudgetSpent] = Announcement("budget_spent")
+billed: Announcement[Billed] = Announcement("billed")
+circuit_opened: Announcement[CircuitOpened] = Announcement("circuit_opened")
 service_called: Announcement[ServiceCalled] = Announcement("service_called")
 callback_ended: Announcement[CallbackEnded] = Announcement("callback_ended")
 record_produced: Announcement[RecordProduced] = Announcement("record_produced")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from celery import shared_task
 
-from tasks.errors import UNWANTED, NotFound, Permanent
+from tasks.errors import NotFound, Permanent
 from tasks.interview import Stage
-from tasks.signals import TranscriptionEnded, stopwatch, transcription_ended
+from tasks.signals import TranscriptionRecovered, transcription_recovered
 from tasks.stage import Outcome, Run, execute, task_name
 from tasks.transcript import Transcript
 
@@ -49,26 +49,12 @@ def _recording(run: Run) -> Iterator[Path]:
 
 
 def _listen(run: Run, recording: Path) -> Transcript:
-    interview, speech, seconds = run.interview, run.services.speech, stopwatch()
-
-    def announce(status: str, transcript: Transcript | None = None) -> None:
-        transcription_ended.send(
-            TranscriptionEnded(
-                speech.name, status, interview.audio, seconds(), transcript, run.attempt
-            )
-        )
-
-    try:
-        transcript = speech.transcribe(
-            recording, interview.audio, interview.channels, _paced(run.progress)
-        )
-    except UNWANTED:
-        announce("unwanted")
-        raise
-    except Exception:
-        announce("error")
-        raise
-    announce("success", transcript)
+    interview = run.interview
+    transcript = run.services.speech.transcribe(
+        recording, interview.audio, interview.channels, _paced(run.progress)
+    )
+    if run.attempt > 1 or transcript.fallback_from is not None:
+        transcription_recovered.send(TranscriptionRecovered(transcript.provider))
     return transcript
 
 

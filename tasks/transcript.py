@@ -56,6 +56,12 @@ class Transcript(BaseModel):
     provider: str
     model: str
     segments: tuple[Segment, ...] = ()
+    fallback_from: str | None = None
+    """The provider that was asked first and failed."""
+    cost: float | None = Field(default=None, ge=0)
+    """US dollars; None where there is no price, or it is not known."""
+    price_version: str | None = None
+    """The price list by which the cost was reckoned."""
 
     @property
     def text(self) -> str:

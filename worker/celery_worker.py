@@ -14,6 +14,7 @@ from worker.app import QUEUES, create_app
 from worker.logs import keep_people_out_of_logs
 from worker.monitored import monitored_worker
 from worker.settings import Settings, is_loopback
+from worker.wiring import check_providers
 
 _AT_ONCE = 0.001
 """Seconds; a timer of 0 is none."""
@@ -26,8 +27,12 @@ def run_worker(
 
     The first SIGTERM or SIGINT lets it finish what it has in hand, for as long as `shutdown_grace`;
     then, or at a second SIGINT, it breaks that off and gives the messages back.
+
+    Raises:
+        Permanent: A provider of the settings cannot be made, or the price list cannot be read.
     """
     keep_people_out_of_logs()
+    check_providers(settings)
     app = create_app(settings)
     arguments = [
         "worker",

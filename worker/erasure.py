@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tasks import changes
-from tasks.booking import calendars_of, unschedule
+from tasks.booking import unschedule
+from tasks.calendars import Calendars
 from tasks.clock import now
 from tasks.errors import Erased, Permanent
 from tasks.interview import Interview, Stage
-from tasks.ports import AudioStore, CalendarProvider, InterviewStore, Reservations
+from tasks.ports import AudioStore, InterviewStore, Reservations
 from worker.audit import Action, Actor, AuditTrail, record
 from worker.operations import cancel
 
@@ -22,7 +23,7 @@ class Eraser:
 
     interviews: InterviewStore
     audio: AudioStore
-    calendar: CalendarProvider
+    calendars: Calendars
     reservations: Reservations
     trail: AuditTrail
 
@@ -69,8 +70,7 @@ class Eraser:
 
     def _unschedule(self, interview: Interview) -> None:
         try:
-            calendars = calendars_of(interview, self.calendar)
-            unschedule(interview.id, calendars, self.calendar, self.reservations)
+            unschedule(interview, self.calendars, self.reservations)
         except Permanent as error:
             # A calendar that refuses us must not keep all the rest from being erased.
             log.error("the booking of %s is still in a calendar: %s", interview.id, error.message)  # noqa: TRY400

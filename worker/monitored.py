@@ -12,7 +12,7 @@ from celery.worker.state import active_requests
 
 from monitoring.directory import claimed, joined
 from monitoring.recording import Recorder
-from monitoring.signals import celery, services, stages
+from monitoring.signals import celery, providers, services, stages
 from monitoring.workers import WorkerState, presented
 from tasks.errors import Permanent
 
@@ -38,6 +38,7 @@ def recorded(directory: Path, name: str) -> Iterator[tuple[Recorder, str]]:
         with (
             stages.listening(recorder),
             services.listening(recorder),
+            providers.listening(recorder),
             celery.listening(recorder, node_name(name)),
         ):
             yield recorder, identity

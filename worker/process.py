@@ -10,7 +10,7 @@ from celery.signals import worker_process_init, worker_process_shutdown
 from tasks.services import provide
 from worker.receiver import Receiver
 from worker.settings import load_settings
-from worker.wiring import open_stores, receiver, services
+from worker.wiring import open_stores, provider_context, receiver, services
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,8 @@ def _set_up(**_: Any) -> None:
     global _receiver
     settings = load_settings()
     stores = _open.enter_context(open_stores(settings))
-    provide(services(settings, stores))
+    context = _open.enter_context(provider_context(settings, stores.ledger))
+    provide(services(context, stores))
     _receiver = receiver(settings, stores, current_app)
 
 

@@ -29,6 +29,7 @@ from worker.erasure import Eraser
 from worker.keys import KeyRing
 from worker.logs import keep_people_out_of_logs
 from worker.monitored import recorded
+from worker.providers import CALENDAR
 from worker.reconciler import Reconciler
 from worker.relay import Relay
 from worker.request_reconciler import RequestReconciler
@@ -39,12 +40,14 @@ from worker.watching import Watching, watching
 from worker.wiring import (
     Stores,
     broker,
-    calendar,
+    calendars,
+    check_providers,
     eraser,
     held_messages,
     intake,
     open_stores,
     prepare,
+    provider_context,
     request_limit,
     webhooks,
 )
@@ -64,11 +67,13 @@ def serve(settings: Settings) -> None:
     """Serve until a signal comes.
 
     Raises:
-        Permanent: It would listen to other machines, and there is no key to let anybody in by.
+        Permanent: It would listen to other machines, and there is no key to let anybody in by; or
+            a provider of calendars cannot be made, or the price list cannot be read.
     """
     logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
     keep_people_out_of_logs()
     _require_a_key(settings)
+    check_providers(settings, CALENDAR)
     with recorded(settings.figures_dir, "sidecar") as (recorder, _):
         uvicorn.run(
             create_api(settings, open_context, recorder),
@@ -108,7 +113,8 @@ def open_context(settings: Settings) -> Iterator[Context]:
         stack.enter_context(_kafka(settings, stores, app))
         stack.enter_context(_delivering(settings, stores))
         stack.enter_context(_reconciling(settings, stores, app))
-        bookings = calendar(settings)
+        context = stack.enter_context(provider_context(settings, stores.ledger))
+        bookings = calendars(context)
         erasing = eraser(stores, bookings)
         stack.enter_context(_retaining(settings, stores, erasing))
         watched = stack.enter_context(watching(settings, stores, bookings))

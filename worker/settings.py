@@ -188,6 +188,68 @@ class Settings(BaseSettings):
     provider_timeout: float = Field(
         60, gt=0, le=3600, description="Seconds to wait for one answer of a cloud provider."
     )
+    provider_attempts: int = Field(
+        3, ge=1, le=20, description="Times a provider is asked while that may help, then the next."
+    )
+    provider_patience: float = Field(
+        120, gt=0, description="Seconds after which no provider is asked the same again."
+    )
+    circuit_failures: int = Field(
+        5, ge=1, description="Failures in a row after which an endpoint is left alone."
+    )
+    circuit_seconds: float = Field(
+        60, gt=0, description="Seconds for which it is, until one request tries it again."
+    )
+    prices_file: Path | None = Field(
+        None, description="Price list of cloud providers, as JSON. Unset: the one that comes along."
+    )
+    daily_budget: Annotated[dict[str, Annotated[float, Field(ge=0)]], NoDecode] = Field(
+        {}, description="US dollars a UTC day, such as openai=5,google=10. Others: no limit."
+    )
+    openai_api_key: SecretStr | None = Field(None, description="OpenAI's key, for `openai`.")
+    openai_base_url: str | None = Field(
+        None, description="A server that speaks as OpenAI does, http://host/v1. Unset: OpenAI."
+    )
+    openai_model: str = Field("gpt-5-mini", description="The model that `openai` asks.")
+    openai_window: int = Field(
+        100_000, ge=2000, description="Tokens that a question to it may have."
+    )
+    anthropic_api_key: SecretStr | None = Field(
+        None, description="Anthropic's key, for `anthropic`."
+    )
+    anthropic_base_url: str | None = Field(
+        None, description="A server that speaks as Anthropic does. Unset: Anthropic."
+    )
+    anthropic_model: str = Field(
+        "claude-sonnet-4-6", description="The model that `anthropic` asks."
+    )
+    anthropic_window: int = Field(
+        150_000, ge=2000, description="Tokens that a question to it may have."
+    )
+    google_credentials: Path | None = Field(
+        None, description="JSON file of Google's service account. Unset: those of the environment."
+    )
+    google_speech_url: str = Field(
+        "https://speech.googleapis.com", description="Where Google's speech recognition is."
+    )
+    google_speech_model: str = Field("latest_long", description="Google's model of speech.")
+    google_speech_languages: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("en-US",),
+        min_length=1,
+        max_length=4,
+        description="What may be spoken, BCP 47; first best.",
+    )
+    google_calendar_url: str = Field(
+        "https://www.googleapis.com/calendar/v3/", description="Where Google's calendars are."
+    )
+    google_calendar_subject: str | None = Field(
+        None, description="On whose behalf the service account books. Unset: on its own."
+    )
+    mask_personal_data: bool | None = Field(
+        None,
+        description="Hide names, e-mail addresses and telephone numbers from language models. "
+        "Unset: where a cloud provider is asked.",
+    )
     whisper_model: str = Field(
         "tiny.en", description="faster-whisper model: tiny.en … large-v3, or a path."
     )
@@ -230,6 +292,13 @@ class Settings(BaseSettings):
         return self.webhook_secret.get_secret_value().split() if self.webhook_secret else []
 
     @property
+    def providers(self) -> frozenset[str]:
+        """The names of all providers in use."""
+        return frozenset(
+            (*self.transcription_providers, *self.analysis_providers, *self.calendar_providers)
+        )
+
+    @property
     def figures_dir(self) -> Path:
         """Where worker and sidecar keep figures."""
         return self.metrics_dir or self.data_dir / "metrics"
@@ -264,6 +333,7 @@ class Settings(BaseSettings):
         "transcription_providers",
         "analysis_providers",
         "calendar_providers",
+        "google_speech_languages",
         mode="before",
     )
     @classmethod
@@ -271,6 +341,16 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("daily_budget", mode="before")
+    @classmethod
+    def _by_provider(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        if not all(equals for _, equals, _ in pairs):
+            raise ValueError("each part is a provider and dollars, such as openai=5")
+        return {provider.strip(): dollars.strip() for provider, _, dollars in pairs}
 
     @field_validator("webhook_secret")
     @classmethod
@@ -285,6 +365,9 @@ class Settings(BaseSettings):
         for name in self.interview_types:
             if len(name) > 64:
                 raise ValueError("INTERVIEW_TYPES: a type is longer than 64 characters")
+        unused = self.daily_budget.keys() - self.providers
+        if unused:
+            raise ValueError(f"DAILY_BUDGET: {', '.join(sorted(unused))} is no provider in use")
         if self.auth == "open" and not is_loopback(self.api_host):
             raise ValueError(
                 f"AUTH: open access is for loopback addresses only, and API_HOST is {self.api_host}"
@@ -313,6 +396,8 @@ def _is_webhook_secret(text: str) -> bool:
 def _as_text(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
+    if isinstance(value, dict):
+        value = tuple(f"{name}={each}" for name, each in value.items())
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

@@ -10,6 +10,7 @@ from monitoring.broker import Broker
 from monitoring.collectors import Collector
 from monitoring.collectors.agreement import AgreementCollector
 from monitoring.collectors.broker import BrokerCollector
+from monitoring.collectors.circuits import CircuitCollector
 from monitoring.collectors.guarded import GuardedCollectors, Source
 from monitoring.collectors.kafka import KafkaCollector
 from monitoring.collectors.mongodb import MongoCollector
@@ -21,13 +22,14 @@ from monitoring.health import Check, Details, Health
 from monitoring.processes import ProcessWatch
 from monitoring.recording import RecordedFigures, total
 from monitoring.workers import known_workers
+from tasks.calendars import Calendars
 from tasks.errors import Transient
-from tasks.ports import CalendarProvider
+from worker.adapters.circuits import CircuitStates
 from worker.adapters.kafka import KafkaStatus
 from worker.adapters.mongo import MongoStatus
 from worker.app import STAGES
 from worker.settings import Settings
-from worker.wiring import Stores, broker
+from worker.wiring import Stores, broker, circuit_states
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Watching:
 
 
 @contextmanager
-def watching(settings: Settings, stores: Stores, calendar: CalendarProvider) -> Iterator[Watching]:
+def watching(settings: Settings, stores: Stores, calendars: Calendars) -> Iterator[Watching]:
     """Open what it takes to watch the service, for as long as the context lasts."""
     figures = settings.figures_dir
     with ExitStack() as stack:
@@ -58,6 +60,7 @@ def watching(settings: Settings, stores: Stores, calendar: CalendarProvider) -> 
         stack.callback(queues.close)
         database = MongoStatus(stores.mongo.database)
         consumers = _consumers(settings, stack)
+        circuits = circuit_states(settings)
         recorded = RecordedFigures(figures)
         mongo = Source("mongodb", MongoCollector(database), metrics.MONGODB_UP)
         sources = [
@@ -75,7 +78,10 @@ def watching(settings: Settings, stores: Stores, calendar: CalendarProvider) -> 
         if consumers is not None:
             sources.append(Source("kafka", KafkaCollector(consumers), metrics.KAFKA_UP))
         checks.append(Check("kafka", lambda: _kafka(consumers)))
-        checks.append(Check("external_apis", lambda: _calendar(calendar)))
+        if circuits is not None:
+            stack.callback(circuits.close)
+            sources.append(Source("circuits", CircuitCollector(circuits.read)))
+        checks.append(Check("external_apis", lambda: _external(calendars, circuits)))
         yield Watching(
             collector=GuardedCollectors(sources),
             database=GuardedCollectors([mongo]),
@@ -122,10 +128,18 @@ def _kafka(consumers: ConsumerStatus | None) -> Details:
     return {"consumer_lag": sum(partition.records for partition in consumers.read())}
 
 
-def _calendar(calendar: CalendarProvider) -> Details:
-    calendar.ping()
-    # No provider has a circuit breaker yet.
-    return {"provider": calendar.name, "circuits": {}}
+def _external(calendars: Calendars, circuits: CircuitStates | None) -> Details:
+    calendars.ping()
+    return {"provider": calendars.name, "circuits": _circuits(circuits)}
+
+
+def _circuits(circuits: CircuitStates | None) -> dict[str, str] | None:
+    """The state of each circuit; None where it cannot be read, of which another check tells."""
+    try:
+        found = circuits.read() if circuits is not None else {}
+    except Transient:
+        return None
+    return {f"{service} {endpoint}": state for (service, endpoint), state in found.items()}
 
 
 def _introspect(recorded: RecordedFigures) -> Mapping[str, object]:

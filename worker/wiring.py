@@ -1,23 +1,29 @@
 """The one place where adapters are chosen, opened and put together."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from celery import Celery
 from pydantic import SecretStr
 
 from monitoring.broker import Broker, open_broker
-from tasks.announced import AnnouncedCalendar
+from tasks.announced import AnnouncedCalendar, AnnouncedLanguage, AnnouncedSpeech
+from tasks.calendars import Calendars, PatientCalendar
 from tasks.errors import Permanent
+from tasks.fallback import Chain, FallbackLanguage, FallbackSpeech
 from tasks.interview import Priority
-from tasks.ports import CalendarProvider
+from tasks.masking import Masker
+from tasks.ports import Ledger
 from tasks.services import Services
+from worker.adapters.billing import Biller, Budgets
+from worker.adapters.breaker import Breakers
 from worker.adapters.broker import PRIORITIES, CeleryDispatcher, HeldMessages
-from worker.adapters.calendars import open_caldav
-from worker.adapters.language.local import LocalProvider
+from worker.adapters.circuits import CircuitStates
 from worker.adapters.limits import RequestLimit
+from worker.adapters.masking import open_masker
 from worker.adapters.mongo import (
     GridFSAudio,
     Mongo,
@@ -26,14 +32,18 @@ from worker.adapters.mongo import (
     MongoIdempotency,
     MongoInterviews,
     MongoKeys,
+    MongoLedger,
     MongoRequests,
     MongoReservations,
 )
-from worker.adapters.speech.whisper import WhisperProvider
+from worker.adapters.prices import load_prices
+from worker.adapters.providers import Context
 from worker.adapters.webhooks import WebhookSender
 from worker.app import QUEUES, STAGES
 from worker.erasure import Eraser
 from worker.intake import Intake
+from worker.patience import AskAgain
+from worker.providers import CALENDAR, LANGUAGE, SPEECH, Kind, P
 from worker.receiver import Receiver
 from worker.settings import Settings
 
@@ -51,6 +61,7 @@ class Stores:
     keys: MongoKeys
     audit: MongoAudit
     idempotency: MongoIdempotency
+    ledger: MongoLedger
 
 
 @contextmanager
@@ -68,6 +79,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
             MongoKeys(mongo.database),
             MongoAudit(mongo.database),
             MongoIdempotency(mongo.database),
+            MongoLedger(mongo.database),
         )
     finally:
         mongo.close()
@@ -99,35 +111,108 @@ def receiver(settings: Settings, stores: Stores, app: Celery) -> Receiver:
     )
 
 
-def eraser(stores: Stores, calendar: CalendarProvider) -> Eraser:
+def eraser(stores: Stores, calendars: Calendars) -> Eraser:
     """What erases interviews."""
-    return Eraser(stores.interviews, stores.audio, calendar, stores.reservations, stores.audit)
+    return Eraser(stores.interviews, stores.audio, calendars, stores.reservations, stores.audit)
 
 
-def calendar(settings: Settings) -> CalendarProvider:
-    """The calendar provider of the settings."""
-    caldav = open_caldav(
-        _required(settings.caldav_url, "CALDAV_URL"),
-        create_missing=settings.caldav_create_calendars,
-        timeout=settings.caldav_timeout,
+def check_providers(settings: Settings, *kinds: Kind[Any]) -> None:
+    """Make the providers in use once, to see to it that they can be.
+
+    Args:
+        settings: All settings.
+        kinds: Which of them; all if none is named.
+
+    Raises:
+        MissingExtra: One needs packages that are not installed.
+        Permanent: One is not installed or lacks a setting, or the price list cannot be read.
+    """
+    with provider_context(settings) as context:
+        for kind in kinds or (SPEECH, LANGUAGE, CALENDAR):
+            _opened(kind, context)
+
+
+@contextmanager
+def provider_context(settings: Settings, ledger: Ledger | None = None) -> Iterator[Context]:
+    """Open what providers are made with, for as long as the context lasts.
+
+    Args:
+        settings: The settings; without a broker, circuits are kept in this process.
+        ledger: Keeps what was spent; None where no budget is looked after.
+
+    Raises:
+        Permanent: The price list cannot be read.
+    """
+    models = {value for name, value in settings if name.endswith("_model")}
+    breakers = Breakers(
+        _redis(settings) if settings.redis_url else None,
+        failures=settings.circuit_failures,
+        seconds=settings.circuit_seconds,
+        probe=settings.provider_timeout,
+        key_prefix=settings.redis_key_prefix,
     )
-    return AnnouncedCalendar(caldav)
+    bill = Biller(load_prices(settings.prices_file), ledger, models=frozenset(models))
+    with closing(breakers):
+        yield Context(settings, breakers, bill)
 
 
-def services(settings: Settings, stores: Stores) -> Services:
+def calendars(context: Context) -> Calendars:
+    """The providers of calendars of the settings.
+
+    A single one is not asked again at once: its stage is, after a while.
+    """
+    found = [AnnouncedCalendar(provider) for provider in _opened(CALENDAR, context)]
+    if len(found) == 1:
+        return Calendars(*found)
+    patience = _patience(context.settings)
+    return Calendars(*(PatientCalendar(provider, patience) for provider in found))
+
+
+def services(context: Context, stores: Stores) -> Services:
     """What the stages work with; models are loaded at their first use."""
+    settings = context.settings
+    patience, admit = _patience(settings), Budgets(settings.daily_budget, stores.ledger).admit
+    speech = [AnnouncedSpeech(provider) for provider in _opened(SPEECH, context)]
+    language = [AnnouncedLanguage(provider) for provider in _opened(LANGUAGE, context)]
     return Services(
         interviews=stores.interviews,
         audio=stores.audio,
-        speech=WhisperProvider(settings.whisper_model, cpu_threads=settings.whisper_threads),
-        language=LocalProvider(),
-        calendar=calendar(settings),
+        speech=FallbackSpeech(Chain(speech, patience, admit)),
+        language=FallbackLanguage(Chain(language, patience, admit)),
+        calendars=calendars(context),
         reservations=stores.reservations,
         max_attempts=settings.max_attempts,
         backoff=settings.retry_backoff,
         consent_required=settings.consent_required,
+        masker=_masker(settings),
         lease=timedelta(seconds=settings.lease_seconds),
     )
+
+
+def _masker(settings: Settings) -> Masker | None:
+    """What hides people; by default, wherever words may leave for somebody else's machine."""
+    leaves = set(settings.analysis_providers) != {"local"}
+    wanted = leaves if settings.mask_personal_data is None else settings.mask_personal_data
+    return open_masker() if wanted else None
+
+
+def _opened(kind: Kind[P], context: Context) -> list[P]:
+    names: Sequence[str] = getattr(context.settings, kind.setting.lower())
+    return [kind.open(name, context) for name in names]
+
+
+def _patience(settings: Settings) -> AskAgain:
+    return AskAgain(
+        attempts=settings.provider_attempts,
+        seconds=settings.provider_patience,
+        time_limit=settings.stage_time_limit,
+    )
+
+
+def circuit_states(settings: Settings) -> CircuitStates | None:
+    """What reads circuits; None where each process has its own."""
+    url = _redis(settings)
+    return CircuitStates(url, key_prefix=settings.redis_key_prefix) if url else None
 
 
 def webhooks(settings: Settings) -> WebhookSender | None:
@@ -168,6 +253,12 @@ def request_limit(settings: Settings) -> RequestLimit | None:
     if not settings.rate_limit or not url.startswith("redis"):
         return None
     return RequestLimit(url, settings.rate_limit, key_prefix=settings.redis_key_prefix)
+
+
+def _redis(settings: Settings) -> str | None:
+    """The URL of Redis; None where the broker is another one."""
+    url = _required(settings.redis_url, "REDIS_URL")
+    return url if url.startswith("redis") else None
 
 
 def _required(value: SecretStr | None, name: str) -> str:

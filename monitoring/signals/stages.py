@@ -6,7 +6,6 @@ from contextlib import ExitStack, contextmanager
 from monitoring import metrics
 from monitoring.recording import Recorder
 from tasks import signals
-from tasks.findings import ModelCall
 from tasks.interview import Status
 from tasks.signals import (
     AnalysisEnded,
@@ -18,6 +17,7 @@ from tasks.signals import (
     Resumed,
     SchedulingEnded,
     TranscriptionEnded,
+    TranscriptionRecovered,
 )
 
 _STATUSES = {Status.COMPLETED: "success", Status.FAILED: "failed", Status.CANCELLED: "cancelled"}
@@ -36,6 +36,9 @@ def listening(recorder: Recorder) -> Iterator[None]:
         stack.enter_context(signals.attempt_lost.heard_by(listener.attempt_lost))
         stack.enter_context(signals.resumed.heard_by(listener.resumed))
         stack.enter_context(signals.transcription_ended.heard_by(listener.transcription_ended))
+        stack.enter_context(
+            signals.transcription_recovered.heard_by(listener.transcription_recovered)
+        )
         stack.enter_context(signals.analysis_ended.heard_by(listener.analysis_ended))
         stack.enter_context(signals.analysis_scored.heard_by(listener.analysis_scored))
         stack.enter_context(signals.scheduling_ended.heard_by(listener.scheduling_ended))
@@ -76,16 +79,15 @@ class _Stages:
         if fact.transcript.confidence is not None:
             confidence = fact.transcript.confidence
             self._observe(metrics.TRANSCRIPTION_CONFIDENCE, confidence, provider)
-        if fact.attempt > 1:
-            self._count(metrics.TRANSCRIPTION_RECOVERIES, provider)
         self._heard(fact)
+
+    def transcription_recovered(self, fact: TranscriptionRecovered) -> None:
+        self._count(metrics.TRANSCRIPTION_RECOVERIES, fact.provider)
 
     def analysis_ended(self, fact: AnalysisEnded) -> None:
         status = "success" if fact.call else "error"
         self._count(metrics.ANALYSES, fact.type, fact.provider, status)
         self._observe(metrics.ANALYSIS_DURATION, fact.seconds, fact.type, fact.provider)
-        if fact.call is not None:
-            self._model_called(fact.call, fact.type)
 
     def analysis_scored(self, fact: AnalysisScored) -> None:
         self._observe(metrics.ANALYSIS_CONFIDENCE, fact.confidence, fact.type)
@@ -100,11 +102,3 @@ class _Stages:
             self._observe(metrics.AUDIO_SNR, quality.snr_db)
         self._observe(metrics.AUDIO_SILENCE, quality.silence_ratio)
         self._observe(metrics.AUDIO_CLIPPING, quality.clipping_ratio)
-
-    def _model_called(self, call: ModelCall, part: str) -> None:
-        model = call.provider, call.model
-        self._count(metrics.ANALYSIS_TOKENS, *model, "input", amount=call.input_tokens or 0)
-        self._count(metrics.ANALYSIS_TOKENS, *model, "output", amount=call.output_tokens or 0)
-        self._count(metrics.ANALYSIS_COST, *model, amount=call.cost or 0)
-        if call.fallback_from is not None:
-            self._count(metrics.ANALYSIS_FALLBACKS, part, call.fallback_from, call.provider)

@@ -3,8 +3,10 @@
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -13,7 +15,12 @@ from tasks.errors import InvalidInput
 from tasks.people import Interval, Person
 from tasks.ports import CalendarProvider, Meeting
 from tests.fakes.calendar import MemoryCalendar
+from tests.servers.google import service_account, with_tokens, without_regions
+from tests.servers.google_calendar import ROOT, Calendars
+from tests.servers.scripted import scripted_server
 from worker.adapters.calendars.caldav import CalDavProvider
+from worker.adapters.calendars.google_calendar import GoogleCalendar
+from worker.adapters.google.identity import credentials_for
 
 NINE = datetime(2030, 5, 6, 9, tzinfo=UTC)
 DAY = Interval(start=NINE - timedelta(hours=9), end=NINE + timedelta(hours=15))
@@ -32,6 +39,8 @@ class World:
     provider: CalendarProvider
     add: Callable[[str, Interval], None]
     """Writes a meeting of somebody else into a calendar."""
+    names: tuple[str, str] = ("/{email}/calendar/", "/team/blue/")
+    """The calendar of an e-mail address, and one that can be named."""
 
     def calendar(self) -> str:
         return self.provider.calendar_of(person())
@@ -65,8 +74,34 @@ def put_event(url: str, calendar: str, interval: Interval) -> None:
     httpx2.put(f"{base}{uid}.ics", content=text).raise_for_status()
 
 
-@pytest.fixture(params=["memory", "caldav"])
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
+@contextmanager
+def google(place: Path) -> Iterator[World]:
+    calendars = Calendars()
+
+    def add(calendar: str, interval: Interval) -> None:
+        start, end = interval.start.isoformat(), interval.end.isoformat()
+        calendars.add(calendar, {"dateTime": start}, {"dateTime": end})
+
+    with without_regions(), scripted_server(with_tokens(calendars)) as server:
+        credentials = credentials_for(
+            ["https://www.googleapis.com/auth/calendar"], service_account(place, server.url)
+        )
+        provider = GoogleCalendar(
+            credentials,
+            url=f"{server.url}{ROOT}/",
+            timeout=20,
+            guard=lambda *_: nullcontext(),
+        )
+        with closing(provider):
+            yield World(provider, add, ("{email}", "blue@group.calendar.google.com"))
+
+
+@pytest.fixture(params=["memory", "caldav", "google"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    if request.param == "google":
+        with google(tmp_path) as made:
+            yield made
+        return
     if request.param == "memory":
         memory = MemoryCalendar()
 
@@ -83,11 +118,12 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
 
 def test_calendar_is_that_of_the_email_address_in_any_case(world: World) -> None:
     calendar = world.provider.calendar_of(Person(name="A", email="Anna.B@Example.com"))
-    assert calendar == "/anna.b@example.com/calendar/"
+    assert calendar == world.names[0].format(email="anna.b@example.com")
 
 
 def test_calendar_is_the_one_that_is_named(world: World) -> None:
-    assert world.provider.calendar_of(person(calendar="/team/blue/")) == "/team/blue/"
+    named = world.names[1]
+    assert world.provider.calendar_of(person(calendar=named)) == named
 
 
 def test_calendar_must_not_lead_out_of_the_root(world: World) -> None:

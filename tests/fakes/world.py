@@ -5,6 +5,7 @@ from datetime import datetime
 
 from tasks import changes
 from tasks.booking import schedule
+from tasks.calendars import Calendars
 from tasks.clock import now
 from tasks.errors import Erased
 from tasks.interview import BookingOutcome, Interview, Stage
@@ -23,10 +24,11 @@ class World:
         self.interviews = MemoryInterviews()
         self.audio = MemoryAudio()
         self.calendar = MemoryCalendar()
+        self.calendars = Calendars(self.calendar)
         self.reservations = MemoryReservations()
         self.trail = MemoryAudit()
         self.eraser = Eraser(
-            self.interviews, self.audio, self.calendar, self.reservations, self.trail
+            self.interviews, self.audio, self.calendars, self.reservations, self.trail
         )
 
     def queued(self) -> Interview:
@@ -50,7 +52,7 @@ class World:
     def booked(self, at: datetime | None = None) -> Interview:
         """An interview that is completed, with its meeting in the calendars."""
         interview = self.done(Stage.ANALYSE, self.done(Stage.TRANSCRIBE, self.queued()))
-        booking = schedule(interview, self.calendar, self.reservations, now())
+        booking = schedule(interview, self.calendars, self.reservations, now())
         assert booking.outcome is BookingOutcome.BOOKED
         return self.done(Stage.SCHEDULE, interview, at)
 

@@ -16,6 +16,7 @@ import pytest
 from pymongo.database import Database
 
 from tasks.booking import schedule, unschedule
+from tasks.calendars import Calendars
 from tasks.errors import Transient
 from tasks.interview import Booking, BookingOutcome
 from tasks.people import Person
@@ -80,7 +81,7 @@ def book_some(site: Site, numbers: range) -> list[Booking]:
 
     def book(number: int) -> Booking:
         buffer = {"buffer_minutes": 5 * (number % 4)}
-        return schedule(wanted(site, number, **buffer), calendar, reservations, NOW)
+        return schedule(wanted(site, number, **buffer), Calendars(calendar), reservations, NOW)
 
     with client, ThreadPoolExecutor(6) as threads:
         bookings = list(threads.map(book, numbers))
@@ -110,7 +111,10 @@ def test_one_interview_from_many_threads_is_one_meeting(
 ) -> None:
     with ThreadPoolExecutor(6) as threads:
         bookings = list(
-            threads.map(lambda _: schedule(wanted(site, 1), calendar, reservations, NOW), range(12))
+            threads.map(
+                lambda _: schedule(wanted(site, 1), Calendars(calendar), reservations, NOW),
+                range(12),
+            )
         )
     assert {(booking.start, booking.end) for booking in bookings} == {(at(9).start, at(9).end)}
     assert site.events() == [("1@interview-worker", at(9).start, at(9).end)]
@@ -119,14 +123,14 @@ def test_one_interview_from_many_threads_is_one_meeting(
 def test_meeting_of_a_person_is_not_booked_over(
     site: Site, calendar: CalDavProvider, reservations: MongoReservations
 ) -> None:
-    assert schedule(wanted(site, 1), calendar, reservations, NOW).start == at(9).start
+    assert schedule(wanted(site, 1), Calendars(calendar), reservations, NOW).start == at(9).start
     foreign = httpx2.get(
         f"{site.caldav_url}{site.interviewer}/calendar/1@interview-worker.ics"
     ).text
     path = f"{site.caldav_url}{site.interviewer}/calendar/foreign.ics"
     foreign = foreign.replace("1@interview-worker", "foreign").replace("T09", "T10")
     httpx2.put(path, content=foreign).raise_for_status()
-    booking = schedule(wanted(site, 2), calendar, reservations, NOW)
+    booking = schedule(wanted(site, 2), Calendars(calendar), reservations, NOW)
     assert booking.start == at(11).start
 
 
@@ -142,27 +146,27 @@ def test_server_that_goes_down_halfway_leaves_nothing_twice(
 
     lost = Away(site.caldav_url, create_missing=True)
     with pytest.raises(Transient):
-        schedule(wanted(site, 1), lost, reservations, NOW)
+        schedule(wanted(site, 1), Calendars(lost), reservations, NOW)
     lost.close()
-    assert schedule(wanted(site, 2), calendar, reservations, NOW).start == at(10).start
-    assert schedule(wanted(site, 1), calendar, reservations, NOW).start == at(9).start
+    assert schedule(wanted(site, 2), Calendars(calendar), reservations, NOW).start == at(10).start
+    assert schedule(wanted(site, 1), Calendars(calendar), reservations, NOW).start == at(9).start
     assert [start for _, start, _ in site.events()] == [at(9).start, at(10).start]
 
 
 def test_unscheduled_time_is_free_again(
     site: Site, calendar: CalDavProvider, reservations: MongoReservations
 ) -> None:
-    booking = schedule(wanted(site, 1), calendar, reservations, NOW)
-    unschedule("1", booking.calendars, calendar, reservations)
+    schedule(wanted(site, 1), Calendars(calendar), reservations, NOW)
+    unschedule(wanted(site, 1), Calendars(calendar), reservations)
     assert site.events() == []
-    assert schedule(wanted(site, 2), calendar, reservations, NOW).start == at(9).start
+    assert schedule(wanted(site, 2), Calendars(calendar), reservations, NOW).start == at(9).start
 
 
 def test_reservations_name_nobody_and_vanish_in_time(
     site: Site, calendar: CalDavProvider, database: Database[Any]
 ) -> None:
     reservations = MongoReservations(database)
-    schedule(wanted(site, 1), calendar, reservations, NOW)
+    schedule(wanted(site, 1), Calendars(calendar), reservations, NOW)
     (document,) = database["reservations"].find()
     assert "example" not in str(document)
     assert document["until"] == at(9, 55).start

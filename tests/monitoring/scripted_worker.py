@@ -15,6 +15,8 @@ from typing import Any
 from celery.signals import worker_process_init
 
 from tasks import services
+from tasks.announced import AnnouncedLanguage, AnnouncedSpeech
+from tasks.calendars import Calendars
 from tasks.errors import Permanent, Transient
 from tasks.findings import SentimentFinding
 from tasks.interview import Audio, Channels, Stage
@@ -94,9 +96,9 @@ def _replace_providers(**_: Any) -> None:
     services.provide(
         replace(
             services.current(),
-            speech=Speech(script),
-            language=Language(script),
-            calendar=Calendar(script),
+            speech=AnnouncedSpeech(Speech(script)),
+            language=AnnouncedLanguage(Language(script)),
+            calendars=Calendars(Calendar(script)),
         )
     )
 

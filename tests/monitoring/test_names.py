@@ -79,8 +79,10 @@ BUCKETS: dict[str, list[float]] = {
 UNEVENTFUL = {
     "interview_stage_retries_total",
     "transcription_recoveries_total",
+    "analysis_cost_usd_total",
     "analysis_fallbacks_total",
     "analysis_review_agreement_ratio",
+    "analysis_tokens_total",
     "external_api_errors_total",
     "kafka_messages_consumed_total",
     "celery_task_failed_total",

@@ -4,6 +4,7 @@ import gzip
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from typing import Any
 
 import httpx2
@@ -11,10 +12,12 @@ import pytest
 
 from monitoring import metrics
 from monitoring.definitions import Gauge
+from tasks.errors import Transient
 from tests.monitoring.figures import Figures, scraped
 from tests.monitoring.scripted_stack import scripted_stack
 from tests.processes import frozen, wait_until
 from tests.stack import RunningStack
+from worker.adapters.breaker import Breakers
 
 
 @pytest.fixture(scope="module")
@@ -205,3 +208,22 @@ def worker_name(url: str) -> str:
 
 def served(found: Figures) -> set[float]:
     return set(found.by_labels(metrics.CELERY_CONSUMERS).values())
+
+
+def test_tells_which_endpoints_are_left_alone(running: RunningStack) -> None:
+    assert running.settings.redis_url is not None
+    url = running.settings.redis_url.get_secret_value()
+    with closing(Breakers(url, failures=1, seconds=60, probe=60)) as guard:
+        for error, endpoint in ((None, "/v1/models"), (Transient("away"), "/v1/messages")):
+            with suppress(Transient), guard("anthropic", endpoint):
+                if error is not None:
+                    raise error
+    wait_until(lambda: health(running)[1]["checks"]["external_apis"] == "ok")
+    states = {"anthropic /v1/messages": "open", "anthropic /v1/models": "closed"}
+    wait_until(
+        lambda: health(running, "?verbose=1")[1]["details"]["external_apis"]["circuits"] == states
+    )
+    assert scraped(running.stack.api_url).by_labels(metrics.CIRCUIT_STATE) == {
+        ("anthropic", "/v1/messages"): 2,
+        ("anthropic", "/v1/models"): 0,
+    }

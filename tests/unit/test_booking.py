@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tasks.booking import calendars_of, schedule, unschedule
+from tasks.calendars import Calendars
 from tasks.errors import Transient
 from tasks.interview import Booking, BookingOutcome, Interview
 from tasks.people import Interval, Person, WorkingHours
@@ -24,10 +25,11 @@ class Office:
 
     def __init__(self) -> None:
         self.calendar = MemoryCalendar()
+        self.calendars = Calendars(self.calendar)
         self.reservations = MemoryReservations()
 
     def schedule(self, wanted: Interview, now: datetime = NOW) -> Booking:
-        return schedule(wanted, self.calendar, self.reservations, now)
+        return schedule(wanted, self.calendars, self.reservations, now)
 
     def meeting(self, calendar: str, interval: Interval) -> None:
         self.calendar.events[calendar][str(interval.start)] = interval, 0
@@ -217,7 +219,7 @@ def test_unschedule_undoes_it_all_and_may_be_repeated(office: Office) -> None:
     calendars = office.schedule(wanted).calendars
     assert calendars == calendars_of(wanted, office.calendar)
     for _ in range(2):
-        unschedule("one", calendars, office.calendar, office.reservations)
+        unschedule(wanted, office.calendars, office.reservations)
     assert not any(office.calendar.events.values())
     assert office.schedule(interview("two")).start == at(9).start
 

@@ -44,7 +44,7 @@ def test_calls_off_what_is_under_way(world: World) -> None:
 def test_takes_the_meeting_that_an_attempt_before_a_retry_has_left(world: World) -> None:
     interview = world.done(Stage.ANALYSE, world.done(Stage.TRANSCRIBE, world.queued()))
     running = world.begun(Stage.SCHEDULE, interview)
-    schedule(running, world.calendar, world.reservations, now())
+    schedule(running, world.calendars, world.reservations, now())
     failed = changes.fail(running, Stage.SCHEDULE, "run", Permanent("no", code="no"), now())
     world.interviews.apply(interview.id, failed)
     world.interviews.apply(interview.id, changes.retry(world.interviews.get(interview.id), now()))
@@ -88,7 +88,7 @@ def test_nothing_is_touched_that_cannot_be_recorded(world: World) -> None:
             raise Transient("away")
 
     interview = world.queued()
-    eraser = Eraser(world.interviews, world.audio, world.calendar, world.reservations, Away())
+    eraser = Eraser(world.interviews, world.audio, world.calendars, world.reservations, Away())
     with pytest.raises(Transient):
         eraser.erase(interview.id, ROBIN)
     assert world.interviews.get(interview.id).status is Status.QUEUED

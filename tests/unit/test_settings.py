@@ -35,6 +35,10 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MAX_ATTEMPTS", "0"),
         ("LOG_LEVEL", "LOUD"),
         ("WEBHOOK_BACKOFF", "5,soon"),
+        ("DAILY_BUDGET", "5"),
+        ("DAILY_BUDGET", "local=much"),
+        ("DAILY_BUDGET", "local=-1"),
+        ("DAILY_BUDGET", "lokal=5"),
         ("WEBHOOK_BACKOFF", "-1"),
         ("WEBHOOK_SECRET", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
         ("WEBHOOK_SECRET", "whsec_too+short"),
@@ -177,3 +181,11 @@ def test_children_get_what_files_said(monkeypatch: pytest.MonkeyPatch, tmp_path:
     (tmp_path / "secret").write_text("redis://from-file")
     monkeypatch.setenv("REDIS_URL_FILE", str(tmp_path / "secret"))
     assert load_settings().environment() == {"REDIS_URL": "redis://from-file"}
+
+
+def test_a_budget_survives_the_way_to_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAILY_BUDGET", "local=5, whisper = 0.5,")
+    settings = load_settings()
+    assert settings.daily_budget == {"local": 5, "whisper": 0.5}
+    monkeypatch.setenv("DAILY_BUDGET", settings.environment()["DAILY_BUDGET"])
+    assert load_settings().daily_budget == settings.daily_budget

@@ -50,7 +50,7 @@ def provided(
         audio=audio,
         speech=speech,
         language=unused,
-        calendar=unused,
+        calendars=unused,
         reservations=unused,
         max_attempts=3,
         backoff=0.0,

@@ -199,6 +199,38 @@ def erase(
     out.print(f"Interview {interview_id} is erased", highlight=False)
 
 
+@app.command("compare")
+def compare_providers(
+    recording: Recording,
+    providers: Annotated[str, typer.Option(help="Speech providers, separated by commas.")],
+    reference: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A text file with what is said."),
+    ] = None,
+    left: Annotated[
+        str | None, typer.Option(help="Who speaks on the left channel: interviewer or candidate.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Draw the same, as SVG.")
+    ] = None,
+) -> None:
+    """Compare speech providers on a recording: errors, speed, confidence and cost."""
+    from worker.cli.comparing import run_comparison
+
+    names = [name.strip() for name in providers.split(",") if name.strip()]
+    answered = run_comparison(
+        load_settings(),
+        recording,
+        names,
+        reference=reference,
+        left=left,
+        picture=picture,
+        out=out,
+    )
+    if not answered:
+        raise typer.Exit(1)
+
+
 @app.command()
 def config() -> None:
     """Print every setting, its value with secrets masked, and what it is for."""

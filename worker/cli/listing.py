@@ -95,6 +95,8 @@ def _shown(name: str, value: Any) -> str:
     if isinstance(value, SecretStr):
         # The address of a server is worth seeing; of other secrets nothing is.
         return masked(value.get_secret_value()) if name.endswith("_url") else "***"
+    if isinstance(value, dict):
+        value = tuple(f"{key}={each}" for key, each in value.items())
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

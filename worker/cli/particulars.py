@@ -38,7 +38,7 @@ def submission(
         "priority": priority,
     }
     if left is not None:
-        given["channels"] = _channels(left)
+        given["channels"] = speakers(left)
     if analyses is not None:
         given["analyses"] = list(analyses)
     if consent is not None:
@@ -90,7 +90,12 @@ def _person(text: str) -> dict[str, str]:
     return {"name": name or email, "email": email}
 
 
-def _channels(left: str) -> dict[str, str]:
+def speakers(left: str) -> dict[str, str]:
+    """Who speaks on which channel, by who speaks on the left one.
+
+    Raises:
+        InvalidInput: It is nobody we know.
+    """
     if left not in tuple(Speaker):
         raise InvalidInput("--left is either interviewer or candidate")
     right = Speaker.CANDIDATE if left == Speaker.INTERVIEWER else Speaker.INTERVIEWER

@@ -1,7 +1,8 @@
 """Calendars: CalDAV. The only home of caldav, icalendar and recurring_ical_events."""
 
-from tasks.errors import MissingExtra
+from tasks.errors import MissingExtra, Permanent
 from tasks.ports import CalendarProvider
+from worker.adapters.providers import Context
 
 
 def open_caldav(
@@ -25,3 +26,20 @@ def open_caldav(
             "CalDAV needs more packages: pip install 'interview-worker[caldav]'"
         ) from error
     return CalDavProvider(url, username, password, create_missing=create_missing, timeout=timeout)
+
+
+def open_provider(context: Context) -> CalendarProvider:
+    """The provider `caldav`, as the settings have it.
+
+    Raises:
+        MissingExtra: The packages for CalDAV are not installed.
+        Permanent: There is no URL of a server, or it is not one of http or https.
+    """
+    settings = context.settings
+    if settings.caldav_url is None:
+        raise Permanent("CALDAV_URL is not set", code="configuration")
+    return open_caldav(
+        settings.caldav_url.get_secret_value(),
+        create_missing=settings.caldav_create_calendars,
+        timeout=settings.caldav_timeout,
+    )

@@ -15,6 +15,7 @@ from worker.adapters.language import embeddings, summary
 from worker.adapters.language.judging import judge
 from worker.adapters.language.matching import Matcher
 from worker.adapters.language.valence import Valence, load_vader, measured
+from worker.adapters.providers import Context
 
 SHORTEST = 4
 """Words. Shorter sentences say too little to be compared."""
@@ -86,6 +87,11 @@ class LocalProvider:
     @cached_property
     def _vader(self) -> Valence:
         return load_vader()
+
+
+def open_provider(_: Context) -> LocalProvider:
+    """The provider `local`."""
+    return LocalProvider()
 
 
 def _telling(transcript: Transcript) -> list[Sentence]:

@@ -8,6 +8,7 @@ from worker.adapters.mongo.idempotency import MongoIdempotency
 from worker.adapters.mongo.interviews import MongoInterviews
 from worker.adapters.mongo.keys import MongoKeys
 from worker.adapters.mongo.leadership import MongoLeadership
+from worker.adapters.mongo.ledger import MongoLedger
 from worker.adapters.mongo.requests import MongoRequests
 from worker.adapters.mongo.reservations import MongoReservations
 from worker.adapters.mongo.status import MongoStatus
@@ -21,6 +22,7 @@ __all__ = [
     "MongoInterviews",
     "MongoKeys",
     "MongoLeadership",
+    "MongoLedger",
     "MongoRequests",
     "MongoReservations",
     "MongoStatus",

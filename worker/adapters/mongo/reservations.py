@@ -123,6 +123,7 @@ def _exactly(holder: str, hold: Hold) -> Document:
         "start": hold.interval.start,
         "end": hold.interval.end,
         "buffer": hold.buffer // timedelta(minutes=1),
+        "provider": hold.provider,
     }
 
 
@@ -130,6 +131,7 @@ def _hold(document: Document) -> Hold:
     return Hold(
         Interval(start=_aware(document["start"]), end=_aware(document["end"])),
         timedelta(minutes=document["buffer"]),
+        document.get("provider"),
     )
 
 

@@ -1,13 +1,13 @@
 """Listening to the blocks of a recording with Whisper, and writing down what is heard."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tasks.ports import Progress
 from tasks.transcript import Segment, Speaker, Word
 from worker.adapters.media import Block
+from worker.adapters.speech.utterances import utterances
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -15,13 +15,6 @@ if TYPE_CHECKING:
 
 OPTIONS = MappingProxyType({"beam_size": 5, "vad_filter": True, "word_timestamps": True})
 """How faster-whisper is asked to transcribe."""
-
-_PAUSE = 1.0
-"""Seconds without a word that end a segment.
-
-Whisper's own segments go on over pauses, since silence is cut out before it listens; where each
-speaker has a channel, a pause is when the other one speaks.
-"""
 
 
 class Listener:
@@ -90,7 +83,7 @@ class Listener:
 def _segments(
     words: Sequence["HeardWord"], speaker: Speaker | None, offset: float
 ) -> Iterator[Segment]:
-    for group in _utterances(words):
+    for group in utterances(words):
         said = tuple(_word(word, offset) for word in group)
         yield Segment(
             id=0,
@@ -101,13 +94,6 @@ def _segments(
             confidence=round(sum(word.probability for word in group) / len(group), 4),
             words=said,
         )
-
-
-def _utterances(words: Sequence["HeardWord"]) -> Iterable[Sequence["HeardWord"]]:
-    starts = [
-        index for index, (one, two) in enumerate(pairwise(words), 1) if two.start - one.end > _PAUSE
-    ]
-    return [words[first:last] for first, last in pairwise([0, *starts, len(words)])]
 
 
 def _word(word: "HeardWord", offset: float) -> Word:

@@ -9,6 +9,7 @@ from tasks.interview import Audio, Channels
 from tasks.ports import Progress
 from tasks.transcript import Speaker, Transcript
 from worker.adapters.media import read_blocks
+from worker.adapters.providers import Context
 from worker.adapters.speech.listening import Listener
 from worker.adapters.speech.model import load_model
 
@@ -73,3 +74,9 @@ class WhisperProvider:
             model=self._name,
             segments=listener.segments(),
         )
+
+
+def open_provider(context: Context) -> WhisperProvider:
+    """The provider `whisper`, as the settings have it."""
+    settings = context.settings
+    return WhisperProvider(settings.whisper_model, cpu_threads=settings.whisper_threads)

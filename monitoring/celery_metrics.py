@@ -1,0 +1,96 @@
+"""The metrics of Celery, under the names of danihodovic/celery-exporter."""
+
+from monitoring.definitions import Counter, Gauge, Histogram
+
+__all__ = [
+    "CELERY_CONSUMERS",
+    "CELERY_FAILED",
+    "CELERY_PROCESSES",
+    "CELERY_QUEUE_LENGTH",
+    "CELERY_QUEUE_WAIT",
+    "CELERY_RECEIVED",
+    "CELERY_REJECTED",
+    "CELERY_RETRIED",
+    "CELERY_REVOKED",
+    "CELERY_RUNTIME",
+    "CELERY_SENT",
+    "CELERY_STARTED",
+    "CELERY_SUCCEEDED",
+    "CELERY_TASKS_ACTIVE",
+    "CELERY_WORKERS",
+    "CELERY_WORKER_UP",
+]
+
+BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
+_TASK = ("name", "hostname", "queue_name")
+
+CELERY_RUNTIME = Histogram(
+    name="celery_task_runtime",
+    help="Run time of tasks that succeeded, in seconds.",
+    labels=_TASK,
+    buckets=BUCKETS,
+)
+CELERY_QUEUE_WAIT = Histogram(
+    name="celery_task_queue_wait_time",
+    help="Time from when a task could start to its start, in seconds.",
+    labels=_TASK,
+    buckets=BUCKETS,
+)
+CELERY_SENT = Counter(name="celery_task_sent_total", help="Tasks sent.", labels=_TASK)
+CELERY_RECEIVED = Counter(
+    name="celery_task_received_total", help="Tasks received by a worker.", labels=_TASK
+)
+CELERY_STARTED = Counter(
+    name="celery_task_started_total",
+    help="Tasks started.",
+    labels=_TASK,
+    counts=CELERY_QUEUE_WAIT,
+)
+CELERY_SUCCEEDED = Counter(
+    name="celery_task_succeeded_total",
+    help="Tasks that succeeded.",
+    labels=_TASK,
+    counts=CELERY_RUNTIME,
+)
+CELERY_FAILED = Counter(
+    name="celery_task_failed_total",
+    help="Tasks that failed, by the class of the exception.",
+    labels=(*_TASK, "exception"),
+)
+CELERY_REJECTED = Counter(
+    name="celery_task_rejected_total",
+    help="Tasks given back or refused, those of lost processes among them.",
+    labels=_TASK,
+)
+CELERY_REVOKED = Counter(name="celery_task_revoked_total", help="Tasks revoked.", labels=_TASK)
+CELERY_RETRIED = Counter(
+    name="celery_task_retried_total", help="Tasks that asked for another attempt.", labels=_TASK
+)
+CELERY_WORKER_UP = Gauge(
+    name="celery_worker_up", help="Whether a worker is alive, 1 or 0.", labels=("hostname",)
+)
+CELERY_TASKS_ACTIVE = Gauge(
+    name="celery_worker_tasks_active",
+    help="Tasks that a worker's processes run now.",
+    labels=("hostname",),
+)
+CELERY_QUEUE_LENGTH = Gauge(
+    name="celery_queue_length",
+    help="Messages of a queue that the broker keeps, of any priority, those held among them.",
+    labels=("queue_name",),
+)
+CELERY_CONSUMERS = Gauge(
+    name="celery_active_consumer_count",
+    help="Consumers of a queue.",
+    labels=("queue_name",),
+)
+CELERY_WORKERS = Gauge(
+    name="celery_active_worker_count",
+    help="Workers that serve a queue.",
+    labels=("queue_name",),
+)
+CELERY_PROCESSES = Gauge(
+    name="celery_active_process_count",
+    help="Processes that serve a queue.",
+    labels=("queue_name",),
+)

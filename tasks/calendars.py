@@ -1,0 +1,92 @@
+"""The calendars there are, with whom, and how patiently they are asked.
+
+Unlike an answer, a booking stays: it can be moved and cancelled only where it was made. So whoever
+books chooses the provider, and the reservation and the booking remember it; see `tasks.booking`.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from tasks.errors import Permanent
+from tasks.fallback import Patience
+from tasks.people import Interval, Person
+from tasks.ports import CalendarProvider, Meeting
+
+
+class Calendars:
+    """Providers of calendars, in the order in which they are asked."""
+
+    def __init__(self, *providers: CalendarProvider) -> None:
+        self._providers = providers
+
+    @property
+    def name(self) -> str:
+        """The names of all of them."""
+        return ",".join(provider.name for provider in self)
+
+    def __iter__(self) -> Iterator[CalendarProvider]:
+        return iter(self._providers)
+
+    def named(self, name: str) -> CalendarProvider:
+        """The provider of this name.
+
+        Raises:
+            Permanent: There is none any more.
+        """
+        found = next((provider for provider in self if provider.name == name), None)
+        if found is None:
+            raise Permanent(
+                f"the meeting is with {name}, which is no provider of calendars any more",
+                code="provider_gone",
+            )
+        return found
+
+    def beginning_with(self, name: str | None) -> Sequence[CalendarProvider]:
+        """All of them, the one of this name first, if one is given.
+
+        Raises:
+            Permanent: There is none of this name any more.
+        """
+        if name is None:
+            return self._providers
+        first = self.named(name)
+        return (first, *(provider for provider in self if provider is not first))
+
+    def ping(self) -> None:
+        """Ask all of them for a sign of life, and raise where one gives none."""
+        for provider in self:
+            provider.ping()
+
+
+class PatientCalendar:
+    """A `CalendarProvider` that asks another one, again where that may help."""
+
+    def __init__(self, provider: CalendarProvider, patience: Patience) -> None:
+        self._provider = provider
+        self._patience = patience
+        self.name = provider.name
+
+    def ping(self) -> None:
+        """See `CalendarProvider.ping`; whoever asks wants to know how it is now."""
+        self._provider.ping()
+
+    def calendar_of(self, person: Person) -> str:
+        """See `CalendarProvider.calendar_of`."""
+        return self._provider.calendar_of(person)
+
+    def busy(self, calendar: str, window: Interval, *, zone: str, but: str) -> Sequence[Interval]:
+        """See `CalendarProvider.busy`."""
+        return self._patience(
+            self.name, lambda: self._provider.busy(calendar, window, zone=zone, but=but)
+        )
+
+    def book(self, calendars: Sequence[str], meeting: Meeting) -> int:
+        """See `CalendarProvider.book`."""
+        return self._patience(self.name, lambda: self._provider.book(calendars, meeting))
+
+    def cancel(self, calendars: Sequence[str], uid: str) -> None:
+        """See `CalendarProvider.cancel`."""
+        self._patience(self.name, lambda: self._provider.cancel(calendars, uid))
+
+    def invitation(self, meeting: Meeting, sequence: int) -> str:
+        """See `CalendarProvider.invitation`."""
+        return self._provider.invitation(meeting, sequence)

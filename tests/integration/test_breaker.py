@@ -1,0 +1,218 @@
+"""Circuits, in one process and shared by several."""
+
+import multiprocessing
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing, suppress
+from multiprocessing.managers import SyncManager
+from threading import Event
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from monitoring import metrics
+from monitoring.collectors.circuits import CircuitCollector
+from monitoring.recording import Recorder
+from monitoring.signals import providers
+from tasks.errors import CircuitOpen, Permanent, Transient, Unusable
+from tests.monitoring.figures import figures_of
+from tests.processes import wait_until
+from tests.relay import relay
+from worker.adapters.breaker import Breakers
+from worker.adapters.circuits import CircuitStates
+
+CALL = ("openai", "/v1/chat/completions")
+AWAY = Transient("away")
+
+
+def breakers(url: str | None, prefix: str = "", seconds: float = 60) -> Breakers:
+    return Breakers(url, failures=3, seconds=seconds, probe=10, key_prefix=prefix)
+
+
+def request(guard: Breakers, error: BaseException | None = None, call: Any = CALL) -> bool:
+    """Make a request; tells whether it was let through."""
+    reached = False
+    with suppress(Transient, Permanent, KeyboardInterrupt), guard(*call):
+        reached = True
+        if error is not None:
+            raise error
+    return reached
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    recorder = Recorder()
+    with providers.listening(recorder):
+        yield recorder
+
+
+@pytest.fixture(params=["memory", "redis"])
+def home(request: pytest.FixtureRequest, key_prefix: str) -> tuple[str | None, str]:
+    """Where circuits are, and what keys begin with."""
+    return request.getfixturevalue("redis_url") if request.param == "redis" else None, key_prefix
+
+
+def openings(recorder: Recorder) -> dict[tuple[str, ...], float]:
+    return figures_of(recorder).by_labels(metrics.CIRCUIT_OPENINGS)
+
+
+def test_opens_after_failures_in_a_row(home: tuple[str | None, str], recorder: Recorder) -> None:
+    with closing(breakers(*home)) as guard:
+        assert [request(guard, error) for error in (AWAY, AWAY, None, AWAY)] == [True] * 4
+        assert request(guard, Unusable("no key"))
+        assert openings(recorder) == {}
+        assert request(guard, AWAY)
+        with pytest.raises(CircuitOpen) as caught, guard(*CALL):
+            pytest.fail("it was let through")
+        assert 55 < (caught.value.retry_after or 0) <= 60
+        assert request(guard, call=("openai", "/v1/models"))
+        assert request(guard, call=("anthropic", CALL[1]))
+    assert openings(recorder) == {CALL: 1}
+
+
+@pytest.mark.parametrize("error", [Permanent("nonsense"), KeyboardInterrupt()])
+def test_what_is_no_fault_of_the_service_does_not_count(
+    home: tuple[str | None, str], error: BaseException
+) -> None:
+    with closing(breakers(*home)) as guard:
+        assert all(request(guard, error) for _ in range(9))
+
+
+def test_one_request_tries_and_closes_it(home: tuple[str | None, str], recorder: Recorder) -> None:
+    with closing(breakers(*home, seconds=0.2)) as guard:
+        for _ in range(3):
+            request(guard, AWAY)
+        assert not request(guard)
+        wait_until(lambda: request(guard, AWAY))
+        assert not request(guard)
+        wait_until(lambda: request(guard, KeyboardInterrupt()))
+        wait_until(lambda: request(guard))
+        assert [request(guard, AWAY) for _ in range(2)] == [True, True]
+        assert request(guard)
+    assert openings(recorder) == {CALL: 2}
+
+
+def test_only_one_request_tries(home: tuple[str | None, str]) -> None:
+    with closing(breakers(*home, seconds=0.1)) as guard, ThreadPoolExecutor(1) as thread:
+        for _ in range(3):
+            request(guard, AWAY)
+        trying, answered = Event(), Event()
+
+        def probe() -> None:
+            with guard(*CALL):
+                trying.set()
+                assert answered.wait(10)
+
+        wait_until(lambda: not _is_open(guard))
+        probing = thread.submit(probe)
+        assert trying.wait(10)
+        assert [request(guard) for _ in range(5)] == [False] * 5
+        answered.set()
+        probing.result(10)
+        assert request(guard)
+
+
+def _is_open(guard: Breakers) -> bool:
+    """Whether the time has not passed yet; asks the circuit's storage, and no request is made."""
+    storage = guard._circuits[CALL].storage
+    assert storage.opened_at is not None
+    return time.time() < storage.opened_at.timestamp() + 0.1
+
+
+def _fail(url: str, prefix: str, times: int) -> int:
+    """Fail at a service, in a process of its own; tells how often it was asked."""
+    with closing(breakers(url, prefix)) as guard:
+        return sum(request(guard, AWAY) for _ in range(times))
+
+
+def _race(url: str, prefix: str, barrier: Any, asked: Any) -> tuple[int, int]:
+    """Ask a service that has come back, with others at the same moment; counts those at once."""
+    with closing(breakers(url, prefix, seconds=0.1)) as guard:
+        barrier.wait(20)
+        with suppress(CircuitOpen), guard(*CALL):
+            asked.append(1)
+            # The others must have come while this one tries.
+            barrier.wait(20)
+            return 1, 0
+        barrier.wait(20)
+        return 0, 1
+
+
+@pytest.fixture
+def manager() -> Iterator[SyncManager]:
+    with multiprocessing.get_context("spawn").Manager() as manager:
+        yield manager
+
+
+def test_processes_share_circuits(redis_url: str, key_prefix: str, manager: SyncManager) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=spawn) as pool:
+        counts = list(pool.map(_fail, [redis_url] * 2, [key_prefix] * 2, [50, 50]))
+        # Each may have had a request under way when the other one opened the circuit.
+        assert 3 <= sum(counts) <= 4
+        with closing(breakers(redis_url, key_prefix)) as guard:
+            assert not request(guard)
+        other = f"{key_prefix}other:"
+        with closing(breakers(redis_url, other, seconds=0.1)) as guard:
+            for _ in range(3):
+                request(guard, AWAY)
+            wait_until(lambda: not _is_open(guard))
+        barrier, asked = manager.Barrier(2), manager.list()
+        results = pool.map(_race, [redis_url] * 2, [other] * 2, [barrier] * 2, [asked] * 2)
+        assert sorted(results) == [(0, 1), (1, 0)]
+        assert len(asked) == 1
+
+
+def test_of_many_who_open_it_one_announces(
+    redis_url: str, key_prefix: str, recorder: Recorder
+) -> None:
+    guards = [breakers(redis_url, key_prefix) for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda guard: [request(guard, AWAY) for _ in range(5)], guards))
+    for guard in guards:
+        guard.close()
+    assert openings(recorder) == {CALL: 1}
+
+
+def test_states_are_read_from_outside(redis_url: str, key_prefix: str) -> None:
+    states = CircuitStates(redis_url, key_prefix=key_prefix)
+    with closing(states), closing(breakers(redis_url, key_prefix, seconds=0.1)) as guard:
+        assert states.read() == {}
+        request(guard, call=("anthropic", "/v1/messages"))
+        for _ in range(3):
+            request(guard, AWAY)
+        expected = {CALL: "open", ("anthropic", "/v1/messages"): "closed"}
+        assert states.read() == expected
+        figures = figures_of(CircuitCollector(states.read))
+        assert figures.by_labels(metrics.CIRCUIT_STATE) == {
+            CALL: 2,
+            ("anthropic", "/v1/messages"): 0,
+        }
+        wait_until(lambda: request(guard, KeyboardInterrupt()))
+        assert states.read()[CALL] == "half-open"
+
+
+def test_without_redis_all_requests_go_through(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"redis://127.0.0.1:{closed.getsockname()[1]}/0"
+        with closing(breakers(url)) as guard:
+            assert all(request(guard, AWAY) for _ in range(9))
+        with closing(CircuitStates(url)) as states, pytest.raises(Transient):
+            states.read()
+    assert len(caplog.records) == 1
+
+
+def test_redis_falling_silent_meanwhile_harms_nothing(redis_url: str, key_prefix: str) -> None:
+    with relay(urlsplit(redis_url).port or 0) as redis:
+        url = f"redis://127.0.0.1:{redis.port}/0"
+        with closing(breakers(url, key_prefix)) as guard:
+            assert request(guard)
+            redis.silence()
+            started = time.monotonic()
+            assert all(request(guard, AWAY) for _ in range(9))
+            # Waited for once, a quarter of a second.
+            assert time.monotonic() - started < 2

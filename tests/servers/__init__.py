@@ -1,0 +1,1 @@
+"""Servers that speak as outside services do, for tests."""

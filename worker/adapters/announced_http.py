@@ -1,0 +1,86 @@
+"""httpx2 as the clients of cloud services use it: every request announced, and none endless."""
+
+from collections.abc import Mapping
+from time import monotonic
+
+import httpx2
+
+from worker.adapters.calls import announced_call
+
+_CONNECT = 10.0
+"""Seconds to wait for a connection, or for a free one."""
+
+OTHER = "other"
+"""The endpoint of requests that are not expected."""
+
+
+class AnnouncedTransport(httpx2.BaseTransport):
+    """Makes requests one at a time to the end: an answer counts when its body is there.
+
+    httpx2 limits the wait for each piece of an answer, but not the whole of it.
+
+    Args:
+        service: The service's name, as in metrics.
+        endpoints: What the ends of paths are called in metrics.
+        timeout: Seconds that an answer may take, from its first byte to its last.
+        inner: Makes the requests.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        endpoints: Mapping[str, str],
+        timeout: float,
+        inner: httpx2.BaseTransport | None = None,
+    ) -> None:
+        self._service = service
+        self._endpoints = endpoints
+        self._timeout = timeout
+        self._inner = inner or httpx2.HTTPTransport()
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Make a request, and read all of its answer."""
+        with announced_call(self._service, self._endpoint(request.url.path)) as call:
+            response = self._inner.handle_request(request)
+            content = self._read(response, request)
+            call.status = response.status_code
+        return httpx2.Response(
+            response.status_code,
+            headers=response.headers,
+            stream=httpx2.ByteStream(content),
+            extensions=response.extensions,
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._inner.close()
+
+    def _endpoint(self, path: str) -> str:
+        found = (name for end, name in self._endpoints.items() if path.endswith(end))
+        return next(found, OTHER)
+
+    def _read(self, response: httpx2.Response, request: httpx2.Request) -> bytes:
+        deadline = monotonic() + self._timeout
+        pieces = []
+        try:
+            for piece in response.iter_raw():
+                pieces.append(piece)
+                if monotonic() > deadline:
+                    raise httpx2.ReadTimeout("the answer takes too long", request=request)
+        finally:
+            response.close()
+        return b"".join(pieces)
+
+
+def announced_client(service: str, endpoints: Mapping[str, str], timeout: float) -> httpx2.Client:
+    """A client whose requests are announced.
+
+    Args:
+        service: The service's name, as in metrics.
+        endpoints: What the ends of paths are called in metrics.
+        timeout: Seconds to wait for an answer to begin, and as many for it to end.
+    """
+    return httpx2.Client(
+        transport=AnnouncedTransport(service, endpoints, timeout),
+        timeout=httpx2.Timeout(timeout, connect=_CONNECT, pool=_CONNECT),
+    )

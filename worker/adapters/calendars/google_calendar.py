@@ -1,0 +1,277 @@
+"""Calendars at Google, by its own client.
+
+https://developers.google.com/calendar/api/v3/reference
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+
+import google_auth_httplib2
+from google.api_core.client_options import ClientOptions
+from googleapiclient.discovery import build
+from googleapiclient.errors import HttpError
+
+from tasks.errors import CalendarUnreadable, InvalidInput, Permanent, Transient
+from tasks.people import Interval, Person
+from tasks.ports import Meeting
+from worker.adapters.calendars import event, google_events
+from worker.adapters.calendars.google_events import Stored, event_id, resource_of
+from worker.adapters.google.endpoints import CALENDAR, EVENT, EVENTS, FREE_BUSY
+from worker.adapters.google.failures import is_refusal_of_calendar, translated
+from worker.adapters.google.identity import credentials_for
+from worker.adapters.google.sessions import AnnouncedHttp
+from worker.adapters.providers import Context, Guard
+
+_SCOPES = ["https://www.googleapis.com/auth/calendar"]
+
+_MISSING = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+
+_MOST_REVISIONS = 100
+"""How often an event can be taken out of a calendar and put in again."""
+
+_LONGEST_NAME = 256
+
+
+class GoogleCalendar:
+    """A `CalendarProvider` at Google.
+
+    One object serves all threads of a process. Its messages name no calendar, as calendars are
+    named after people.
+
+    Args:
+        credentials: Who we are.
+        url: Where the service is, with a slash at the end.
+        timeout: Seconds to wait for an answer.
+        guard: Put around each request.
+    """
+
+    name = "google"
+
+    def __init__(self, credentials: Any, *, url: str, timeout: float, guard: Guard) -> None:
+        self._credentials = credentials
+        self._timeout = timeout
+        self._guard = guard
+        self._idle: list[Any] = []
+        self._service = build(
+            "calendar",
+            "v3",
+            http=self._new_http(),
+            client_options=ClientOptions(api_endpoint=url),
+            # The description of the interface comes with the library.
+            static_discovery=True,
+            cache_discovery=False,
+        )
+
+    @classmethod
+    def of(cls, context: Context) -> "GoogleCalendar":
+        """The calendars of the settings."""
+        settings = context.settings
+        credentials = credentials_for(
+            _SCOPES, settings.google_credentials, subject=settings.google_calendar_subject
+        )
+        return cls(
+            credentials,
+            url=settings.google_calendar_url,
+            timeout=settings.provider_timeout,
+            guard=context.guard,
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._service.close()
+        while self._idle:
+            self._idle.pop().http.close()
+
+    def ping(self) -> None:
+        """Ask for a sign of life; any answer of the service is one.
+
+        Raises:
+            Transient: There is none.
+        """
+        request = self._service.colors().get()
+        self._send("other", request, range(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_IMPLEMENTED))
+
+    def calendar_of(self, person: Person) -> str:
+        """The id of a person's calendar: the one named, or the e-mail address.
+
+        Raises:
+            InvalidInput: What is named is no id.
+        """
+        name = person.calendar if person.calendar is not None else person.email.lower()
+        plain = name.isprintable() and not any(mark in name for mark in "/\\ ")
+        if not name or not plain or len(name) > _LONGEST_NAME or name in (".", ".."):
+            raise InvalidInput("a calendar must be named by its id at Google")
+        return name
+
+    def busy(self, calendar: str, window: Interval, *, zone: str, but: str) -> Sequence[Interval]:
+        """When a calendar's owner is busy; see `CalendarProvider.busy`.
+
+        Free-busy times run into each other where events overlap, so where our event is among them
+        it goes by the events themselves.
+        """
+        found = self._free_busy(calendar, window)
+        if not found:
+            return []
+        ours = self._stored(calendar, but)
+        if ours.interval is None or not ours.interval.overlaps(window):
+            return found
+        return self._by_events(calendar, window, zone, ours.id)
+
+    def book(self, calendars: Sequence[str], meeting: Meeting) -> int:
+        """Put a meeting into calendars; see `CalendarProvider.book`.
+
+        Raises:
+            Permanent: A calendar refuses it.
+        """
+        there = {name: self._created(name, meeting) for name in calendars}
+        old = [stored for stored in there.values() if stored is not None]
+        moved = any(stored.interval != meeting.interval for stored in old)
+        sequence = max((stored.sequence for stored in old), default=0) + moved
+        for name, stored in there.items():
+            if stored is not None and stored.interval != meeting.interval:
+                self._move(name, meeting, sequence, stored)
+        return sequence
+
+    def cancel(self, calendars: Sequence[str], uid: str) -> None:
+        """Take a meeting out of calendars; see `CalendarProvider.cancel`.
+
+        Raises:
+            Permanent: A calendar refuses it; it is out of all that do not.
+        """
+        refused = None
+        for calendar in calendars:
+            try:
+                self._cancel(calendar, uid)
+            except Permanent as error:
+                refused = refused or error
+        if refused is not None:
+            raise refused
+
+    def invitation(self, meeting: Meeting, sequence: int) -> str:
+        """A revision of the meeting as an iTIP REQUEST."""
+        return event.request(meeting, sequence)
+
+    def _free_busy(self, calendar: str, window: Interval) -> list[Interval]:
+        query = {
+            "timeMin": window.start.isoformat(),
+            "timeMax": window.end.isoformat(),
+            "items": [{"id": calendar}],
+        }
+        _, answer = self._send(FREE_BUSY, self._service.freebusy().query(body=query))
+        with translated(CALENDAR):
+            # What cannot be read is told inside of an answer of success, for each calendar.
+            (found,) = answer["calendars"].values()
+            if found.get("errors"):
+                reason = str(found["errors"][0].get("reason"))
+                raise CalendarUnreadable(f"Google cannot tell when somebody is busy: {reason}")
+            return [google_events.span_of(period) for period in found["busy"]]
+
+    def _by_events(
+        self, calendar: str, window: Interval, zone: str, but: str
+    ) -> Sequence[Interval]:
+        with translated(CALENDAR):
+            spans = google_events.busy_spans(self._events(calendar, window), zone, but)
+            return [span for span in spans if span.overlaps(window)]
+
+    def _events(self, calendar: str, window: Interval) -> Iterator[google_events.Resource]:
+        events = self._service.events()
+        request = events.list(
+            calendarId=calendar,
+            timeMin=window.start.isoformat(),
+            timeMax=window.end.isoformat(),
+            singleEvents=True,
+        )
+        while request is not None:
+            _, answer = self._send(EVENTS, request)
+            yield from answer["items"]
+            request = events.list_next(request, answer)
+
+    def _stored(self, calendar: str, uid: str) -> Stored:
+        """Our event, in its last revision; one without a time where there is none."""
+        for number in range(_MOST_REVISIONS):
+            name = event_id(uid, number)
+            request = self._service.events().get(calendarId=calendar, eventId=name)
+            status, answer = self._send(EVENT, request, _MISSING)
+            if status in _MISSING:
+                return Stored(name, None, 0, "")
+            stored = google_events.read(answer)
+            if stored.interval is not None:
+                return stored
+        raise Permanent("the event was booked and cancelled too often", code="calendar_refused")
+
+    def _created(self, calendar: str, meeting: Meeting) -> Stored | None:
+        """Put in a new event; where it is there already, what is there."""
+        stored = self._stored(calendar, meeting.uid)
+        if stored.interval is not None:
+            return stored
+        body = resource_of(meeting, 0, stored.id)
+        request = self._service.events().insert(calendarId=calendar, body=body, sendUpdates="none")
+        status, _ = self._send(EVENTS, request, (HTTPStatus.CONFLICT,))
+        if status != HTTPStatus.CONFLICT:
+            return None
+        stored = self._stored(calendar, meeting.uid)
+        if stored.interval is None:
+            raise Transient("the event went away while it was booked")
+        return stored
+
+    def _move(self, calendar: str, meeting: Meeting, sequence: int, stored: Stored) -> None:
+        request = self._service.events().update(
+            calendarId=calendar,
+            eventId=stored.id,
+            body=resource_of(meeting, sequence, stored.id),
+            sendUpdates="none",
+        )
+        request.headers["If-Match"] = stored.etag
+        status, _ = self._send(EVENT, request, (HTTPStatus.PRECONDITION_FAILED, *_MISSING))
+        if status != HTTPStatus.OK:
+            raise Transient("the event was changed while it was moved")
+
+    def _cancel(self, calendar: str, uid: str) -> None:
+        stored = self._stored(calendar, uid)
+        if stored.interval is not None:
+            request = self._service.events().delete(
+                calendarId=calendar, eventId=stored.id, sendUpdates="none"
+            )
+            self._send(EVENT, request, _MISSING)
+
+    def _send(self, endpoint: str, request: Any, wanted: Collection[int] = ()) -> tuple[int, Any]:
+        """Make a request.
+
+        Args:
+            endpoint: What it is called.
+            request: The request.
+            wanted: Statuses of answers that are no errors here.
+
+        Returns:
+            The status, and what came with it.
+        """
+        with self._guard(CALENDAR, endpoint), translated(CALENDAR), self._http() as http:
+            try:
+                # The library's own attempts are switched off: they are counted in one place.
+                return HTTPStatus.OK, request.execute(http=http, num_retries=0)
+            except HttpError as error:
+                if error.status_code in wanted:
+                    return error.status_code, None
+                if is_refusal_of_calendar(error):
+                    message = f"a calendar cannot be used: Google answered {error.status_code}"
+                    raise Permanent(message, code="calendar_refused") from error
+                raise
+
+    @contextmanager
+    def _http(self) -> Iterator[Any]:
+        """What makes a request: each of them makes one at a time, so threads have their own."""
+        try:
+            http = self._idle.pop()
+        except IndexError:
+            http = self._new_http()
+        try:
+            yield http
+        finally:
+            self._idle.append(http)
+
+    def _new_http(self) -> Any:
+        return google_auth_httplib2.AuthorizedHttp(
+            self._credentials, http=AnnouncedHttp(timeout=self._timeout)
+        )

@@ -1,0 +1,77 @@
+"""What goes wrong with Google's clients, as our errors."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
+
+import httplib2
+import requests
+from google.api_core.exceptions import GoogleAPICallError
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
+from google.protobuf.json_format import ParseError
+from googleapiclient.errors import HttpError
+
+from tasks.errors import InterviewWorkerError, Transient, Unusable
+from worker.adapters.google.endpoints import AUTH
+from worker.adapters.refusals import refusal, unreachable, unreadable
+
+_RATE_LIMITS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"})
+"""Reasons of a 403 that pass by themselves: https://developers.google.com/calendar/api/guides/errors."""
+
+
+@contextmanager
+def translated(service: str) -> Iterator[None]:
+    """Turn the errors of Google's clients into ours.
+
+    Args:
+        service: Who is asked.
+    """
+    try:
+        yield
+    except (HttpError, GoogleAPICallError) as error:
+        raise refused(service, error) from error
+    except GoogleAuthError as error:
+        raise _credentials(error) from error
+    except (requests.JSONDecodeError, ParseError) as error:
+        raise unreadable(service) from error
+    except (requests.RequestException, httplib2.HttpLib2Error, HTTPException, OSError) as error:
+        timed_out = isinstance(error, requests.Timeout | TimeoutError)
+        raise unreachable(service, timed_out=timed_out) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise unreadable(service) from error
+
+
+def refused(service: str, error: HttpError | GoogleAPICallError) -> InterviewWorkerError:
+    """The error that an answer stands for."""
+    if isinstance(error, GoogleAPICallError):
+        wait = error.response.headers.get("retry-after") if error.response is not None else None
+        return refusal(service, int(error.code or 500), retry_after=wait)
+    wait = error.resp.get("retry-after")
+    if error.status_code == 403 and reason_of(error) in _RATE_LIMITS:
+        return refusal(service, 429, retry_after=wait)
+    return refusal(service, error.status_code, retry_after=wait)
+
+
+def reason_of(error: HttpError) -> str | None:
+    """The reason that an answer of the Calendar interface names."""
+    details = error.error_details
+    first = details[0] if isinstance(details, list) and details else None
+    return str(first.get("reason")) if isinstance(first, dict) else None
+
+
+def _credentials(error: GoogleAuthError) -> InterviewWorkerError:
+    if isinstance(error, TransportError):
+        return unreachable(AUTH, timed_out=False)
+    if error.retryable:
+        return Transient("google_auth does not answer as it should", code="provider_unavailable")
+    if isinstance(error, DefaultCredentialsError):
+        return Unusable("there are no credentials for Google", code="configuration")
+    return Unusable("Google does not accept our credentials", code="provider_credentials")
+
+
+def is_refusal_of_calendar(error: HttpError) -> bool:
+    """Whether one calendar is not for us, rather than all of the service."""
+    if error.status_code == 404:
+        return True
+    service = _RATE_LIMITS | {"accessNotConfigured", "dailyLimitExceeded"}
+    return error.status_code == 403 and reason_of(error) not in service

@@ -1,0 +1,175 @@
+"""The Messages interface of Anthropic, answered by the use of a tool.
+
+https://docs.anthropic.com/en/api/messages
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import anthropic
+from pydantic import BaseModel, Field
+
+from tasks.errors import InterviewWorkerError, Unusable
+from worker.adapters.announced_http import announced_client
+from worker.adapters.language.chat import Completion, Turn, Wish
+from worker.adapters.providers import Bill, Context, Guard, Usage
+from worker.adapters.refusals import refusal, unreachable, unreadable
+
+SERVICE = "anthropic"
+_ENDPOINT = "/v1/messages"
+
+_LONGEST_ANSWER = 16_000
+"""Tokens. Beyond some 21 000, the library wants answers to be streamed."""
+
+_CUT_OFF = ("max_tokens", "refusal", "model_context_window_exceeded")
+
+
+class _Block(BaseModel):
+    type: str
+    input: Any = None
+
+
+class _Usage(BaseModel):
+    input_tokens: int = Field(ge=0)
+    output_tokens: int = Field(ge=0)
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+
+    @property
+    def read(self) -> int:
+        """All tokens of the question: those out of the cache are not among `input_tokens`."""
+        cached = (self.cache_creation_input_tokens or 0) + (self.cache_read_input_tokens or 0)
+        return self.input_tokens + cached
+
+
+class _Answer(BaseModel):
+    """What is read of an answer; the library takes whatever comes for what was promised."""
+
+    content: tuple[_Block, ...]
+    stop_reason: str | None = None
+    usage: _Usage
+
+
+class AnthropicMessages:
+    """A `ChatModel` by the Messages interface.
+
+    Args:
+        key: The API key.
+        base_url: Where the interface is; None for Anthropic itself.
+        model: The model's name.
+        window: Tokens that a question may have.
+        timeout: Seconds to wait for an answer.
+        guard: Put around each request.
+        bill: Told of each answer.
+    """
+
+    name = "anthropic"
+
+    def __init__(
+        self,
+        *,
+        key: str,
+        base_url: str | None,
+        model: str,
+        window: int,
+        timeout: float,
+        guard: Guard,
+        bill: Bill,
+    ) -> None:
+        self.window = window
+        self._model = model
+        self._guard = guard
+        self._bill = bill
+        self._client = anthropic.Anthropic(
+            api_key=key,
+            base_url=base_url,
+            # Attempts are counted and limited in one place, which is not here.
+            max_retries=0,
+            http_client=announced_client(SERVICE, {_ENDPOINT: _ENDPOINT}, timeout),
+            timeout=timeout,
+        )
+
+    @classmethod
+    def of(cls, context: Context) -> "AnthropicMessages":
+        """The model of the settings."""
+        settings = context.settings
+        if settings.anthropic_api_key is None:
+            raise Unusable("ANTHROPIC_API_KEY is not set", code="configuration")
+        return cls(
+            key=settings.anthropic_api_key.get_secret_value(),
+            base_url=settings.anthropic_base_url,
+            model=settings.anthropic_model,
+            window=settings.anthropic_window,
+            timeout=settings.provider_timeout,
+            guard=context.guard,
+            bill=context.bill,
+        )
+
+    def complete(self, instructions: str, turns: Sequence[Turn], wish: Wish) -> Completion:
+        """Have a conversation go on; see `ChatModel.complete`."""
+        messages: list[Any] = [{"role": turn.role, "content": turn.text} for turn in turns]
+        tool: Any = {
+            "name": wish.name,
+            "description": "Give the answer.",
+            "input_schema": dict(wish.schema),
+        }
+        with self._guard(SERVICE, _ENDPOINT), _translated():
+            response = self._client.messages.with_raw_response.create(
+                model=self._model,
+                max_tokens=_LONGEST_ANSWER,
+                system=instructions,
+                messages=messages,
+                tools=[tool],
+                tool_choice={"type": "tool", "name": wish.name},
+            )
+            answer = _Answer.model_validate_json(response.read())
+        return self._billed(answer)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def _billed(self, answer: _Answer) -> Completion:
+        used = answer.usage
+        charge = self._bill(Usage(self.name, self._model, used.read, used.output_tokens))
+        text = _text(answer)
+        if text is None:
+            raise Unusable("anthropic gave no answer, or half of one", code="provider_refusal")
+        return Completion(
+            text=text,
+            model=self._model,
+            input_tokens=used.read,
+            output_tokens=used.output_tokens,
+            cost=charge.cost,
+            price_version=charge.price_version,
+        )
+
+
+def _text(answer: _Answer) -> str | None:
+    """What the tool was given, as JSON; None where it is refused, or was cut off."""
+    if answer.stop_reason in _CUT_OFF:
+        return None
+    used = [block for block in answer.content if block.type == "tool_use"]
+    return json.dumps(used[0].input) if used else None
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except anthropic.APITimeoutError as error:
+        raise unreachable(SERVICE, timed_out=True) from error
+    except anthropic.APIConnectionError as error:
+        raise unreachable(SERVICE, timed_out=False) from error
+    except anthropic.APIStatusError as error:
+        raise _refusal(error) from error
+    except (anthropic.AnthropicError, ValueError) as error:
+        raise unreadable(SERVICE) from error
+
+
+def _refusal(error: anthropic.APIStatusError) -> InterviewWorkerError:
+    return refusal(
+        SERVICE, error.status_code, retry_after=error.response.headers.get("retry-after")
+    )

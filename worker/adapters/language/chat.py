@@ -1,0 +1,76 @@
+"""What is asked of a language model, whoever runs it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One side's words in a conversation with a model."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an answer is to look like.
+
+    Attributes:
+        name: A name for it, of letters, digits and underscores.
+        schema: JSON schema of an object of which all properties are required and no others allowed.
+    """
+
+    name: str
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A model's answer, and what it cost.
+
+    Attributes:
+        text: JSON, if the model did as it was told.
+        model: The model that answered.
+        input_tokens: Tokens read, cached ones among them; None where they are not counted.
+        output_tokens: Tokens written.
+        cost: US dollars; None where the price is not known.
+        price_version: The price list by which it was reckoned.
+    """
+
+    text: str
+    model: str
+    input_tokens: int | None
+    output_tokens: int | None
+    cost: float | None
+    price_version: str
+
+
+class ChatModel(Protocol):
+    """A language model behind somebody's interface."""
+
+    @property
+    def name(self) -> str:
+        """The provider's name, as in settings, records and metrics."""
+
+    @property
+    def window(self) -> int:
+        """Tokens that a question may have, its answer not among them."""
+
+    def complete(self, instructions: str, turns: Sequence[Turn], wish: Wish) -> Completion:
+        """Have a conversation go on.
+
+        Args:
+            instructions: What the model is told before all else.
+            turns: What was said so far; the last turn is the user's.
+            wish: What the answer is to look like.
+
+        Raises:
+            Transient: It may answer later.
+            Unusable: It does not answer us, or not this.
+            Permanent: What was asked is at fault.
+        """
+
+    def close(self) -> None:
+        """Close all connections."""

@@ -1,0 +1,209 @@
+"""Analysis by a language model, whoever runs it.
+
+What a model says is a claim: its form is checked here, and its quotes by the analysis itself.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from statistics import fmean
+from typing import Generic, TypeVar
+
+from pydantic import ValidationError
+
+from tasks.errors import Unusable
+from tasks.findings import (
+    CompetencyFinding,
+    CompetencyFindings,
+    ModelCall,
+    Quote,
+    SegmentSentiment,
+    SentimentFinding,
+    SummaryFinding,
+)
+from tasks.rubric import Rubric
+from tasks.transcript import Segment, Transcript
+from worker.adapters.language.chat import ChatModel, Completion, Turn
+from worker.adapters.language.prompts import Prompt, prompt
+from worker.adapters.language.replies import (
+    COMPETENCIES,
+    SENTIMENT,
+    SUMMARY,
+    CompetencyReply,
+    Form,
+    QuoteReply,
+    Reply,
+)
+from worker.adapters.language.splitting import parts, tokens_in
+
+R = TypeVar("R", bound=Reply)
+
+_MOST_PROBLEMS = 10
+"""Faults of an answer that the model is told of."""
+
+
+class ModelProvider:
+    """A `LanguageProvider` that asks a language model.
+
+    Args:
+        chat: The model.
+    """
+
+    def __init__(self, chat: ChatModel) -> None:
+        self._chat = chat
+        self.name = chat.name
+        self.languages: frozenset[str] | None = None
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._chat.close()
+
+    def sentiment(self, transcript: Transcript) -> SentimentFinding:
+        """Tell the sentiment of each segment; see `LanguageProvider.sentiment`."""
+        inquiry = self._inquiry("sentiment", SENTIMENT)
+        replies = [inquiry.ask(part) for part in inquiry.parts(transcript)]
+        known = {segment.id for segment in transcript.segments}
+        # What is told twice, or of no segment, is dropped.
+        scores = {one.segment: one.score for each in replies for one in each.segments}
+        return SentimentFinding(
+            segments=tuple(
+                SegmentSentiment(segment_id=number, score=score)
+                for number, score in scores.items()
+                if number in known
+            ),
+            confidence=fmean(each.confidence for each in replies),
+            call=inquiry.call(),
+        )
+
+    def competencies(self, transcript: Transcript, rubric: Rubric) -> CompetencyFindings:
+        """Look for what a rubric asks for; see `LanguageProvider.competencies`."""
+        inquiry = self._inquiry("competencies", COMPETENCIES)
+        found: defaultdict[str, list[CompetencyReply]] = defaultdict(list)
+        for part in inquiry.parts(transcript, rubric):
+            # Of two about the same competency, the first counts.
+            told = {one.id: one for one in reversed(inquiry.ask(part, rubric).competencies)}
+            for name, one in told.items():
+                found[name].append(one)
+        known = frozenset(segment.id for segment in transcript.segments)
+        return CompetencyFindings(
+            competencies=tuple(
+                _merged(found[one.id], known) for one in rubric.competencies if one.id in found
+            ),
+            call=inquiry.call(),
+        )
+
+    def summarise(self, transcript: Transcript) -> SummaryFinding:
+        """Tell what was talked about; see `LanguageProvider.summarise`."""
+        inquiry = self._inquiry("summary", SUMMARY)
+        replies = [inquiry.ask(part) for part in inquiry.parts(transcript)]
+        return SummaryFinding(
+            text=" ".join(each.text for each in replies),
+            confidence=fmean(each.confidence for each in replies),
+            call=inquiry.call(),
+        )
+
+    def _inquiry(self, name: str, form: Form[R]) -> "_Inquiry[R]":
+        return _Inquiry(self._chat, prompt(name), form)
+
+
+class _Inquiry(Generic[R]):
+    """One question about a transcript, asked of as many parts as it has."""
+
+    def __init__(self, chat: ChatModel, prompt: Prompt, form: Form[R]) -> None:
+        self._chat = chat
+        self._prompt = prompt
+        self._form = form
+        self._answers: list[Completion] = []
+
+    def parts(
+        self, transcript: Transcript, rubric: Rubric | None = None
+    ) -> Iterator[tuple[Segment, ...]]:
+        """The parts that the model can be asked about."""
+        around = self._prompt.instructions + self._prompt.ask((), rubric)
+        return parts(transcript, max(self._chat.window - tokens_in(around), 1))
+
+    def ask(self, part: tuple[Segment, ...], rubric: Rubric | None = None) -> R:
+        """Ask about a part; where the answer is not of the form wanted, ask once more.
+
+        Raises:
+            Unusable: It is not of the form wanted the second time either.
+        """
+        question = Turn("user", self._prompt.ask(part, rubric))
+        answer = self._complete([question])
+        try:
+            return self._form.read(answer)
+        except ValidationError as error:
+            answer = self._complete([question, *_once_more(answer, error)])
+        try:
+            return self._form.read(answer)
+        except ValidationError as error:
+            message = f"{self._chat.name} answers in a form that cannot be used"
+            # Not from this error: it quotes the answer, and so maybe what was said.
+            cause = ValueError(f"{error.error_count()} faults")
+            raise Unusable(message, code="provider_invalid_answer") from cause
+
+    def call(self) -> ModelCall:
+        """What all of it took."""
+        first = self._answers[0]
+        return ModelCall(
+            provider=self._chat.name,
+            model=first.model,
+            prompt_version=self._prompt.version,
+            input_tokens=_sum(answer.input_tokens for answer in self._answers),
+            output_tokens=_sum(answer.output_tokens for answer in self._answers),
+            cost=_sum(answer.cost for answer in self._answers),
+            price_version=first.price_version,
+        )
+
+    def _complete(self, turns: Sequence[Turn]) -> str:
+        answer = self._chat.complete(self._prompt.instructions, turns, self._form.wish)
+        self._answers.append(answer)
+        return answer.text
+
+
+N = TypeVar("N", int, float)
+
+
+def _sum(numbers: Iterable[N | None]) -> N | None:
+    """The sum; unknown where a part of it is."""
+    total: N | None = None
+    for number in numbers:
+        if number is None:
+            return None
+        total = number if total is None else total + number
+    return total
+
+
+def _once_more(answer: str, error: ValidationError) -> list[Turn]:
+    faults = [
+        f"- {'.'.join(map(str, one['loc'])) or 'the answer'}: {one['msg']}"
+        for one in error.errors()[:_MOST_PROBLEMS]
+    ]
+    listed = "\n".join(faults)
+    return [
+        Turn("assistant", answer or "{}"),
+        Turn("user", f"That cannot be used:\n{listed}\nGive the whole answer again, mended."),
+    ]
+
+
+def _merged(replies: Sequence[CompetencyReply], known: frozenset[int]) -> CompetencyFinding:
+    """What the parts of a transcript tell of one competency: the mean of the levels found."""
+    telling = [(one, one.level) for one in replies if one.level is not None and one.quotes]
+    if not telling:
+        return CompetencyFinding(
+            id=replies[0].id, level=None, rationale=replies[0].rationale, confidence=0.0
+        )
+    quotes = sum(len(one.quotes) for one, _ in telling)
+    mean = sum(level * len(one.quotes) for one, level in telling) / quotes
+    return CompetencyFinding(
+        id=replies[0].id,
+        level=int(mean + 0.5),
+        rationale=" ".join(one.rationale for one, _ in telling),
+        quotes=tuple(_quote(quote, known) for one, _ in telling for quote in one.quotes),
+        confidence=fmean(one.confidence for one, _ in telling),
+    )
+
+
+def _quote(quote: QuoteReply, known: frozenset[int]) -> Quote:
+    return Quote(
+        text=quote.text, segment_ids=tuple(number for number in quote.segments if number in known)
+    )

@@ -1,0 +1,180 @@
+"""Chat completions of OpenAI, and of every server that speaks as it does (vLLM, llama.cpp, Ollama).
+
+https://platform.openai.com/docs/api-reference/chat
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import openai
+from pydantic import BaseModel, Field
+
+from tasks.errors import InterviewWorkerError, Unusable
+from worker.adapters.announced_http import announced_client
+from worker.adapters.language.chat import Completion, Turn, Wish
+from worker.adapters.providers import Bill, Context, Guard, Usage
+from worker.adapters.refusals import refusal, unreachable, unreadable
+
+SERVICE = "openai"
+_ENDPOINT = "/v1/chat/completions"
+
+_LONGEST_ANSWER = 16_000
+"""Tokens; models that think before they answer count that as well."""
+
+_NOT_FOR_THIS_ONE = {
+    "insufficient_quota": "provider_quota",
+    "model_not_found": "provider_unknown_model",
+    "context_length_exceeded": "provider_too_long",
+    "content_filter": "provider_refusal",
+    "content_policy_violation": "provider_refusal",
+}
+"""Codes of errors that another provider may not answer with, by what we call them."""
+
+
+class _Message(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(BaseModel):
+    finish_reason: str | None = None
+    message: _Message
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(ge=0)
+
+
+class _Answer(BaseModel):
+    """What is read of an answer; the library takes whatever comes for what was promised."""
+
+    choices: tuple[_Choice, ...] = Field(min_length=1)
+    usage: _Usage | None = None
+
+
+class OpenAIChat:
+    """A `ChatModel` by the chat completions interface.
+
+    Args:
+        key: The API key; servers of one's own often want none.
+        base_url: Where the interface is; None for OpenAI itself.
+        model: The model's name.
+        window: Tokens that a question may have.
+        timeout: Seconds to wait for an answer.
+        guard: Put around each request.
+        bill: Told of each answer.
+    """
+
+    name = "openai"
+
+    def __init__(
+        self,
+        *,
+        key: str | None,
+        base_url: str | None,
+        model: str,
+        window: int,
+        timeout: float,
+        guard: Guard,
+        bill: Bill,
+    ) -> None:
+        self.window = window
+        self._model = model
+        self._guard = guard
+        self._bill = bill
+        self._client = openai.OpenAI(
+            # Without one, the library would look for it in the environment.
+            api_key=key or "none",
+            base_url=base_url,
+            # Attempts are counted and limited in one place, which is not here.
+            max_retries=0,
+            http_client=announced_client(SERVICE, {"/chat/completions": _ENDPOINT}, timeout),
+        )
+
+    @classmethod
+    def of(cls, context: Context) -> "OpenAIChat":
+        """The model of the settings."""
+        settings = context.settings
+        key = settings.openai_api_key
+        if key is None and settings.openai_base_url is None:
+            raise Unusable("OPENAI_API_KEY is not set", code="configuration")
+        return cls(
+            key=key.get_secret_value() if key else None,
+            base_url=settings.openai_base_url,
+            model=settings.openai_model,
+            window=settings.openai_window,
+            timeout=settings.provider_timeout,
+            guard=context.guard,
+            bill=context.bill,
+        )
+
+    def complete(self, instructions: str, turns: Sequence[Turn], wish: Wish) -> Completion:
+        """Have a conversation go on; see `ChatModel.complete`."""
+        messages: list[Any] = [{"role": "system", "content": instructions}]
+        messages += [{"role": turn.role, "content": turn.text} for turn in turns]
+        form: Any = {
+            "type": "json_schema",
+            "json_schema": {"name": wish.name, "schema": dict(wish.schema), "strict": True},
+        }
+        with self._guard(SERVICE, _ENDPOINT), _translated():
+            response = self._client.chat.completions.with_raw_response.create(
+                model=self._model,
+                messages=messages,
+                max_completion_tokens=_LONGEST_ANSWER,
+                response_format=form,
+            )
+            answer = _Answer.model_validate_json(response.content)
+        return self._billed(answer)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def _billed(self, answer: _Answer) -> Completion:
+        used = answer.usage
+        read, written = (used.prompt_tokens, used.completion_tokens) if used else (None, None)
+        charge = self._bill(Usage(self.name, self._model, read, written))
+        text = _text(answer)
+        if text is None:
+            raise Unusable("openai gave no answer, or half of one", code="provider_refusal")
+        return Completion(
+            text=text,
+            model=self._model,
+            input_tokens=read,
+            output_tokens=written,
+            cost=charge.cost,
+            price_version=charge.price_version,
+        )
+
+
+def _text(answer: _Answer) -> str | None:
+    """The text of an answer; None where it is refused, or was cut off."""
+    choice = answer.choices[0]
+    if choice.finish_reason in ("length", "content_filter") or choice.message.refusal:
+        return None
+    return choice.message.content
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except openai.APITimeoutError as error:
+        raise unreachable(SERVICE, timed_out=True) from error
+    except openai.APIConnectionError as error:
+        raise unreachable(SERVICE, timed_out=False) from error
+    except openai.APIStatusError as error:
+        raise _refusal(error) from error
+    except (openai.OpenAIError, ValueError) as error:
+        raise unreadable(SERVICE) from error
+
+
+def _refusal(error: openai.APIStatusError) -> InterviewWorkerError:
+    code = _NOT_FOR_THIS_ONE.get(error.code or "") or _NOT_FOR_THIS_ONE.get(error.type or "")
+    if code is not None:
+        return Unusable(f"openai answered {error.status_code}: {error.code}", code=code)
+    return refusal(
+        SERVICE, error.status_code, retry_after=error.response.headers.get("retry-after")
+    )

@@ -1,0 +1,39 @@
+"""Transcripts that are too long for a model, in parts that are not."""
+
+from collections.abc import Iterator
+
+from tasks.transcript import Segment, Transcript
+
+_BYTES_A_TOKEN = 2.5
+"""English has four and more, other languages fewer: better one part too many."""
+
+_AROUND = 40
+"""Bytes that a segment takes beside its words."""
+
+
+def tokens_in(text: str) -> int:
+    """At most how many tokens a text has, by its length."""
+    return int(len(text.encode()) / _BYTES_A_TOKEN) + 1
+
+
+def parts(transcript: Transcript, tokens: int) -> Iterator[tuple[Segment, ...]]:
+    """Cut a transcript between segments.
+
+    Args:
+        transcript: The transcript.
+        tokens: The most that a part may have. A segment that has more is a part by itself.
+
+    Yields:
+        At least one part, which is empty where nothing was said.
+    """
+    room = tokens * _BYTES_A_TOKEN
+    part: list[Segment] = []
+    size = 0
+    for segment in transcript.segments:
+        more = len(segment.text.encode()) + _AROUND
+        if part and size + more > room:
+            yield tuple(part)
+            part, size = [], 0
+        part.append(segment)
+        size += more
+    yield tuple(part)

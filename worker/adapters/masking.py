@@ -1,0 +1,19 @@
+"""Hiding people from language models."""
+
+from tasks.errors import MissingExtra
+from tasks.masking import Masker
+
+
+def open_masker() -> Masker:
+    """What finds names, addresses and numbers by patterns.
+
+    Raises:
+        MissingExtra: The package for telephone numbers is not installed.
+    """
+    try:
+        from worker.adapters.patterns import PatternMasker
+    except ModuleNotFoundError as error:
+        raise MissingExtra(
+            "masking needs more packages: pip install 'interview-worker[masking]'"
+        ) from error
+    return PatternMasker()

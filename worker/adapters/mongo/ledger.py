@@ -1,0 +1,33 @@
+"""What was spent, in MongoDB."""
+
+from datetime import date
+
+from pymongo.database import Database
+
+from worker.adapters.mongo.client import Document, translated
+
+_NANO = 1_000_000_000
+"""Sums are kept in billionths of a dollar: of whole numbers, none is lost in a long sum."""
+
+
+class MongoLedger:
+    """A `Ledger` in the collection `spending`, a document for each provider and day."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._documents = database["spending"]
+
+    def add(self, provider: str, day: date, dollars: float) -> None:
+        """Add to what was spent; see `Ledger.add`."""
+        amount = {"nanodollars": round(dollars * _NANO)}
+        with translated():
+            self._documents.update_one({"_id": _id(provider, day)}, {"$inc": amount}, upsert=True)
+
+    def spent(self, provider: str, day: date) -> float:
+        """What was spent; see `Ledger.spent`."""
+        with translated():
+            found = self._documents.find_one({"_id": _id(provider, day)})
+        return 0.0 if found is None else float(found["nanodollars"] / _NANO)
+
+
+def _id(provider: str, day: date) -> str:
+    return f"{day.isoformat()} {provider}"

@@ -1,0 +1,101 @@
+"""Finding names, e-mail addresses and telephone numbers. The only home of phonenumbers."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from phonenumbers import Leniency, PhoneNumberMatcher
+
+from tasks.people import Person
+
+_EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+_SPOKEN_EMAIL = re.compile(r"\b[\w.+-]+ at [\w-]+(?: dot [a-z]{2,})+\b", re.IGNORECASE)
+_INTRODUCED = re.compile(
+    r"\b(?:[Mm]y name(?: is|'s|\u2019s)|[Cc]all me|I go by|I am called|[Kk]nown as)\s+"
+    r"([A-Z][\w'\u2019-]+(?:\s+[A-Z][\w'\u2019-]+){0,2})"
+)
+"""People who say what they are called."""
+
+_REGIONS = (None, "US", "GB", "DE", "FR", "ES", "IT", "NL", "IN", "AU")
+"""Whose way of writing numbers within the country is understood; None stands for +49 and so on."""
+
+_PLACEHOLDER = re.compile(r"\[(?:PERSON|EMAIL|PHONE)_\d+\]")
+
+_SHORTEST_NAME = 2
+
+
+class PatternMask:
+    """A `Mask` by patterns, and by the names that are known.
+
+    Names are found as they are written, with a capital letter or in capitals: `Will` is hidden and
+    `will` is not. A name that is neither known nor introduced stays.
+
+    Args:
+        people: The people of the interview.
+    """
+
+    def __init__(self, people: Iterable[Person]) -> None:
+        self._placeholders: dict[str, str] = {}
+        self._originals: dict[str, str] = {}
+        self._known = sorted(set(_forms(people)), key=len, reverse=True)
+
+    def hide(self, text: str) -> str:
+        """Replace what tells who somebody is; see `Mask.hide`."""
+        for kind, found in self._found(text):
+            text = self._replaced(text, kind, found)
+        return text
+
+    def reveal(self, text: str) -> str:
+        """Replace placeholders by what they stood for; see `Mask.reveal`."""
+        return _PLACEHOLDER.sub(
+            lambda found: self._originals.get(found.group(), found.group()), text
+        )
+
+    def _found(self, text: str) -> Iterator[tuple[str, list[str]]]:
+        yield "EMAIL", [*_EMAIL.findall(text), *_SPOKEN_EMAIL.findall(text)]
+        yield "PHONE", list(_numbers(text))
+        introduced = _INTRODUCED.findall(text)
+        # Whoever was introduced once is hidden from then on.
+        self._known.extend(name for name in introduced if name not in self._known)
+        yield "PERSON", [name for name in self._known if name in text]
+
+    def _replaced(self, text: str, kind: str, found: list[str]) -> str:
+        if not found:
+            return text
+        # Longest first, so that of a whole name no part is replaced alone.
+        either = "|".join(map(re.escape, sorted(found, key=len, reverse=True)))
+        return re.sub(
+            rf"(?<!\w)(?:{either})(?!\w)",
+            lambda original: self._placeholder(kind, original.group()),
+            text,
+        )
+
+    def _placeholder(self, kind: str, original: str) -> str:
+        if original not in self._placeholders:
+            number = sum(one.startswith(f"[{kind}_") for one in self._originals) + 1
+            placeholder = f"[{kind}_{number}]"
+            self._placeholders[original] = placeholder
+            self._originals[placeholder] = original
+        return self._placeholders[original]
+
+
+class PatternMasker:
+    """A `Masker` that makes masks of patterns."""
+
+    def mask(self, people: tuple[Person, ...]) -> PatternMask:
+        """A mask for an interview of these people; see `Masker.mask`."""
+        return PatternMask(people)
+
+
+def _forms(people: Iterable[Person]) -> Iterator[str]:
+    """The ways in which names are written: whole, and by their parts."""
+    for person in people:
+        name = " ".join(person.name.split())
+        for form in (name, *name.split()):
+            if len(form) >= _SHORTEST_NAME:
+                yield from (form[0].upper() + form[1:], form.upper())
+
+
+def _numbers(text: str) -> Iterator[str]:
+    for region in _REGIONS:
+        for found in PhoneNumberMatcher(text, region, leniency=Leniency.VALID):
+            yield found.raw_string

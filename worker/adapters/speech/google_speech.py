@@ -1,0 +1,235 @@
+"""Asking Google what is said in the blocks of a recording."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from google.cloud.speech_v1 import SpeechClient, types
+from google.cloud.speech_v1.services.speech.transports.rest import SpeechRestTransport
+
+from tasks.interview import Audio, Channels
+from tasks.ports import Progress
+from tasks.transcript import Segment, Speaker, Transcript, Word
+from worker.adapters.google.endpoints import RECOGNIZE, SPEECH
+from worker.adapters.google.failures import translated
+from worker.adapters.google.identity import credentials_for
+from worker.adapters.google.sessions import AnnouncedAdapter
+from worker.adapters.media import SAMPLE_RATE, Block, read_blocks
+from worker.adapters.providers import Bill, Context, Guard, Usage
+from worker.adapters.speech.utterances import utterances
+
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+
+_BLOCK = 55.0
+"""Seconds. Sixty are allowed, and refused where a codec has padded them."""
+
+_SLACK = 1.02
+"""How much longer than announced a recording may turn out to be, as a factor; and a second."""
+
+
+class _Transport(SpeechRestTransport):
+    """The library's transport, whose requests are announced."""
+
+    def __init__(self, url: str, credentials: Any) -> None:
+        parts = urlsplit(url)
+        super().__init__(host=parts.netloc, url_scheme=parts.scheme, credentials=credentials)
+        adapter = AnnouncedAdapter()
+        for session in (self._session, self._session._auth_request.session):  # noqa: SLF001
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, adapter)
+
+
+class GoogleSpeech:
+    """A `SpeechProvider` that asks Google.
+
+    Args:
+        credentials: Who we are.
+        url: Where the service is.
+        model: The model.
+        languages: What may be spoken, as BCP 47 tags, the likeliest first.
+        timeout: Seconds to wait for an answer.
+        guard: Put around each request.
+        bill: Told of each answer.
+    """
+
+    name = "google"
+
+    def __init__(
+        self,
+        credentials: Any,
+        *,
+        url: str,
+        model: str,
+        languages: Sequence[str],
+        timeout: float,
+        guard: Guard,
+        bill: Bill,
+    ) -> None:
+        self._client = SpeechClient(transport=_Transport(url, credentials))
+        self._model = model
+        self._languages = languages
+        self._timeout = timeout
+        self._guard = guard
+        self._bill = bill
+
+    @classmethod
+    def of(cls, context: Context) -> "GoogleSpeech":
+        """The speech recognition of the settings."""
+        settings = context.settings
+        return cls(
+            credentials_for([_SCOPE], settings.google_credentials),
+            url=settings.google_speech_url,
+            model=settings.google_speech_model,
+            languages=settings.google_speech_languages,
+            timeout=settings.provider_timeout,
+            guard=context.guard,
+            bill=context.bill,
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.transport.close()  # type: ignore[no-untyped-call]
+
+    def transcribe(
+        self, recording: Path, audio: Audio, channels: Channels | None, progress: Progress
+    ) -> Transcript:
+        """Transcribe a recording, a minute at a time; see `SpeechProvider.transcribe`."""
+        speakers: tuple[Speaker | None, ...] = (None,)
+        if channels is not None and audio.channels == 2:
+            speakers = (channels.left, channels.right)
+        hearing = _Hearing(speakers)
+        blocks = read_blocks(
+            recording,
+            split=len(speakers) == 2,
+            max_duration=audio.duration * _SLACK + 1,
+            block_seconds=_BLOCK,
+        )
+        costs: list[float | None] = []
+        version: str | None = None
+        with closing(blocks):
+            for block in blocks:
+                hearing.add(block, self._recognised(block))
+                charge = self._bill(
+                    Usage(self.name, self._model, audio_seconds=block.duration * len(speakers))
+                )
+                costs.append(charge.cost)
+                version = charge.price_version
+                progress(min(100.0, 100 * hearing.end / audio.duration))
+        known = [cost for cost in costs if cost is not None]
+        return Transcript(
+            language=hearing.language,
+            duration=round(hearing.end, 3),
+            provider=self.name,
+            model=self._model,
+            segments=hearing.segments(),
+            cost=sum(known) if known and len(known) == len(costs) else None,
+            price_version=version,
+        )
+
+    def _recognised(self, block: Block) -> types.RecognizeResponse:
+        samples = np.stack(block.channels, axis=1)
+        pcm = (np.clip(samples, -1, 1) * 32767).astype("<i2")
+        config = types.RecognitionConfig(
+            encoding=types.RecognitionConfig.AudioEncoding.LINEAR16,
+            sample_rate_hertz=SAMPLE_RATE,
+            audio_channel_count=len(block.channels),
+            enable_separate_recognition_per_channel=len(block.channels) > 1,
+            language_code=self._languages[0],
+            alternative_language_codes=self._languages[1:],
+            model=self._model,
+            enable_automatic_punctuation=True,
+            enable_word_time_offsets=True,
+            enable_word_confidence=True,
+        )
+        content = types.RecognitionAudio(content=pcm.tobytes())
+        with self._guard(SPEECH, RECOGNIZE), translated(SPEECH):
+            # The library's own attempts are switched off: attempts are counted in one place.
+            return self._client.recognize(
+                config=config, audio=content, retry=None, timeout=self._timeout
+            )
+
+
+class _Hearing:
+    """Writes down what is heard, block after block."""
+
+    def __init__(self, speakers: Sequence[Speaker | None]) -> None:
+        self._speakers = speakers
+        self._heard: list[Segment] = []
+        self.language: str | None = None
+        self.end = 0.0
+
+    def add(self, block: Block, answer: types.RecognizeResponse) -> None:
+        """Write down the answer for a block."""
+        for result in answer.results:
+            if not result.alternatives:
+                continue
+            if self.language is None and result.language_code:
+                self.language = result.language_code.partition("-")[0].lower()
+            # Channels are counted from 1; a single one has the number 0 or 1.
+            index = min(max(result.channel_tag, 1), len(self._speakers)) - 1
+            self._heard += _segments(result.alternatives[0], self._speakers[index], block)
+        self.end = block.start + block.duration
+
+    def segments(self) -> tuple[Segment, ...]:
+        """What was heard, in the order of time."""
+        ordered = sorted(self._heard, key=lambda segment: segment.start)
+        return tuple(
+            segment.model_copy(update={"id": position}) for position, segment in enumerate(ordered)
+        )
+
+
+def _segments(
+    said: types.SpeechRecognitionAlternative, speaker: Speaker | None, block: Block
+) -> Iterator[Segment]:
+    words = [_word(word, block.start) for word in said.words]
+    if not words and said.transcript.strip():
+        # Where there are no times, all of the block is as near as can be told.
+        end = block.start + block.duration
+        yield _segment(said.transcript, block.start, end, speaker, _known(said.confidence), ())
+    for group in utterances(words) if words else ():
+        text = " ".join(word.text for word in group)
+        sure = [word.confidence for word in group if word.confidence is not None]
+        mean = sum(sure) / len(sure) if sure else _known(said.confidence)
+        yield _segment(text, group[0].start, group[-1].end, speaker, mean, tuple(group))
+
+
+def _segment(
+    text: str,
+    start: float,
+    end: float,
+    speaker: Speaker | None,
+    confidence: float | None,
+    words: tuple[Word, ...],
+) -> Segment:
+    return Segment(
+        id=0,
+        start=start,
+        end=end,
+        speaker=speaker,
+        text=text.strip(),
+        confidence=None if confidence is None else round(confidence, 4),
+        words=words,
+    )
+
+
+def _word(word: types.WordInfo, offset: float) -> Word:
+    start, end = _seconds(word.start_time), _seconds(word.end_time)
+    return Word(
+        text=word.word,
+        start=round(offset + start, 3),
+        end=round(offset + max(start, end), 3),
+        confidence=_known(word.confidence),
+    )
+
+
+def _seconds(time: timedelta | None) -> float:
+    return time.total_seconds() if time is not None else 0.0
+
+
+def _known(confidence: float) -> float | None:
+    """A confidence; None for 0, by which Google says that it is not set."""
+    return round(min(confidence, 1.0), 4) if confidence > 0 else None

@@ -1,0 +1,30 @@
+"""Words that are said in one go."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Protocol, TypeVar
+
+_PAUSE = 1.0
+"""Seconds without a word that end a segment.
+
+Recognisers' own segments go on over pauses; where each speaker has a channel, a pause is when the
+other one speaks.
+"""
+
+
+class _Timed(Protocol):
+    @property
+    def start(self) -> float: ...
+    @property
+    def end(self) -> float: ...
+
+
+W = TypeVar("W", bound=_Timed)
+
+
+def utterances(words: Sequence[W]) -> Iterable[Sequence[W]]:
+    """Cut words at pauses."""
+    starts = [
+        index for index, (one, two) in enumerate(pairwise(words), 1) if two.start - one.end > _PAUSE
+    ]
+    return [words[first:last] for first, last in pairwise([0, *starts, len(words)])]

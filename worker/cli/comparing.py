@@ -1,0 +1,98 @@
+"""`interview-worker compare`."""
+
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tasks.errors import InvalidInput
+from tasks.interview import Channels
+from worker.adapters.media import probe
+from worker.cli.particulars import speakers
+from worker.comparison import Comparison, compare
+from worker.providers import SPEECH
+from worker.settings import Settings
+from worker.wiring import provider_context
+
+_WIDTH = 100
+"""Columns of the picture."""
+
+
+def run_comparison(
+    settings: Settings,
+    recording: Path,
+    providers: Sequence[str],
+    *,
+    reference: Path | None,
+    left: str | None,
+    picture: Path | None,
+    out: Console,
+) -> bool:
+    """Compare speech providers, and print what comes of it.
+
+    Args:
+        settings: The settings.
+        recording: A file with the recording.
+        providers: Their names.
+        reference: A file with the words that are said in it.
+        left: Who speaks on the left channel: interviewer or candidate.
+        picture: Where the same is drawn, as SVG.
+        out: Where it is printed.
+
+    Returns:
+        Whether any of them answered.
+
+    Raises:
+        InvalidInput: The recording cannot be used.
+        Permanent: There is no such provider, or it cannot be made.
+    """
+    audio = probe(recording, name=recording.name, max_duration=settings.max_audio_seconds)
+    channels = Channels.model_validate(speakers(left)) if left else None
+    if channels is not None and audio.channels != 2:
+        raise InvalidInput("only a recording of two channels has a left one")
+    words = reference.read_text(encoding="utf-8") if reference else None
+    with provider_context(settings) as context:
+        made = [SPEECH.open(name, context) for name in providers]
+        found = compare(made, recording, audio, channels, words)
+    table = _table(recording.name, found)
+    out.print(table)
+    if picture is not None:
+        _draw(table, picture)
+    return any(one.transcript is not None for one in found)
+
+
+def _table(title: str, found: Sequence[Comparison]) -> Table:
+    table = Table(title=title)
+    table.add_column("provider")
+    table.add_column("model")
+    for heading in ("word errors", "real-time factor", "confidence", "words", "cost"):
+        table.add_column(heading, justify="right")
+    for one in found:
+        table.add_row(one.provider, *_row(one))
+    return table
+
+
+def _row(one: Comparison) -> list[str]:
+    heard = one.transcript
+    if heard is None:
+        return [f"[red]{one.error}[/]", *["-"] * 5]
+    return [
+        heard.model,
+        _percent(one.word_error_rate),
+        f"{one.real_time_factor:.2f}",
+        _percent(heard.confidence),
+        str(len(heard.text.split())),
+        "-" if heard.cost is None else f"${heard.cost:.4f}",
+    ]
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
+
+
+def _draw(table: Table, picture: Path) -> None:
+    console = Console(record=True, width=_WIDTH, file=StringIO())
+    console.print(table)
+    console.save_svg(str(picture), title="interview-worker compare")

@@ -1,0 +1,73 @@
+"""How patiently a provider is asked. The only home of stamina."""
+
+import logging
+import random
+from collections.abc import Callable
+from time import monotonic
+from typing import TypeVar
+
+import stamina
+from stamina.instrumentation import set_on_retry_hooks
+
+from tasks.errors import CircuitOpen, Transient
+from tasks.lease import at_work_for, check_lease
+from tasks.signals import AskedAgain, asked_again
+
+log = logging.getLogger(__name__)
+
+A = TypeVar("A")
+
+_FIRST_PAUSE = 0.5
+"""Seconds before the second attempt, at most; doubles with each further one."""
+
+_LONGEST_PAUSE = 30.0
+"""Seconds before any attempt, at most, where the server asks for no more."""
+
+# By default stamina counts in Prometheus' global registry, where our figures are not.
+set_on_retry_hooks(())
+
+
+class AskAgain:
+    """A `Patience` within a budget of attempts and seconds.
+
+    Attempts are apart by exponential back-off with full jitter (Brooker, AWS Architecture Blog,
+    2015); the time for which a server asks to be left alone comes on top. Where it asks for more
+    than is left of the budget, nobody waits for it. A run that has lost its lease, or is about to
+    come to its time limit, does not ask again.
+
+    Args:
+        attempts: How often a question is asked, the first time among them.
+        seconds: After how many of them no further attempt begins.
+        time_limit: Seconds that a stage may take in all.
+    """
+
+    def __init__(self, *, attempts: int, seconds: float, time_limit: float) -> None:
+        self._attempts = attempts
+        self._seconds = seconds
+        self._time_limit = time_limit
+
+    def __call__(self, provider: str, question: Callable[[], A]) -> A:
+        """Ask; see `Patience`."""
+        deadline = monotonic() + min(self._seconds, self._time_limit - at_work_for())
+        failed: list[Transient] = []
+
+        def pause(error: Exception) -> float | bool:
+            if not isinstance(error, Transient) or isinstance(error, CircuitOpen):
+                return False
+            failed.append(error)
+            wait = _pause(len(failed)) + (error.retry_after or 0.0)
+            return wait if monotonic() + wait <= deadline else False
+
+        for attempt in stamina.retry_context(pause, attempts=self._attempts, timeout=None):
+            check_lease()
+            if failed:
+                log.info("%s is asked again: %s", provider, failed[-1].message)
+                asked_again.send(AskedAgain(provider, failed[-1].code))
+            with attempt:
+                return question()
+        raise AssertionError("unreachable")
+
+
+def _pause(failed: int) -> float:
+    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (failed - 1))
+    return random.uniform(0, longest)  # noqa: S311 - jitter is no secret
