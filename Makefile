@@ -55,7 +55,7 @@ coverage: $(READY) $(TOOLS) ## Run all tests and say which lines they miss
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --cov --cov-report=term-missing:skip-covered
 
 .PHONY: chaos
-chaos: $(READY) $(TOOLS) ## Kill and freeze everything under 200 interviews a fault, for an hour, and report
+chaos: $(READY) $(TOOLS) ## Kill and freeze everything under hundreds of interviews, for half an hour, and report
 	CHAOS=long $(BIN)/python -m pytest -s tests/chaos tests/monitoring/test_churn.py
 
 # Its seed is that of `make test` unless another is named: FUZZ_SEED=7.

@@ -26,7 +26,8 @@ _GIVEN_UP = 150.0
 _TELLING = 20.0
 """Seconds after the last end until all ends must have been told."""
 
-_PAUSE = 0.05
+_PAUSE = 0.2
+"""Seconds between two looks, which cost the database about as much as an interview."""
 
 
 @dataclass

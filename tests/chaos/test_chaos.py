@@ -28,13 +28,15 @@ class Extent:
     """How much is done.
 
     Attributes:
-        interviews: How many in each phase.
+        mortals: How many interviews in the phase of deaths.
+        interviews: How many in each other phase.
         deaths: Who dies at which boundaries of each stage.
         hang: Seconds for which a server hangs.
         away: Seconds for which a server is gone.
         lease: Seconds after which another takes over.
     """
 
+    mortals: int
     interviews: int
     deaths: dict[Victim, tuple[Boundary, ...]]
     hang: float
@@ -43,6 +45,7 @@ class Extent:
 
 
 SHORT = Extent(
+    mortals=6,
     interviews=6,
     deaths={Victim.CHILD: ALL, Victim.WORKER: (Boundary.AFTER_PUBLISH,), Victim.SIDECAR: ()},
     hang=3,
@@ -50,7 +53,8 @@ SHORT = Extent(
     lease=3,
 )
 LONG = Extent(
-    interviews=200,
+    mortals=200,
+    interviews=40,
     deaths=dict.fromkeys(Victim, ALL),
     hang=60,
     away=5,
@@ -70,7 +74,7 @@ def test_nothing_is_lost_and_nothing_is_done_twice(tmp_path: Path) -> None:
     ):
         campaign = Campaign(stack, clip, listener)
         assert stack.deaths.plan(EXTENT.deaths)
-        outcomes.append(campaign.die("deaths at boundaries", EXTENT.interviews))
+        outcomes.append(campaign.die("deaths at boundaries", EXTENT.mortals))
         for name, fault, seconds in (
             ("worker deployed", deployed, 0.0),
             ("worker and sidecar killed", fallen, EXTENT.away),
