@@ -1,5 +1,6 @@
 """Interviews that wait, in numbers that would take minutes to submit."""
 
+from datetime import timedelta
 from io import BytesIO
 from itertools import islice
 from typing import Any
@@ -14,6 +15,8 @@ from worker.settings import Settings
 from worker.wiring import Stores, open_stores, prepare
 
 _BATCH = 500
+_PACE = timedelta(seconds=1)
+"""Between the submissions of two interviews."""
 _COLLECTIONS = {"interviews": "_id", "audio.files": "_id", "audio.chunks": "files_id"}
 """Where an interview's documents are, and the field with its id."""
 
@@ -30,7 +33,7 @@ def queue_up(settings: Settings, number: int) -> list[str]:
             _copy(stores, collection, key, ids)
         prepare(stores)
     dispatcher = CeleryDispatcher(create_app(settings))
-    for one in ids:
+    for one in reversed(ids):
         dispatcher.dispatch(one, Stage.TRANSCRIBE, Priority.NORMAL)
     return ids
 
@@ -46,14 +49,19 @@ def _store(stores: Stores, interview_id: str) -> None:
 def _copy(stores: Stores, collection: str, key: str, ids: list[str]) -> None:
     documents = stores.mongo.database[collection]
     (model,) = documents.find({key: ids[0]})
-    rest = iter(ids[1:])
+    rest = iter(list(enumerate(ids))[1:])
     while batch := list(islice(rest, _BATCH)):
-        documents.insert_many([_copied(model, key, one) for one in batch])
+        documents.insert_many([_copied(model, key, number, one) for number, one in batch])
 
 
-def _copied(model: dict[str, Any], key: str, interview_id: str) -> dict[str, Any]:
-    # Their events count as published. Chunks have ids of their own, which the driver makes.
-    changed = {**model, key: interview_id, **({"outbox": []} if "outbox" in model else {})}
+def _copied(model: dict[str, Any], key: str, age: int, interview_id: str) -> dict[str, Any]:
+    # Chunks have ids of their own, which the driver makes.
+    changed = {**model, key: interview_id}
+    if "outbox" in model:
+        # Their events count as published.
+        changed["outbox"] = []
+        for name in ("created_at", "queued_at"):
+            changed[name] = model[name] - age * _PACE
     if key != "_id":
         del changed["_id"]
     return changed
