@@ -98,11 +98,7 @@ logs: ## Follow the logs of all containers
 
 .PHONY: smoke
 smoke: $(READY) ## Take an interview through the containers, where a container engine runs
-	@if docker info >/dev/null 2>&1; then \
-	  $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock \
-	    pytest-celery; \
-	fi
-	$(BIN)/python -m pytest tests/smoke
+	$(BIN)/python -m pytest -ra tests/smoke
 
 .PHONY: lint
 lint: $(READY) ## Check style, types and the direction of imports
