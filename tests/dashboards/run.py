@@ -81,6 +81,7 @@ def _work(running: RunningStack, place: Path, until: float) -> None:
             _agree(running, one, chance)
     for one in ids[-_OPEN:]:
         _finished(running, one)
+        _agree(running, one, chance)
 
 
 def _finished(running: RunningStack, interview: str) -> None:

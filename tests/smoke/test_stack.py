@@ -11,15 +11,15 @@ import pytest
 from deployment.secrets import PLACE, make
 from tests.processes import ROOT
 
+DOCKER = shutil.which("docker")
 NO_ENGINE = "NO CONTAINER ENGINE RUNS HERE: docker-compose.yml is not started"
 
 
 def engine() -> bool:
     """Whether Docker is there, and answers."""
-    docker = shutil.which("docker")
-    if docker is None:
+    if DOCKER is None:
         return False
-    return subprocess.run([docker, "info"], capture_output=True, check=False).returncode == 0
+    return subprocess.run([DOCKER, "info"], capture_output=True, check=False).returncode == 0
 
 
 pytestmark = [
@@ -33,7 +33,7 @@ pytestmark = [
 def compose(*arguments: str) -> str:
     # A project of its own: what `make up` runs, and its data, stay as they are.
     return subprocess.run(
-        ["docker", "compose", "--project-name", "interview-worker-smoke", *arguments],
+        [str(DOCKER), "compose", "--project-name", "interview-worker-smoke", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,

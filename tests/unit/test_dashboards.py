@@ -184,7 +184,7 @@ def ranges(node: Any, function: str = "") -> Iterator[tuple[str, str, str]]:
     """The function, the metric and the window of each range that is selected."""
     if isinstance(node, promql_parser.MatrixSelector):
         seconds = node.range.total_seconds()
-        yield function, node.vector_selector.name, {60: "1m", 3600: "1h"}[int(seconds)]
+        yield function, str(node.vector_selector.name), {60: "1m", 3600: "1h"}[int(seconds)]
         return
     if isinstance(node, promql_parser.Call):
         for argument in node.args:
