@@ -72,7 +72,7 @@ def _work(running: RunningStack, place: Path, until: float) -> None:
     while time.time() < until:
         for _ in range(chance.choice((1, 1, 2, 6))):
             ids.append(_submit(running, _recording(place, len(ids), chance), len(ids)))
-        if len(ids) % 8 == 0:
+        if chance.random() < 0.2:
             running.api.act(ids[-1], "cancel")
         write(servers, running.settings.kafka_requests_topic, b"not a request")
         _look_around(running, ids, chance)

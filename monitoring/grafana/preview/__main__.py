@@ -16,7 +16,7 @@ from monitoring.grafana.preview.source import Source, Window
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _POINTS = 200
-_COLOURS = 48
+_COLOURS = 32
 
 
 def main() -> None:
