@@ -74,11 +74,19 @@ class Speech:
 
 
 class Language(FakeLanguage):
-    """Finds what the fake one finds, at a price."""
+    """Finds what the fake one finds, at a price.
 
-    def __init__(self, name: str, model: str, service: Service) -> None:
+    Args:
+        name: The provider's name.
+        model: The model's.
+        service: What is asked.
+        refusals: How many questions it refuses at first, for longer than anybody waits.
+    """
+
+    def __init__(self, name: str, model: str, service: Service, *, refusals: int = 0) -> None:
         super().__init__()
         self._name, self._model, self._service = name, model, service
+        self._refusals = refusals
 
     @property
     def name(self) -> str:
@@ -94,6 +102,9 @@ class Language(FakeLanguage):
         return self._asked(super().summarise(transcript))
 
     def _asked(self, finding: F) -> F:
+        if self._refusals:
+            self._refusals -= 1
+            raise Transient(f"{self.name} has had enough", code="rate_limited", retry_after=6)
         self._service.ask()
         chance = self._service.chance
         usage = Usage(self.name, self._model, chance.randrange(1500, 4000), chance.randrange(400))

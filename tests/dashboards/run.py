@@ -5,7 +5,7 @@ import sys
 import time
 import wave
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ _INTERVAL = 1
 """Seconds between two scrapes."""
 _OPEN = 12
 """So many interviews are under way at once."""
+_FEWEST = 30
+"""So many are submitted, however slow the machine is."""
 
 
 @contextmanager
@@ -69,7 +71,7 @@ def _work(running: RunningStack, place: Path, until: float) -> None:
     servers = running.settings.kafka_bootstrap_servers
     assert servers is not None
     ids: list[str] = []
-    while time.time() < until:
+    while time.time() < until or len(ids) < _FEWEST:
         for _ in range(chance.choice((1, 1, 2, 6))):
             ids.append(_submit(running, _recording(place, len(ids), chance), len(ids)))
         if chance.random() < 0.2:
@@ -131,13 +133,17 @@ def _agree(running: RunningStack, interview: str, chance: random.Random) -> None
 
 
 def _settle(url: str) -> None:
-    """Wait until Prometheus has scraped what happened last."""
+    """Wait until Prometheus has scraped what happened last, and the next count of the feedback."""
     rate = f"sum(rate({metrics.INTERVIEWS.name}[5s]))"
+    wait_until(lambda: _value(url, rate) == "0", 60, interval=0.5)
+    # The last point of a panel may be a step before the end.
+    agreement = f"sum({metrics.REVIEW_AGREEMENT.name} offset {3 * _INTERVAL}s)"
+    wait_until(lambda: _value(url, agreement), 90, interval=0.5)
 
-    def quiet() -> bool:
-        with suppress(httpx2.HTTPError, IndexError):
-            found = httpx2.get(f"{url}/api/v1/query", params={"query": rate}, trust_env=False)
-            return bool(found.json()["data"]["result"][0]["value"][1] == "0")
-        return False
 
-    wait_until(quiet, 60, interval=0.5)
+def _value(url: str, query: str) -> str | None:
+    """The only sample that a query finds; None where there is none."""
+    found = httpx2.get(f"{url}/api/v1/query", params={"query": query}, trust_env=False)
+    found.raise_for_status()
+    samples: list[dict[str, Any]] = found.json()["data"]["result"]
+    return str(samples[0]["value"][1]) if samples else None

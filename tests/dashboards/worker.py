@@ -30,7 +30,7 @@ def _language(context: Context) -> FallbackLanguage:
     openai = Service(context, "openai", "/v1/chat/completions", 0.25, failing=0.35)
     anthropic = Service(context, "anthropic", "/v1/messages", 0.3, failing=0.2)
     providers = (
-        Language("openai", "gpt-4o-mini", openai),
+        Language("openai", "gpt-4o-mini", openai, refusals=3),
         Language("anthropic", "claude-haiku-4-5", anthropic),
     )
     return FallbackLanguage(Chain([AnnouncedLanguage(one) for one in providers], _patience()))
