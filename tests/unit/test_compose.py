@@ -1,0 +1,275 @@
+"""`docker-compose.yml` against the specification's schema, and against our code.
+
+Containers cannot run everywhere; that names, paths and ports exist can be told anywhere.
+"""
+
+import importlib
+import json
+import re
+import shlex
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import SecretStr
+
+from deployment.secrets import make
+from monitoring.grafana.__main__ import PLACE
+from tests.processes import ROOT
+from worker.settings import Settings, load_settings
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+OURS = [name for name, one in SERVICES.items() if "build" in one]
+EACH = pytest.mark.parametrize("name", SERVICES)
+EACH_OF_OURS = pytest.mark.parametrize("name", OURS)
+
+SILENT = {"mongodb-exporter", "redis-exporter", "kafka-exporter"}
+"""Images with nothing inside that could ask whether they are well; Prometheus does."""
+
+GIVEN = {"openai_api_key", "anthropic_api_key"}
+"""Secrets that nobody can make but those who sell them."""
+
+PORTS = {
+    "sidecar": 3001,
+    "flower": 5555,
+    "calendar": 5232,
+    "redis": 6379,
+    "mongodb": 27017,
+    "kafka": 9092,
+    "celery-exporter": 9808,
+    "mongodb-exporter": 9216,
+    "redis-exporter": 9121,
+    "kafka-exporter": 9308,
+    "prometheus": 9090,
+    "alertmanager": 9093,
+    "grafana": 3000,
+}
+"""Where each image listens, by its documentation."""
+
+
+def test_the_specification_allows_it() -> None:
+    program = Path(sys.executable).with_name("check-jsonschema")
+    arguments = ["--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
+    checked = subprocess.run(
+        [program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_all_parts_are_there() -> None:
+    assert set(SERVICES) == {"worker", *PORTS}
+
+
+@EACH
+def test_images_are_pinned(name: str) -> None:
+    assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+(-alpine)?", SERVICES[name]["image"])
+
+
+def test_images_that_ours_is_made_of_are_pinned() -> None:
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    assert bases
+    for base in bases:
+        assert re.search(r":\d+\.\d+\.\d+(-slim-bookworm)?$", base)
+
+
+@EACH
+def test_it_can_do_little(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert int(service["user"].partition(":")[0]) > 0
+    assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
+
+
+@EACH
+def test_only_this_machine_reaches_its_ports(name: str) -> None:
+    for published in SERVICES[name].get("ports", ()):
+        host, _, container = published.split(":")
+        assert host == "127.0.0.1"
+        assert int(container) == PORTS[name]
+
+
+@EACH
+def test_its_health_is_known(name: str) -> None:
+    assert ("healthcheck" in SERVICES[name]) is (name not in SILENT)
+
+
+@EACH
+def test_it_waits_for_what_is_healthy(name: str) -> None:
+    for other, condition in SERVICES[name].get("depends_on", {}).items():
+        assert condition == {"condition": "service_healthy"}
+        assert "healthcheck" in SERVICES[other]
+
+
+@EACH
+def test_what_is_mounted_is_there(name: str) -> None:
+    for mount in SERVICES[name].get("volumes", ()):
+        source, target, *options = mount.split(":")
+        assert target.startswith("/")
+        if source.startswith("./"):
+            assert options == ["ro"]
+            assert (ROOT / source).is_dir()
+        else:
+            assert source in COMPOSE["volumes"]
+
+
+@EACH
+def test_its_secrets_are_made(name: str, tmp_path: Path) -> None:
+    make(tmp_path)
+    for secret in SERVICES[name].get("secrets", ()):
+        path = Path(COMPOSE["secrets"][secret]["file"])
+        assert path.parent == Path("secrets")
+        assert bool((tmp_path / path.name).read_text()) is (secret not in GIVEN)
+    for path in map(Path, SERVICES[name].get("env_file", ())):
+        assert re.fullmatch(r"[A-Z_]+=\S+\n", (tmp_path / path.name).read_text())
+
+
+@EACH_OF_OURS
+def test_its_settings_exist(name: str) -> None:
+    fields = Settings.model_fields
+    for variable, value in SERVICES[name].get("environment", {}).items():
+        setting = variable.removesuffix("_FILE").lower()
+        assert setting in fields
+        if variable.endswith("_FILE"):
+            assert SecretStr in (fields[setting].annotation, *_arguments(fields[setting]))
+            assert value.removeprefix("/run/secrets/") in SERVICES[name]["secrets"]
+
+
+@pytest.mark.parametrize("name", ["sidecar", "worker", "flower"])
+def test_its_settings_are_right(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path)
+    for variable, value in _environment(name):
+        secret = value.replace("/run/secrets", str(tmp_path))
+        monkeypatch.setenv(variable, re.sub(r"\$\{\w+:-(.*)\}", r"\1", secret))
+    settings = load_settings()
+    for server in ("redis_url", "mongodb_url", "kafka_bootstrap_servers", "caldav_url"):
+        address = getattr(settings, server)
+        text = address.get_secret_value() if isinstance(address, SecretStr) else address
+        found = re.match(r"(?:\w+://)?(?:.*@)?([a-z]+):(\d+)", text)
+        assert found is not None
+        assert PORTS[found[1]] == int(found[2])
+    assert settings.keys_required
+    assert settings.webhook_secrets
+
+
+@EACH_OF_OURS
+def test_its_command_exists(name: str) -> None:
+    service = SERVICES[name]
+    if "entrypoint" in service:
+        program, _, module, *_ = service["entrypoint"]
+        assert program == "python"
+        importlib.import_module(module)
+        return
+    command = [str(part) for part in service["command"]]
+    program = str(Path(sys.executable).with_name("interview-worker"))
+    known = subprocess.run(
+        [program, command[0], "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert all(part in known for part in command if part.startswith("--"))
+
+
+@EACH_OF_OURS
+def test_its_health_check_is_python(name: str) -> None:
+    how, program, flag, code = SERVICES[name]["healthcheck"]["test"]
+    assert (how, program, flag) == ("CMD", "python", "-c")
+    compile(code, name, "exec")
+    for module in re.findall(r"from (\S+) import", code):
+        importlib.import_module(module)
+
+
+def test_more_time_to_stop_than_work_in_hand_is_given() -> None:
+    assert SERVICES["worker"]["stop_grace_period"] == "45s"
+    assert Settings.model_fields["shutdown_grace"].default + 10 < 45
+
+
+def test_worker_and_sidecar_share_their_figures() -> None:
+    place = COMPOSE["x-environment"]["METRICS_DIR"]
+    for name in ("worker", "sidecar"):
+        assert f"figures:{place}" in SERVICES[name]["volumes"]
+    assert f" {place} " in DOCKERFILE.replace(" /data ", " ")
+
+
+def test_secrets_are_made_once(tmp_path: Path) -> None:
+    make(tmp_path / "secrets")
+    before = {file: file.read_text() for file in (tmp_path / "secrets").iterdir()}
+    (tmp_path / "secrets" / "redis_url").unlink()
+    make(tmp_path / "secrets")
+    assert {file: file.read_text() for file in (tmp_path / "secrets").iterdir()} == before
+    assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
+
+
+def test_secrets_stay_out_of_git_and_of_the_image() -> None:
+    assert "secrets/" in (ROOT / ".gitignore").read_text().splitlines()
+    allowed = (ROOT / ".dockerignore").read_text().splitlines()
+    assert allowed[0] == "*"
+    assert "!secrets" not in allowed
+
+
+def test_what_the_image_copies_is_in_its_context() -> None:
+    allowed = (ROOT / ".dockerignore").read_text().splitlines()
+    for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE):
+        *sources, _ = shlex.split(line)
+        for source in sources:
+            assert f"!{source}" in allowed
+            assert (ROOT / source).exists()
+
+
+def test_what_the_image_sets_is_a_setting_or_of_python() -> None:
+    (block,) = re.findall(r"^ENV PATH=.*?(?=^\w)", DOCKERFILE, re.MULTILINE | re.DOTALL)
+    names = set(re.findall(r"(\w+)=", block)) - {"PATH", "PYTHONUNBUFFERED", "HF_HUB_OFFLINE"}
+    assert {name.lower() for name in names} <= set(Settings.model_fields)
+
+
+def test_prometheus_scrapes_what_is_there() -> None:
+    place = ROOT / "monitoring" / "prometheus" / "prometheus.yml"
+    config = yaml.safe_load(place.read_text())
+    names = {"localhost": "prometheus", "interview-worker": "sidecar"}
+    targets = [
+        target
+        for job in config["scrape_configs"]
+        for group in job["static_configs"]
+        for target in group["targets"]
+    ]
+    targets += [
+        target
+        for manager in config["alerting"]["alertmanagers"]
+        for group in manager["static_configs"]
+        for target in group["targets"]
+    ]
+    assert targets
+    for target in targets:
+        host, _, port = target.partition(":")
+        assert PORTS[names.get(host, host)] == int(port)
+    assert SERVICES["sidecar"]["networks"]["default"]["aliases"] == ["interview-worker"]
+
+
+def test_grafana_is_provisioned() -> None:
+    place = ROOT / "monitoring" / "grafana" / "provisioning"
+    sources = yaml.safe_load((place / "datasources" / "prometheus.yml").read_text())["datasources"]
+    for source in sources:
+        host, port = source["url"].removeprefix("http://").split(":")
+        assert PORTS[host] == int(port)
+    mounts = dict(mount.split(":")[:2][::-1] for mount in SERVICES["grafana"]["volumes"])
+    (provider,) = yaml.safe_load((place / "dashboards" / "interview-worker.yml").read_text())[
+        "providers"
+    ]
+    assert ROOT / mounts[provider["options"]["path"]] == PLACE
+    home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert json.loads((PLACE / Path(home).name).read_text())["uid"]
+
+
+def _environment(name: str) -> Iterator[tuple[str, str]]:
+    yield from SERVICES[name]["environment"].items()
+    yield "API_HOST", "0.0.0.0"
+
+
+def _arguments(field: Any) -> tuple[Any, ...]:
+    return getattr(field.annotation, "__args__", ())
