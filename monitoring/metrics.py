@@ -279,6 +279,24 @@ HEAP_TOTAL = Gauge(
     help="Private memory asked for: heap, arenas and stacks (VmData of Linux).",
     labels=_PROCESS,
 )
+PROCESS_STARTED = Gauge(
+    name="process_start_time_seconds",
+    help="When a process was started, in seconds since the epoch.",
+    labels=_PROCESS,
+)
+NETWORK_RECEIVED = ReadCounter(
+    name="process_network_receive_bytes_total",
+    help="Bytes received on all interfaces of the sidecar's host or container.",
+)
+NETWORK_SENT = ReadCounter(
+    name="process_network_transmit_bytes_total",
+    help="Bytes sent on all interfaces of the sidecar's host or container.",
+)
+BUILD = Gauge(
+    name="interview_worker_build_info",
+    help="Always 1; the labels tell what runs.",
+    labels=("version",),
+)
 
 # Stores.
 MONGODB_UP = Gauge(name="mongodb_up", help="Whether MongoDB answers, 1 or 0.")

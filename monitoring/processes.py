@@ -1,5 +1,6 @@
 """What processes take of the machine."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -20,6 +21,7 @@ class ProcessFigures(BaseModel):
         max_fds: The most file descriptors allowed.
         heap_used: Private memory in use, in bytes; None where the system does not tell.
         heap_total: Private memory asked for, in bytes; None where the system does not tell.
+        started: When it was started, in seconds since the epoch.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,6 +34,7 @@ class ProcessFigures(BaseModel):
     max_fds: int
     heap_used: int | None = None
     heap_total: int | None = None
+    started: float
 
 
 class ProcessWatch:
@@ -52,6 +55,7 @@ class ProcessWatch:
                     memory=found.memory_info().rss,
                     open_fds=found.num_fds(),
                     max_fds=found.rlimit(psutil.RLIMIT_NOFILE)[0],
+                    started=found.create_time(),
                     **_heap(pid),
                 )
         except psutil.NoSuchProcess:
@@ -61,6 +65,20 @@ class ProcessWatch:
     def forget_all_but(self, pids: set[int]) -> None:
         """Forget processes that are of no interest any more."""
         self._known = {pid: found for pid, found in self._known.items() if pid in pids}
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFigures:
+    """What went over the network since the host or container was started, in bytes."""
+
+    received: int
+    sent: int
+
+
+def network() -> NetworkFigures:
+    """All interfaces together, the one that leads back to the host itself among them."""
+    counters = psutil.net_io_counters()
+    return NetworkFigures(counters.bytes_recv, counters.bytes_sent)
 
 
 def _heap(pid: int) -> dict[str, int]:

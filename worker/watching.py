@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 
 from monitoring import metrics
 from monitoring.broker import Broker
@@ -12,6 +13,7 @@ from monitoring.collectors.agreement import AgreementCollector
 from monitoring.collectors.broker import BrokerCollector
 from monitoring.collectors.circuits import CircuitCollector
 from monitoring.collectors.guarded import GuardedCollectors, Source
+from monitoring.collectors.host import HostCollector
 from monitoring.collectors.kafka import KafkaCollector
 from monitoring.collectors.mongodb import MongoCollector
 from monitoring.collectors.processes import ProcessCollector
@@ -70,6 +72,7 @@ def watching(settings: Settings, stores: Stores, calendars: Calendars) -> Iterat
             Source("feedback", AgreementCollector(stores.interviews.agreement)),
             Source("workers", WorkerCollector(figures)),
             Source("processes", ProcessCollector(figures)),
+            Source("host", HostCollector(version("interview-worker"))),
         ]
         checks = [
             Check("database", lambda: _database(database), vital=True),

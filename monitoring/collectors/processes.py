@@ -19,6 +19,7 @@ _FIGURES = {
     metrics.PROCESS_MAX_FDS: "max_fds",
     metrics.HEAP_USED: "heap_used",
     metrics.HEAP_TOTAL: "heap_total",
+    metrics.PROCESS_STARTED: "started",
 }
 
 

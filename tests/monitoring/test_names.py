@@ -20,6 +20,7 @@ from worker.processes.ports import free_port
 
 NAMES = {
     "counter": """
+        process_network_receive_bytes_total process_network_transmit_bytes_total
         http_requests_total{path,method,status}
         interview_processing_total{status,type} interview_stage_retries_total{stage,reason}
         transcription_requests_total{provider,status} transcription_recoveries_total{provider}
@@ -47,7 +48,9 @@ NAMES = {
         analysis_review_agreement_ratio{type} process_cpu_usage{role,process}
         process_memory_usage_bytes{role,process} process_open_fds{role,process}
         process_max_fds{role,process} python_heap_size_used_bytes{role,process}
-        python_heap_size_total_bytes{role,process} mongodb_connections_active{type}
+        python_heap_size_total_bytes{role,process}
+        process_start_time_seconds{role,process} interview_worker_build_info{version}
+        mongodb_connections_active{type}
         mongodb_connections_available mongodb_up redis_connected_clients redis_memory_used_bytes
         redis_up kafka_consumer_lag{topic,partition,group} kafka_up celery_worker_up{hostname}
         celery_worker_tasks_active{hostname} celery_queue_length{queue_name}

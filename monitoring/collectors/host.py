@@ -1,0 +1,31 @@
+"""What is the same for all processes beside a sidecar: the version that runs, and the network."""
+
+from collections.abc import Iterator
+
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from monitoring import metrics
+from monitoring.collectors.families import family
+from monitoring.processes import network
+
+
+class HostCollector(Collector):
+    """The version that is installed, and the network of the host or container.
+
+    Args:
+        version: The version.
+    """
+
+    def __init__(self, version: str) -> None:
+        self._version = version
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the network once."""
+        figures = network()
+        build = family(metrics.BUILD)
+        build.add((self._version,), 1)
+        received, sent = family(metrics.NETWORK_RECEIVED), family(metrics.NETWORK_SENT)
+        received.add((), figures.received)
+        sent.add((), figures.sent)
+        yield from (build, received, sent)
