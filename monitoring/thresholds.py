@@ -47,7 +47,9 @@ OLDEST_MESSAGE = Threshold("InterviewWorkerOldestMessageTooOld", 900, Severity.W
 CONSUMER_LAG = Threshold("InterviewWorkerConsumerLag", 1000, Severity.WARNING)
 CIRCUIT_OPEN = Threshold("InterviewWorkerCircuitOpen", 1, Severity.WARNING)
 
-AVAILABILITY = 0.999
+AVAILABILITY = Threshold(
+    "InterviewWorkerAvailabilityBudgetBurn", 0.999, Severity.CRITICAL, below=True
+)
 """The share of requests that are to be answered without a fault of ours."""
 LATENCY_SECONDS = 0.5
 """The time within which they are to be answered; a bound of the histogram's buckets."""

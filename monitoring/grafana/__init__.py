@@ -1,0 +1,1 @@
+"""Grafana's dashboards, made of the metrics' definitions: `make dashboards` writes them as JSON."""

@@ -1,0 +1,1 @@
+"""Dashboards without Grafana: their JSON and a Prometheus become pages and pictures."""

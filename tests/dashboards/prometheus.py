@@ -1,0 +1,60 @@
+"""A real Prometheus that scrapes what it is told to."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from worker.processes.child import Child, stop_all
+from worker.processes.ports import free_port
+
+needs_prometheus = pytest.mark.skipif(
+    shutil.which("prometheus") is None,
+    reason="PROMETHEUS IS NOT TESTED: install the Debian package prometheus",
+)
+
+
+@contextmanager
+def scraping(targets: Mapping[str, str], place: Path, *, interval: int) -> Iterator[str]:
+    """A Prometheus with one job for each target; gives its URL once it is ready.
+
+    Args:
+        targets: Hosts and ports, by the name of the job.
+        place: Where its data goes.
+        interval: Seconds between two scrapes.
+    """
+    config = {
+        "global": {"scrape_interval": f"{interval}s"},
+        "scrape_configs": [
+            {"job_name": job, "static_configs": [{"targets": [target]}]}
+            for job, target in targets.items()
+        ],
+    }
+    file = place / "prometheus.yml"
+    file.write_text(json.dumps(config))
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    arguments = [
+        f"--config.file={file}",
+        f"--storage.tsdb.path={place / 'prometheus'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    program = str(shutil.which("prometheus"))
+    child = Child("prometheus", [program, *arguments], log=place / "prometheus.log")
+    child.start()
+    try:
+        child.wait_until(lambda: _ready(url), 30)
+        yield url
+    finally:
+        stop_all([child], 10)
+
+
+def _ready(url: str) -> bool:
+    try:
+        return httpx2.get(f"{url}/-/ready", trust_env=False).is_success
+    except httpx2.HTTPError:
+        return False

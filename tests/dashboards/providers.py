@@ -1,0 +1,96 @@
+"""Providers that take time, cost money and fail now and then, by a seeded chance."""
+
+import random
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import Transient
+from tasks.findings import CompetencyFindings, ModelCall, SentimentFinding, SummaryFinding
+from tasks.interview import Audio, Channels
+from tasks.ports import Progress
+from tasks.rubric import Rubric
+from tasks.transcript import Transcript
+from tests.fakes.language import FakeLanguage
+from tests.samples import true_transcript
+from worker.adapters.calls import announced_call
+from worker.adapters.providers import Context, Usage
+
+_TRUE = true_transcript("technical", speakers=False)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service elsewhere: asked through its circuit, and announced, as a real one is."""
+
+    context: Context
+    name: str
+    endpoint: str
+    seconds: float
+    failing: float
+    """The share of requests that come to nothing."""
+    chance: random.Random = field(default_factory=lambda: random.Random(6))
+
+    def ask(self) -> None:
+        """Make one request."""
+        with (
+            self.context.guard(self.name, self.endpoint),
+            announced_call(self.name, self.endpoint) as call,
+        ):
+            time.sleep(self.chance.lognormvariate(0, 0.4) * self.seconds)
+            call.status = 503 if self.chance.random() < self.failing else 200
+            if call.status == 503:
+                raise Transient(f"{self.name} is overloaded", code="overloaded")
+
+
+@dataclass(frozen=True)
+class Speech:
+    """Hears the same each time; each recording with a confidence of its own."""
+
+    name: str
+    model: str
+    service: Service
+
+    def transcribe(
+        self, recording: Path, audio: Audio, channels: Channels | None, progress: Progress
+    ) -> Transcript:
+        del recording, channels, progress
+        self.service.ask()
+        self.service.context.bill(Usage(self.name, self.model, audio_seconds=audio.duration))
+        confidence = self.service.chance.uniform(0.75, 0.99)
+        heard = [one.model_copy(update={"confidence": confidence}) for one in _TRUE.segments]
+        found = {"provider": self.name, "model": self.model, "duration": audio.duration}
+        return _TRUE.model_copy(update={**found, "segments": tuple(heard)})
+
+
+class Language(FakeLanguage):
+    """Finds what the fake one finds, at a price."""
+
+    def __init__(self, name: str, model: str, service: Service) -> None:
+        super().__init__()
+        self._name, self._model, self._service = name, model, service
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def sentiment(self, transcript: Transcript) -> SentimentFinding:
+        return self._asked(super().sentiment(transcript))
+
+    def competencies(self, transcript: Transcript, rubric: Rubric) -> CompetencyFindings:
+        return self._asked(super().competencies(transcript, rubric))
+
+    def summarise(self, transcript: Transcript) -> SummaryFinding:
+        return self._asked(super().summarise(transcript))
+
+    def _asked(self, finding: Any) -> Any:
+        self._service.ask()
+        chance = self._service.chance
+        usage = Usage(self.name, self._model, chance.randrange(1500, 4000), chance.randrange(400))
+        charge = self._service.context.bill(usage)
+        call = ModelCall(provider=self.name, model=self._model, cost=charge.cost)
+        found = {"call": call}
+        if "confidence" in type(finding).model_fields:
+            found["confidence"] = chance.uniform(0.6, 0.95)
+        return finding.model_copy(update=found)

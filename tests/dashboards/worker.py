@@ -1,0 +1,57 @@
+"""The real worker, with two providers of speech and two of language that stand in for each other."""
+
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+from celery.signals import worker_process_init, worker_process_shutdown
+
+from tasks import services
+from tasks.announced import AnnouncedLanguage, AnnouncedSpeech
+from tasks.fallback import Chain, FallbackLanguage, FallbackSpeech
+from tests.dashboards.providers import Language, Service, Speech
+from worker.adapters.providers import Context
+from worker.celery_worker import run_worker
+from worker.patience import AskAgain
+from worker.settings import load_settings
+from worker.wiring import provider_context
+
+_open = ExitStack()
+
+
+def _speech(context: Context) -> FallbackSpeech:
+    google = Service(context, "google_speech", "/v1/speech:recognize", 0.35, failing=0.25)
+    own = Service(context, "deepgram", "/v1/listen", 0.5, failing=0.15)
+    providers = Speech("google", "chirp_2", google), Speech("deepgram", "nova-3", own)
+    return FallbackSpeech(Chain([AnnouncedSpeech(one) for one in providers], _patience()))
+
+
+def _language(context: Context) -> FallbackLanguage:
+    openai = Service(context, "openai", "/v1/chat/completions", 0.25, failing=0.2)
+    anthropic = Service(context, "anthropic", "/v1/messages", 0.3, failing=0.1)
+    providers = (
+        Language("openai", "gpt-4o-mini", openai),
+        Language("anthropic", "claude-haiku-4-5", anthropic),
+    )
+    return FallbackLanguage(Chain([AnnouncedLanguage(one) for one in providers], _patience()))
+
+
+def _patience() -> AskAgain:
+    return AskAgain(attempts=2, seconds=5, time_limit=60)
+
+
+@worker_process_init.connect
+def _replace_providers(**_: Any) -> None:
+    context = _open.enter_context(provider_context(load_settings()))
+    services.provide(
+        replace(services.current(), speech=_speech(context), language=_language(context))
+    )
+
+
+@worker_process_shutdown.connect
+def _tear_down(**_: Any) -> None:
+    _open.close()
+
+
+if __name__ == "__main__":
+    run_worker(load_settings(), queues=(), concurrency=3, name="all", events=False)
