@@ -41,8 +41,7 @@ def thresholds(limits: tuple[Threshold, ...]) -> dashboard.ThresholdsConfig:
     above = sorted((limit for limit in limits if not limit.below), key=lambda limit: limit.value)
     base = _COLOURS[below[0].severity] if below else GOOD
     steps = [models.Threshold(value=None, color=base)]
-    for value in sorted({limit.value for limit in below}):
-        steps.append(models.Threshold(value=value, color=GOOD))
+    steps += [models.Threshold(value=value, color=GOOD) for value in {one.value for one in below}]
     steps += [models.Threshold(value=one.value, color=_COLOURS[one.severity]) for one in above]
     return dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps)
 

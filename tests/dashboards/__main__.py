@@ -1,36 +1,46 @@
-"""`make dashboards-check`: asks a real Prometheus what each panel would show."""
+"""`make dashboards-check` and `make dashboard-preview`, on a run of their own."""
 
 import sys
 import tempfile
+from argparse import ArgumentParser
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from monitoring.grafana.preview.__main__ import render
 from tests.dashboards.check import Answer, answers
 from tests.dashboards.run import watched_run
 
 
 def main() -> int:
-    """Watch a run, ask, and print a table.
+    """Watch a run, ask each panel's queries and print a table, or render what they show.
 
     Returns:
         0 where no panel is empty.
     """
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60, help="for how long there is work")
+    parser.add_argument("--preview", type=Path, help="where pages and pictures go")
+    chosen = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as place,
-        watched_run(Path(place), seconds=60) as source,
+        watched_run(Path(place), seconds=chosen.seconds) as source,
     ):
-        found = list(answers(source))
-    Console(width=140).print(table(found))
+        if chosen.preview is not None:
+            render(source, chosen.preview)
+        return _checked(list(answers(source)))
+
+
+def _checked(found: list[Answer]) -> int:
+    Console(width=140).print(_table(found))
     empty = [answer for answer in found if answer.empty]
-    panels = {(answer.dashboard.uid, answer.panel.title) for answer in found}
+    panels = {id(answer.panel) for answer in found}
     sys.stdout.write(f"{len(found)} queries of {len(panels)} panels; {len(empty)} are empty\n")
     return int(bool(empty))
 
 
-def table(found: list[Answer]) -> Table:
-    """What each query found."""
+def _table(found: list[Answer]) -> Table:
     result = Table("Dashboard", "Panel", "Query", "Series", "Points", box=None)
     for answer in found:
         result.add_row(
@@ -38,7 +48,7 @@ def table(found: list[Answer]) -> Table:
             answer.panel.title,
             answer.query.legend,
             str(answer.series),
-            str(answer.points) if not answer.empty else "[red]EMPTY",
+            "[red]EMPTY" if answer.empty else str(answer.points),
         )
     return result
 

@@ -4,7 +4,7 @@ import random
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from tasks.errors import Transient
 from tasks.findings import CompetencyFindings, ModelCall, SentimentFinding, SummaryFinding
@@ -16,6 +16,11 @@ from tests.fakes.language import FakeLanguage
 from tests.samples import true_transcript
 from worker.adapters.calls import announced_call
 from worker.adapters.providers import Context, Usage
+
+F = TypeVar("F", SentimentFinding, CompetencyFindings, SummaryFinding)
+
+REFUSED = frozenset({"1.wav", "6.wav"})
+"""What each provider asks to be left alone with for longer than anybody waits, the first time."""
 
 _TRUE = true_transcript("technical", speakers=False)
 
@@ -51,11 +56,15 @@ class Speech:
     name: str
     model: str
     service: Service
+    refused: set[str] = field(default_factory=set)
 
     def transcribe(
         self, recording: Path, audio: Audio, channels: Channels | None, progress: Progress
     ) -> Transcript:
         del recording, channels, progress
+        if audio.name in REFUSED and audio.name not in self.refused:
+            self.refused.add(audio.name)
+            raise Transient(f"{self.name} has had enough", code="rate_limited", retry_after=6)
         self.service.ask()
         self.service.context.bill(Usage(self.name, self.model, audio_seconds=audio.duration))
         confidence = self.service.chance.uniform(0.75, 0.99)
@@ -84,13 +93,13 @@ class Language(FakeLanguage):
     def summarise(self, transcript: Transcript) -> SummaryFinding:
         return self._asked(super().summarise(transcript))
 
-    def _asked(self, finding: Any) -> Any:
+    def _asked(self, finding: F) -> F:
         self._service.ask()
         chance = self._service.chance
         usage = Usage(self.name, self._model, chance.randrange(1500, 4000), chance.randrange(400))
         charge = self._service.context.bill(usage)
         call = ModelCall(provider=self.name, model=self._model, cost=charge.cost)
-        found = {"call": call}
-        if "confidence" in type(finding).model_fields:
-            found["confidence"] = chance.uniform(0.6, 0.95)
-        return finding.model_copy(update=found)
+        update: dict[str, object] = {"call": call}
+        if not isinstance(finding, CompetencyFindings):
+            update["confidence"] = chance.uniform(0.6, 0.95)
+        return finding.model_copy(update=update)

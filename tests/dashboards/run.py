@@ -135,7 +135,7 @@ def _settle(url: str) -> None:
     def quiet() -> bool:
         with suppress(httpx2.HTTPError, IndexError):
             found = httpx2.get(f"{url}/api/v1/query", params={"query": rate}, trust_env=False)
-            return found.json()["data"]["result"][0]["value"][1] == "0"
+            return bool(found.json()["data"]["result"][0]["value"][1] == "0")
         return False
 
     wait_until(quiet, 60, interval=0.5)

@@ -1,4 +1,4 @@
-"""The real worker, with two providers of speech and two of language that stand in for each other."""
+"""The real worker, with providers that stand in for each other and fail now and then."""
 
 from contextlib import ExitStack
 from dataclasses import replace
@@ -20,15 +20,15 @@ _open = ExitStack()
 
 
 def _speech(context: Context) -> FallbackSpeech:
-    google = Service(context, "google_speech", "/v1/speech:recognize", 0.35, failing=0.25)
-    own = Service(context, "deepgram", "/v1/listen", 0.5, failing=0.15)
+    google = Service(context, "google_speech", "/v1/speech:recognize", 0.35, failing=0.4)
+    own = Service(context, "deepgram", "/v1/listen", 0.5, failing=0.3)
     providers = Speech("google", "chirp_2", google), Speech("deepgram", "nova-3", own)
     return FallbackSpeech(Chain([AnnouncedSpeech(one) for one in providers], _patience()))
 
 
 def _language(context: Context) -> FallbackLanguage:
-    openai = Service(context, "openai", "/v1/chat/completions", 0.25, failing=0.2)
-    anthropic = Service(context, "anthropic", "/v1/messages", 0.3, failing=0.1)
+    openai = Service(context, "openai", "/v1/chat/completions", 0.25, failing=0.35)
+    anthropic = Service(context, "anthropic", "/v1/messages", 0.3, failing=0.2)
     providers = (
         Language("openai", "gpt-4o-mini", openai),
         Language("anthropic", "claude-haiku-4-5", anthropic),
