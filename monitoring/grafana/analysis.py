@@ -14,6 +14,7 @@ from monitoring.grafana.queries import (
     per_second,
     quantile,
     share,
+    times,
 )
 from monitoring.grafana.shapes import figure, lines
 from monitoring.thresholds import AI_SERVICE_DOWN
@@ -28,7 +29,7 @@ _SUMMARY = Row(
             "Requests",
             "Requests to language providers in the time shown.",
             units.Short,
-            or_zero(counted(_ASKED)),
+            or_zero(times(_ASKED)),
         ),
         figure(
             "Errors",
@@ -42,7 +43,7 @@ _SUMMARY = Row(
             "Tokens",
             "Tokens in the time shown, read and written.",
             units.Short,
-            or_zero(counted(metrics.ANALYSIS_TOKENS)),
+            or_zero(times(metrics.ANALYSIS_TOKENS)),
         ),
         figure(
             "Cost",
@@ -54,13 +55,13 @@ _SUMMARY = Row(
             "Fallbacks",
             "Requests in the time shown that were passed on to another provider.",
             units.Short,
-            or_zero(counted(metrics.ANALYSIS_FALLBACKS)),
+            or_zero(times(metrics.ANALYSIS_FALLBACKS)),
         ),
         figure(
             "Without a price",
             "Answers in the time shown of models that the price list does not know.",
             units.Short,
-            or_zero(counted(metrics.EXTERNAL_UNPRICED)),
+            or_zero(times(metrics.EXTERNAL_UNPRICED)),
         ),
     ),
 )
@@ -105,7 +106,7 @@ _PROVIDERS = Row(
             description="The providers side by side, in the time shown.",
             unit=units.Short,
             queries=(
-                Query(counted(_ASKED, "provider"), "Requests"),
+                Query(times(_ASKED, "provider"), "Requests"),
                 Query(
                     share(counted(_ASKED, "provider", status="error"), counted(_ASKED, "provider")),
                     "Errors",
@@ -114,7 +115,7 @@ _PROVIDERS = Row(
                 Query(
                     mean_of_all(metrics.ANALYSIS_DURATION, "provider"), "Mean time", units.Seconds
                 ),
-                Query(counted(metrics.ANALYSIS_TOKENS, "provider"), "Tokens"),
+                Query(times(metrics.ANALYSIS_TOKENS, "provider"), "Tokens"),
                 Query(counted(metrics.ANALYSIS_COST, "provider"), "Cost", units.Dollars),
             ),
             look=Look.TABLE,
@@ -197,7 +198,7 @@ _FALLBACKS = Row(
             unit=units.Short,
             queries=(
                 Query(
-                    counted(metrics.ANALYSIS_FALLBACKS, "type", "from_provider", "to_provider"),
+                    times(metrics.ANALYSIS_FALLBACKS, "type", "from_provider", "to_provider"),
                     "{{type}}: {{from_provider}} → {{to_provider}}",
                 ),
             ),
@@ -210,7 +211,7 @@ _FALLBACKS = Row(
             unit=units.Short,
             queries=(
                 Query(
-                    counted(metrics.EXTERNAL_RETRIES, "provider", "reason"),
+                    times(metrics.EXTERNAL_RETRIES, "provider", "reason"),
                     "{{provider}}: {{reason}}",
                 ),
             ),

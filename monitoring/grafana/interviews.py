@@ -13,6 +13,7 @@ from monitoring.grafana.queries import (
     quantile,
     share,
     summed,
+    times,
 )
 from monitoring.grafana.shapes import areas, figure, lines, percentiles
 from monitoring.thresholds import OLDEST_MESSAGE, SLOW_PROCESSING
@@ -32,19 +33,19 @@ _LIFE = Row(
             "Completed",
             "Interviews completed in the time shown.",
             units.Short,
-            or_zero(counted(_ENDED, status="success")),
+            or_zero(times(_ENDED, status="success")),
         ),
         figure(
             "Failed",
             "Interviews that failed in the time shown: `interview-worker dead` lists them.",
             units.Short,
-            or_zero(counted(_ENDED, status="failed")),
+            or_zero(times(_ENDED, status="failed")),
         ),
         figure(
             "Cancelled",
             "Interviews cancelled in the time shown.",
             units.Short,
-            or_zero(counted(_ENDED, status="cancelled")),
+            or_zero(times(_ENDED, status="cancelled")),
         ),
         figure(
             "Success",
@@ -57,7 +58,7 @@ _LIFE = Row(
             "Sent on again",
             "Interviews in the time shown whose message was lost, or whose worker had died.",
             units.Short,
-            or_zero(counted(metrics.RESUMED, reason="lease_lapsed|message_lost")),
+            or_zero(times(metrics.RESUMED, reason="lease_lapsed|message_lost")),
         ),
         areas(
             "Interviews by stage",
@@ -119,7 +120,7 @@ _STAGES = Row(
             description="Attempts in the time shown after which another was due, by the reason.",
             unit=units.Short,
             queries=(
-                Query(counted(metrics.STAGE_RETRIES, "stage", "reason"), "{{stage}}: {{reason}}"),
+                Query(times(metrics.STAGE_RETRIES, "stage", "reason"), "{{stage}}: {{reason}}"),
             ),
             look=Look.BARS,
             empty="none",
@@ -160,7 +161,7 @@ _TYPES = Row(
             title="Ended, by type",
             description="Interviews that came to their end in the time shown.",
             unit=units.Short,
-            queries=(Query(counted(_ENDED, "type", "status"), "{{type}}: {{status}}"),),
+            queries=(Query(times(_ENDED, "type", "status"), "{{type}}: {{status}}"),),
             look=Look.BARS,
         ),
     ),

@@ -88,7 +88,6 @@ _OVERVIEW = Row(
                 "interviews",
             ),
             limits=(CRITICAL_ERROR_RATE,),
-            maximum=1,
         ),
         areas(
             "Queue length",

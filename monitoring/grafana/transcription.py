@@ -13,6 +13,7 @@ from monitoring.grafana.queries import (
     per_second,
     quantile,
     share,
+    times,
 )
 from monitoring.grafana.shapes import areas, figure, lines
 from monitoring.thresholds import AI_SERVICE_DOWN
@@ -40,7 +41,7 @@ _SUMMARY = Row(
             "Transcriptions",
             "Requests to speech providers in the time shown that were answered.",
             units.Short,
-            or_zero(counted(_ASKED, status="success")),
+            or_zero(times(_ASKED, status="success")),
         ),
         figure(
             "Errors",
@@ -61,7 +62,7 @@ _SUMMARY = Row(
             "Recovered",
             "Transcriptions in the time shown that succeeded after an attempt that had not.",
             units.Short,
-            or_zero(counted(metrics.TRANSCRIPTION_RECOVERIES)),
+            or_zero(times(metrics.TRANSCRIPTION_RECOVERIES)),
         ),
         figure(
             "Cost",
@@ -129,7 +130,7 @@ _PROVIDERS = Row(
             description="The providers side by side, in the time shown.",
             unit=units.Short,
             queries=(
-                Query(counted(_ASKED, "provider"), "Requests"),
+                Query(times(_ASKED, "provider"), "Requests"),
                 Query(
                     share(counted(_ASKED, "provider", status="error"), counted(_ASKED, "provider")),
                     "Errors",
@@ -198,7 +199,7 @@ _ERRORS = Row(
             unit=units.Short,
             queries=(
                 Query(
-                    counted(metrics.TRANSCRIPTION_FALLBACKS, "from_provider", "to_provider"),
+                    times(metrics.TRANSCRIPTION_FALLBACKS, "from_provider", "to_provider"),
                     "{{from_provider}} → {{to_provider}}",
                 ),
             ),

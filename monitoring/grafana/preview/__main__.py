@@ -8,12 +8,15 @@ import time
 from argparse import ArgumentParser
 from pathlib import Path
 
+from PIL import Image
+
 from monitoring.grafana.__main__ import PLACE
 from monitoring.grafana.preview.page import COLUMN, height, page
 from monitoring.grafana.preview.source import Source, Window
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _POINTS = 200
+_COLOURS = 32
 
 
 def main() -> None:
@@ -57,6 +60,10 @@ def _photograph(browser: str, html: Path, high: int) -> None:
             timeout=60,
             capture_output=True,
         )
+    picture = html.with_suffix(".png")
+    with Image.open(picture) as photograph:
+        few = photograph.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+    few.save(picture, optimize=True)
 
 
 if __name__ == "__main__":

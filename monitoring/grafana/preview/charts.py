@@ -3,7 +3,8 @@
 https://vega.github.io/vega-lite/docs/
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 import vl_convert
@@ -34,34 +35,47 @@ def drawn(
         size: Width and height, in pixels.
     """
     defaults = panel["fieldConfig"]["defaults"]
-    values = [
-        {"at": moment * 1000, "value": value, "name": name}
-        for name, one in series.items()
-        for moment, value in one.points
-        if value == value
-    ]
-    top = max((one["value"] for one in values), default=0.0)
-    stacked = "stacking" in defaults["custom"]
-    layers = [_series(values, list(series), window, defaults, stacked=stacked)]
+    highest = max((one.highest for one in series.values() if one.highest >= 0), default=0.0)
+    top = defaults.get("max", 2 * highest)
+    layers = [_series(series, window, defaults)]
     layers += [
         _rule(step)
         for step in defaults["thresholds"]["steps"]
-        if step["value"] is not None and step["value"] <= 2 * top
+        if step["value"] is not None and step["value"] <= top
     ]
     return _svg({"layer": layers}, size)
+
+
+def sparkline(series: Series, colour: str, size: tuple[int, int]) -> str:
+    """A series as a small picture without axes."""
+    values = [{"at": moment, "value": value} for moment, value in series.points if value == value]
+    mark = {
+        "data": {"values": values},
+        "mark": {
+            "type": "area",
+            "color": colour,
+            "fillOpacity": 0.15,
+            "line": {"strokeWidth": 1, "color": colour},
+        },
+        "encoding": {
+            "x": {"field": "at", "type": "quantitative", "axis": None, "scale": {"zero": False}},
+            "y": {"field": "value", "type": "quantitative", "axis": None},
+        },
+    }
+    return _svg({"layer": [mark]}, size)
 
 
 def bands(series: Mapping[str, Series], window: Window, size: tuple[int, int]) -> str:
     """Whether things are up, over time, as SVG: green where they are, red where they are not."""
     values = [
         {
-            "from": moment * 1000,
-            "to": (moment + window.step) * 1000,
+            "from": begin * 1000,
+            "to": (end + window.step) * 1000,
             "name": name,
-            "colour": COLOURS["green" if value else "red"],
+            "colour": COLOURS["green" if up else "red"],
         }
         for name, one in series.items()
-        for moment, value in one.points
+        for up, begin, end in _runs(one)
     ]
     mark = {
         "data": {"values": values},
@@ -76,14 +90,24 @@ def bands(series: Mapping[str, Series], window: Window, size: tuple[int, int]) -
     return _svg({"layer": [mark]}, size)
 
 
+def _runs(series: Series) -> Iterator[tuple[bool, float, float]]:
+    """Stretches of time in which something was up or was not: whether, from when, to when."""
+    for up, points in groupby(series.points, lambda point: point[1] > 0):
+        moments = [moment for moment, _ in points]
+        yield up, moments[0], moments[-1]
+
+
 def _series(
-    values: Sequence[Mapping[str, Any]],
-    names: list[str],
-    window: Window,
-    defaults: Mapping[str, Any],
-    *,
-    stacked: bool,
+    series: Mapping[str, Series], window: Window, defaults: Mapping[str, Any]
 ) -> dict[str, Any]:
+    names = list(series)
+    values = [
+        {"at": moment * 1000, "value": value, "name": name}
+        for name, one in series.items()
+        for moment, value in one.points
+        if value == value
+    ]
+    stacked = "stacking" in defaults["custom"]
     colours = [PALETTE[number % len(PALETTE)] for number in range(len(names))]
     area = {"type": "area", "fillOpacity": 0.45, "line": {"strokeWidth": 1}}
     line = {"type": "line", "strokeWidth": 1.6}

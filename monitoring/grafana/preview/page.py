@@ -6,14 +6,15 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from monitoring.grafana.preview.charts import COLOURS, PALETTE, bands, drawn
+from monitoring.grafana.preview.charts import COLOURS, PALETTE, bands, drawn, sparkline
 from monitoring.grafana.preview.source import Series, Source
 from monitoring.grafana.preview.units import readable
 
 COLUMN, ROW, GAP = 56, 38, 8
 """Pixels of a column and of a row of the grid, and between two panels."""
 
-_HEADING, _LEGEND_LINE = 30, 17
+_HEADING, _LEGEND_LINE, _SPARKLINE = 30, 17, 40
+_PLAIN = "#d8d9da"
 _STYLE = files("monitoring.grafana.preview") / "page.css"
 
 
@@ -37,8 +38,9 @@ def page(text: str, source: Source) -> str:
 
 def height(text: str) -> int:
     """How high the page of a dashboard is, in pixels."""
-    rows = (panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in json.loads(text)["panels"])
-    return max(rows) * ROW + 110
+    places = [panel["gridPos"] for panel in json.loads(text)["panels"]]
+    rows: int = max(place["y"] + place["h"] for place in places)
+    return rows * ROW + 90
 
 
 def _placed(panel: Mapping[str, Any], source: Source) -> str:
@@ -60,16 +62,18 @@ def _chart(panel: Mapping[str, Any], source: Source, size: tuple[int, int]) -> s
     series = _named(panel, source)
     if not series:
         return _nothing(panel)
-    lines = min(len(series), 4)
+    shown = list(series.items())[: 4 if len(series) == 4 else 3]
+    more = len(series) - len(shown)
+    lines = len(shown) + bool(more)
     picture = drawn(panel, series, source.window, (size[0], size[1] - lines * _LEGEND_LINE - 6))
     unit = panel["fieldConfig"]["defaults"]["unit"]
-    return picture + _legend(list(series.items())[:4], unit, more=len(series) - lines)
+    return picture + _legend(shown, unit, more)
 
 
-def _legend(series: Sequence[tuple[str, Series]], unit: str, *, more: int) -> str:
+def _legend(series: Sequence[tuple[str, Series]], unit: str, more: int) -> str:
     entries = "".join(
         f"<li><i style='background:{PALETTE[n % len(PALETTE)]}'></i><span>{escape(name)}</span>"
-        f"<b>{readable(one.last, unit)}</b></li>"
+        f"<b>{readable(one.last, unit)}</b><em>max {readable(one.highest, unit)}</em></li>"
         for n, (name, one) in enumerate(series)
     )
     rest = f"<li class=more>and {more} more</li>" if more else ""
@@ -80,7 +84,7 @@ def _states(panel: Mapping[str, Any], source: Source, size: tuple[int, int]) -> 
     return bands(_named(panel, source), source.window, size)
 
 
-def _figure(panel: Mapping[str, Any], source: Source, _: tuple[int, int]) -> str:
+def _figure(panel: Mapping[str, Any], source: Source, size: tuple[int, int]) -> str:
     found = list(_named(panel, source).values())
     if not found:
         return _nothing(panel)
@@ -90,8 +94,9 @@ def _figure(panel: Mapping[str, Any], source: Source, _: tuple[int, int]) -> str
     known = mapped[0].get(f"{value:g}") if mapped else None
     text = known["text"] if known else readable(value, defaults["unit"])
     plain = panel["options"]["colorMode"] == "none"
-    colour = "#d8d9da" if plain else _colour(value, defaults["thresholds"]["steps"])
-    return f"<p class=figure style='color:{colour}'>{escape(text)}</p>"
+    colour = _PLAIN if plain else _colour(value, defaults["thresholds"]["steps"])
+    picture = sparkline(found[0], colour, (size[0], _SPARKLINE))
+    return f"<p class=figure style='color:{colour}'>{escape(text)}</p>{picture}"
 
 
 def _bars(panel: Mapping[str, Any], source: Source, _: tuple[int, int]) -> str:
@@ -126,7 +131,7 @@ def _table(panel: Mapping[str, Any], source: Source, _: tuple[int, int]) -> str:
     head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
     body = "".join(
         f"<tr><td>{escape(name)}</td>"
-        + "".join(f"<td>{cells.get(heading, '–')}</td>" for heading in headings)
+        + "".join(f"<td>{cells.get(heading, '-')}</td>" for heading in headings)
         + "</tr>"
         for name, cells in sorted(rows.items())
     )

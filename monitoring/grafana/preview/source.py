@@ -5,6 +5,7 @@ https://prometheus.io/docs/prometheus/latest/querying/api/
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 import httpx2
@@ -36,8 +37,13 @@ class Series:
 
     @property
     def last(self) -> float:
-        """The latest value."""
-        return self.points[-1][1]
+        """The latest value that is a number; not a number where there is none."""
+        return next((value for _, value in reversed(self.points) if value == value), nan)
+
+    @property
+    def highest(self) -> float:
+        """The highest value; not a number where there is none."""
+        return max((value for _, value in self.points if value == value), default=nan)
 
 
 class Source:

@@ -16,7 +16,7 @@ def readable(value: float, unit: str) -> str:
         unit: Grafana's id of its unit.
     """
     if not math.isfinite(value):
-        return "–"
+        return "-"
     if unit == "percentunit":
         return f"{_number(value * 100)} %"
     if unit == "currencyUSD":
@@ -43,11 +43,13 @@ def axis_format(unit: str) -> str:
         )
     if unit == "s":
         return (
-            "datum.value == 0 ? '0 s' : datum.value < 1 ? format(datum.value * 1000, '.3~g') + ' ms'"
+            "datum.value == 0 ? '0 s'"
+            " : datum.value < 1 ? format(datum.value * 1000, '.3~g') + ' ms'"
             " : datum.value < 120 ? format(datum.value, '.3~g') + ' s'"
             " : format(datum.value / 60, '.3~g') + ' min'"
         )
-    return f"format(datum.value, '.3~s') + '{_SUFFIXES.get(unit, '')}'"
+    figure = "format(datum.value, datum.value < 1 ? '.3~g' : '.3~s')"
+    return f"{figure} + '{_SUFFIXES.get(unit, '')}'"
 
 
 def _number(value: float) -> str:

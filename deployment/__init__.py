@@ -1,0 +1,1 @@
+"""What runs around the containers of docker-compose.yml."""

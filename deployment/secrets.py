@@ -1,0 +1,60 @@
+"""Makes the secrets that docker-compose.yml mounts, where there are none: `make secrets`.
+
+It needs nothing but Python, as it runs before anything is installed.
+"""
+
+import json
+import secrets
+from base64 import b64encode
+from pathlib import Path
+
+PLACE = Path(__file__).parents[1] / "secrets"
+
+
+def main() -> None:
+    """Write each secret to a file of its own, once."""
+    make(PLACE)
+
+
+def make(place: Path) -> None:
+    """Write the files that are missing; those that are there are left as they are.
+
+    The files can be read by the users of the containers, whose numbers are not ours; the directory
+    by nobody else on this machine.
+    """
+    place.mkdir(mode=0o700, exist_ok=True)
+    for name, content in _contents(_password(place, "redis"), _password(place, "mongodb")).items():
+        file = place / name
+        if not file.exists():
+            file.write_text(content)
+            file.chmod(0o644)
+
+
+def _password(place: Path, server: str) -> str:
+    """The password that was made before, since addresses made later have to have it as well."""
+    file = place / f"{server}_password"
+    return file.read_text() if file.exists() else secrets.token_urlsafe(24)
+
+
+def _contents(redis: str, mongodb: str) -> dict[str, str]:
+    redis_url = f"redis://:{redis}@redis:6379/0"
+    login = f"mongodb://root:{mongodb}@mongodb:27017"
+    options = "authSource=admin&replicaSet=rs0"
+    return {
+        "redis_password": redis,
+        "redis_exporter.json": json.dumps({"redis://redis:6379": redis}),
+        "redis_url": redis_url,
+        "celery_exporter.env": f"CE_BROKER_URL={redis_url}\n",
+        "mongodb_password": mongodb,
+        "mongodb_key": b64encode(secrets.token_bytes(96)).decode(),
+        "mongodb_url": f"{login}/interviews?{options}",
+        "mongodb_exporter.env": f"MONGODB_URI={login}/admin?{options}\n",
+        "caldav_url": "http://calendar:5232/",
+        "webhook_secret": f"whsec_{b64encode(secrets.token_bytes(32)).decode()}",
+        "flower_basic_auth": f"admin:{secrets.token_urlsafe(18)}",
+        "grafana_password": secrets.token_urlsafe(18),
+    }
+
+
+if __name__ == "__main__":
+    main()
