@@ -57,6 +57,47 @@ chaos: $(READY) $(TOOLS) ## Kill and freeze everything under 200 interviews a fa
 fuzz: $(READY) $(TOOLS) ## Try odd requests and damaged recordings, for some minutes
 	FUZZ=long $(BIN)/python -m pytest tests/fuzz
 
+.PHONY: dashboards
+dashboards: $(READY) ## Write Grafana's dashboards anew
+	$(BIN)/python -m monitoring.grafana
+
+.PHONY: dashboards-check
+dashboards-check: $(READY) prometheus ## Ask a Prometheus that watched a real run for what each panel shows
+	@$(BIN)/python -m tests.dashboards
+
+# Of a Prometheus of your own: make dashboard-preview PROMETHEUS=http://127.0.0.1:9090
+.PHONY: dashboard-preview
+dashboard-preview: $(READY) $(if $(PROMETHEUS),,prometheus) ## Render the dashboards without Grafana, to build/dashboards
+ifdef PROMETHEUS
+	@$(BIN)/python -m monitoring.grafana.preview $(PROMETHEUS)
+else
+	@$(BIN)/python -m tests.dashboards --seconds 100 --preview build/dashboards
+endif
+
+.PHONY: secrets
+secrets: ## Make the passwords of docker-compose.yml, where there are none
+	@$(PYTHON) -m deployment.secrets
+
+.PHONY: up
+up: secrets ## Run the whole stack in containers, with Prometheus and Grafana
+	docker compose up --build --detach --wait
+
+.PHONY: down
+down: ## Stop the containers; their data stays
+	docker compose down
+
+.PHONY: logs
+logs: ## Follow the logs of all containers
+	docker compose logs --follow --tail 100
+
+.PHONY: smoke
+smoke: $(READY) ## Take an interview through the containers, where a container engine runs
+	@if docker info >/dev/null 2>&1; then \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock \
+	    pytest-celery; \
+	fi
+	$(BIN)/python -m pytest tests/smoke
+
 .PHONY: lint
 lint: $(READY) ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

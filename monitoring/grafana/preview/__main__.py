@@ -16,7 +16,7 @@ from monitoring.grafana.preview.source import Source, Window
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _POINTS = 200
-_COLOURS = 32
+_COLOURS = 48
 
 
 def main() -> None:
@@ -62,7 +62,9 @@ def _photograph(browser: str, html: Path, high: int) -> None:
         )
     picture = html.with_suffix(".png")
     with Image.open(picture) as photograph:
-        few = photograph.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+        few = photograph.convert("RGB").quantize(
+            _COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
     few.save(picture, optimize=True)
 
 

@@ -36,13 +36,12 @@ def drawn(
     """
     defaults = panel["fieldConfig"]["defaults"]
     highest = max((one.highest for one in series.values() if one.highest >= 0), default=0.0)
-    top = defaults.get("max", 2 * highest)
-    layers = [_series(series, window, defaults)]
-    layers += [
-        _rule(step)
-        for step in defaults["thresholds"]["steps"]
-        if step["value"] is not None and step["value"] <= top
-    ]
+    steps = [step for step in defaults["thresholds"]["steps"] if step["value"] is not None]
+    # A line far above all others would press them to the bottom; where nothing happens, it is
+    # the only measure there is.
+    top = defaults.get("max", 2 * highest or max((one["value"] for one in steps), default=1))
+    layers = [_series(series, window, defaults, top if not highest else None)]
+    layers += [_rule(step) for step in steps if step["value"] <= top]
     return _svg({"layer": layers}, size)
 
 
@@ -98,7 +97,10 @@ def _runs(series: Series) -> Iterator[tuple[bool, float, float]]:
 
 
 def _series(
-    series: Mapping[str, Series], window: Window, defaults: Mapping[str, Any]
+    series: Mapping[str, Series],
+    window: Window,
+    defaults: Mapping[str, Any],
+    top: float | None,
 ) -> dict[str, Any]:
     names = list(series)
     values = [
@@ -111,7 +113,8 @@ def _series(
     colours = [PALETTE[number % len(PALETTE)] for number in range(len(names))]
     area = {"type": "area", "fillOpacity": 0.45, "line": {"strokeWidth": 1}}
     line = {"type": "line", "strokeWidth": 1.6}
-    highest = {"domainMax": defaults["max"]} if "max" in defaults else {}
+    top = defaults.get("max", top)
+    highest = {} if top is None else {"domainMax": top}
     axis = {"labelExpr": axis_format(defaults["unit"]), "tickCount": 5, "domain": False}
     return {
         "data": {"values": values},

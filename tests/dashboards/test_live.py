@@ -1,0 +1,38 @@
+"""No panel is empty: each is asked of a real Prometheus that watched a real run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitoring.grafana.__main__ import PLACE
+from monitoring.grafana.preview.page import page
+from monitoring.grafana.preview.source import Source
+from tests.dashboards.check import answers
+from tests.dashboards.prometheus import needs_prometheus
+from tests.dashboards.run import watched_run
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), needs_prometheus]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
+    with watched_run(tmp_path_factory.mktemp("dashboards"), seconds=20) as source:
+        yield source
+
+
+def test_every_query_of_every_panel_finds_something(source: Source) -> None:
+    empty = [
+        f"{answer.dashboard.title}: {answer.panel.title}: {answer.query.expression}"
+        for answer in answers(source)
+        if answer.empty
+    ]
+    assert empty == []
+
+
+@pytest.mark.parametrize("file", sorted(PLACE.glob("*.json")), ids=lambda file: file.stem)
+def test_every_dashboard_can_be_drawn(source: Source, file: Path) -> None:
+    drawn = page(file.read_text(), source)
+    assert "class=nothing" not in drawn
+    assert drawn.count("<section") == drawn.count("</section>") > 10
+    assert "<svg" in drawn
