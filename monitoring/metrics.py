@@ -86,6 +86,11 @@ CHAIN_OLDEST_AGE = Gauge(
     help="Age of the oldest chain of which a message is next in line or held; 0 for none.",
 )
 
+EVENTS_OLDEST_AGE = Gauge(
+    name="interview_events_oldest_age_seconds",
+    help="Age of the oldest event that is not yet published; 0 where none waits.",
+)
+
 # Transcription.
 TRANSCRIPTIONS = Counter(
     name="transcription_requests_total",

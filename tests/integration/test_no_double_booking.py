@@ -156,7 +156,7 @@ def test_server_that_goes_down_halfway_leaves_nothing_twice(
 def test_unscheduled_time_is_free_again(
     site: Site, calendar: CalDavProvider, reservations: MongoReservations
 ) -> None:
-    booking = schedule(wanted(site, 1), Calendars(calendar), reservations, NOW)
+    schedule(wanted(site, 1), Calendars(calendar), reservations, NOW)
     unschedule(wanted(site, 1), Calendars(calendar), reservations)
     assert site.events() == []
     assert schedule(wanted(site, 2), Calendars(calendar), reservations, NOW).start == at(9).start
