@@ -28,16 +28,19 @@ worker: $(READY) ## Run servers, workers, API and Flower until Ctrl-C
 test: $(READY) $(TOOLS) prometheus ## Run all tests, on real servers
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
-# Prometheus checks what we expose. Where it cannot be installed, those tests say that they skip.
+# Prometheus and Alertmanager check what we expose and configure. Where they cannot be installed,
+# those tests say that they skip.
 .PHONY: prometheus
 prometheus:
-	@if ! command -v promtool >/dev/null; then \
+	@if ! command -v promtool >/dev/null || ! command -v amtool >/dev/null; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "Installing the Debian package prometheus, for the tests …"; \
+	    echo "Installing the Debian packages prometheus and prometheus-alertmanager, for the tests …"; \
 	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-	      apt-get install -y -qq --no-install-recommends prometheus; } >/dev/null || true; \
+	      apt-get install -y -qq --no-install-recommends prometheus prometheus-alertmanager; \
+	    } >/dev/null || true; \
 	  fi; \
 	  command -v promtool >/dev/null || echo "Prometheus is missing: ITS TESTS ARE SKIPPED" >&2; \
+	  command -v amtool >/dev/null || echo "Alertmanager is missing: ITS TESTS ARE SKIPPED" >&2; \
 	fi
 
 .PHONY: test-unit
@@ -62,6 +65,10 @@ chaos: $(READY) $(TOOLS) ## Kill and freeze everything under hundreds of intervi
 .PHONY: fuzz
 fuzz: $(READY) $(TOOLS) ## Try odd requests and damaged recordings, for some minutes
 	FUZZ=long $(BIN)/python -m pytest tests/fuzz
+
+.PHONY: rules
+rules: $(READY) ## Write Prometheus' rules and alerts anew
+	$(BIN)/python -m monitoring.prometheus
 
 .PHONY: dashboards
 dashboards: $(READY) ## Write Grafana's dashboards anew

@@ -97,6 +97,11 @@ QUEUE_WAIT = Histogram(
     sums=(celery_metrics.CELERY_QUEUE_WAIT, ("queue_name",)),
 )
 
+EVENTS_OLDEST_AGE = Gauge(
+    name="interview_events_oldest_age_seconds",
+    help="Age of the oldest event that is not yet published; 0 where none waits.",
+)
+
 # Transcription.
 TRANSCRIPTIONS = Counter(
     name="transcription_requests_total",

@@ -55,3 +55,5 @@ LATENCY_SECONDS = 0.5
 """The time within which they are to be answered; a bound of the histogram's buckets."""
 CRITICAL_ERRORS = 0.01
 """The share of critical operations that may fail."""
+FRESH_SECONDS = 300
+"""The time within which analytics are to learn of an event."""

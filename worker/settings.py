@@ -277,6 +277,9 @@ class Settings(BaseSettings):
         None, description="Where worker and sidecar keep figures. Unset: DATA_DIR/metrics."
     )
 
+    alertmanager_url: str = Field(
+        "http://127.0.0.1:9093", description="Where Alertmanager is, for `silence`."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="What is logged: this level and those above."
     )

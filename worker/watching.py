@@ -16,6 +16,7 @@ from monitoring.collectors.guarded import GuardedCollectors, Source
 from monitoring.collectors.host import HostCollector
 from monitoring.collectors.kafka import KafkaCollector
 from monitoring.collectors.mongodb import MongoCollector
+from monitoring.collectors.outbox import OutboxCollector
 from monitoring.collectors.processes import ProcessCollector
 from monitoring.collectors.workers import WorkerCollector
 from monitoring.consumers import ConsumerStatus
@@ -70,6 +71,7 @@ def watching(settings: Settings, stores: Stores, calendars: Calendars) -> Iterat
             Source("redis", BrokerCollector(queues, STAGES), metrics.REDIS_UP),
             mongo,
             Source("feedback", AgreementCollector(stores.interviews.agreement)),
+            Source("events", OutboxCollector(stores.interviews, stores.requests)),
             Source("workers", WorkerCollector(figures)),
             Source("processes", ProcessCollector(figures)),
             Source("host", HostCollector(version("interview-worker"))),

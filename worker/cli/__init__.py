@@ -5,12 +5,14 @@ import sys
 from rich.console import Console
 
 from tasks.errors import InterviewWorkerError
-from worker.cli import keys
+from worker.cli import keys, silences
 from worker.cli.commands import app
 
 __all__ = ["main"]
 
 app.add_typer(keys.app, name="keys")
+app.command("silence")(silences.silence)
+app.add_typer(silences.app, name="silences")
 
 
 def main() -> None:

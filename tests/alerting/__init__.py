@@ -1,0 +1,1 @@
+"""Alerts: their rules, their routes and their runbooks."""

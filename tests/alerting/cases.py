@@ -1,0 +1,397 @@
+"""When alerts fire, and when they do not: series, and what is to come of them."""
+
+from dataclasses import dataclass, field
+
+JOB = 'job="interview-worker"'
+UP = ("up", f'up{{{JOB}, instance="a"}}', "1x200")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What Prometheus sees, a sample a minute, and which alert fires at a moment.
+
+    Attributes:
+        alert: The alert that is looked at.
+        series: Series and their samples, as promtool writes them.
+        at: When it is looked at.
+        fires: The labels that firing ones have beside those of the rule; None for none.
+        shown: What its value looks like in its description.
+        every: The time between two samples.
+    """
+
+    alert: str
+    series: dict[str, str]
+    at: str = "40m"
+    fires: tuple[dict[str, str], ...] = ()
+    shown: str = ""
+    every: str = "1m"
+    window: str = field(default="")
+
+
+def _http(good: str, bad: str = "", path: str = "/api/v1/interviews") -> dict[str, str]:
+    base = f'{JOB}, path="{path}", method="GET"'
+    found = {f'http_requests_total{{{base}, status="200"}}': good}
+    return found | ({f'http_requests_total{{{base}, status="503"}}': bad} if bad else {})
+
+
+def _buckets(name: str, labels: str, **buckets: str) -> dict[str, str]:
+    bounds = {bound.removeprefix("le").replace("_", "."): v for bound, v in buckets.items()}
+    return {
+        f'{name}_bucket{{{JOB}, {labels}, le="{bound.replace("Inf", "+Inf")}"}}': values
+        for bound, values in bounds.items()
+    }
+
+
+_DURATIONS = "http_request_duration_seconds"
+_PATH = 'path="/api/v1/interviews", method="GET"'
+_STAGES = f'interview_stage_duration_seconds_count{{{JOB}, stage="analyse", status="success"}}'
+_LAG = f'kafka_consumer_lag{{{JOB}, topic="interviews.requested", partition="0", group="g"}}'
+_DISK = '{job="node", instance="a", mountpoint="/data", fstype="ext4"}'
+_EXTERNAL = 'service="openai", endpoint="/v1/chat/completions"'
+_INTERVIEW = "interview_processing_duration_seconds"
+_MONGODB = 'job="interview-worker-mongodb"'
+_ENDED = f'interview_processing_total{{{JOB}, type="screening", status='
+
+CASES: tuple[Case, ...] = (
+    # Down: nobody answers, nobody is there, and all is well; a restart is no fall.
+    Case(
+        "InterviewWorkerDown",
+        {f'up{{{JOB}, instance="a"}}': "1x9 0x60"},
+        fires=({"job": "interview-worker"},),
+    ),
+    Case(
+        "InterviewWorkerDown",
+        {f'up{{{JOB}, instance="a"}}': "1x9 stale"},
+        fires=({"job": "interview-worker"},),
+    ),
+    Case("InterviewWorkerDown", {f'up{{{JOB}, instance="a"}}': "1x9 0 0 1x60"}),
+    Case(
+        "InterviewWorkerDown",
+        {f'up{{{JOB}, instance="a"}}': "0x60", f'up{{{JOB}, instance="b"}}': "1x60"},
+    ),
+    # Errors: half of them; one of a thousand; a few of an idle service; and a restart.
+    Case(
+        "InterviewWorkerCriticalErrorRate",
+        _http("0+30x60", "0+30x60"),
+        fires=({"job": "interview-worker"},),
+        shown="50%",
+    ),
+    Case("InterviewWorkerCriticalErrorRate", _http("0+999x60", "0+1x60")),
+    Case("InterviewWorkerCriticalErrorRate", _http("0+0x60", "0+1x60")),
+    Case("InterviewWorkerCriticalErrorRate", _http("0+300x20 0+300x40", "0x60")),
+    # The database: it does not answer, its exporter does not, both are gone.
+    Case(
+        "InterviewWorkerDatabaseDown",
+        {f"mongodb_up{{{_MONGODB}}}": "1x9 0x60", f"up{{{_MONGODB}}}": "1x70"},
+        fires=({"job": "interview-worker-mongodb"},),
+    ),
+    Case(
+        "InterviewWorkerDatabaseDown",
+        {f"up{{{_MONGODB}}}": "1x9 0x60"},
+        fires=({"job": "interview-worker-mongodb"},),
+    ),
+    Case("InterviewWorkerDatabaseDown", {}, fires=({"job": "interview-worker-mongodb"},)),
+    Case(
+        "InterviewWorkerDatabaseDown",
+        {f"mongodb_up{{{_MONGODB}}}": "1x9 0 1x60", f"up{{{_MONGODB}}}": "1x70"},
+    ),
+    Case(
+        "InterviewWorkerBrokerDown",
+        {f"redis_up{{{JOB}}}": "1x9 0x60"},
+        fires=({"job": "interview-worker"},),
+    ),
+    Case("InterviewWorkerBrokerDown", {f"redis_up{{{JOB}}}": "1x9 0 1x60"}),
+    # Latency: slow; slow, but hardly anybody asks.
+    Case(
+        "InterviewWorkerHighLatency",
+        _http("0+60x60")
+        | _buckets(_DURATIONS, _PATH, le5="0+10x60", le10="0+60x60", leInf="0+60x60"),
+        fires=({"job": "interview-worker"},),
+        shown="9.7s",
+    ),
+    Case(
+        "InterviewWorkerHighLatency",
+        _http("0+1x60") | _buckets(_DURATIONS, _PATH, le5="0x60", le10="0+1x60", leInf="0+1x60"),
+    ),
+    Case(
+        "InterviewWorkerHighMemoryUsage",
+        {f'process_memory_usage_bytes{{{JOB}, role="child", process="w-1"}}': "1048576000x60"},
+        fires=({"job": "interview-worker", "role": "child", "process": "w-1"},),
+        shown="1000Mi",
+    ),
+    Case(
+        "InterviewWorkerHighMemoryUsage",
+        {f'process_memory_usage_bytes{{{JOB}, role="child", process="w-1"}}': "838860800x60"},
+    ),
+    # A service: it fails; it refuses what we got wrong ourselves; it was asked twice.
+    Case(
+        "InterviewWorkerAIServiceDown",
+        {
+            f'external_api_requests_total{{{JOB}, {_EXTERNAL}, status="200"}}': "0+3x60",
+            f'external_api_requests_total{{{JOB}, {_EXTERNAL}, status="error"}}': "0+9x60",
+        },
+        fires=({"job": "interview-worker", "service": "openai"},),
+        shown="75%",
+    ),
+    Case(
+        "InterviewWorkerAIServiceDown",
+        {f'external_api_requests_total{{{JOB}, {_EXTERNAL}, status="400"}}': "0+9x60"},
+    ),
+    Case(
+        "InterviewWorkerAIServiceDown",
+        {f'external_api_requests_total{{{JOB}, {_EXTERNAL}, status="error"}}': "0+1x60"},
+    ),
+    # The queue: interviews wait and nothing ends; they wait and things move; none wait.
+    Case(
+        "InterviewWorkerQueueStuck",
+        {
+            f"interviews_active_total{{{JOB}}}": "7x60",
+            _STAGES: "5x60",
+        },
+        fires=({"job": "interview-worker"},),
+        shown="7",
+    ),
+    Case(
+        "InterviewWorkerQueueStuck",
+        {
+            f"interviews_active_total{{{JOB}}}": "7x60",
+            _STAGES: "0+1x60",
+        },
+    ),
+    Case("InterviewWorkerQueueStuck", {f"interviews_active_total{{{JOB}}}": "0x60"}),
+    Case(
+        "InterviewWorkerOldestMessageTooOld",
+        {f'interview_queue_oldest_age_seconds{{{JOB}, queue="interviews.analyse"}}': "0+60x60"},
+        fires=({"job": "interview-worker", "queue": "interviews.analyse"},),
+        shown="40m 0s",
+    ),
+    Case(
+        "InterviewWorkerOldestMessageTooOld",
+        {f'interview_queue_oldest_age_seconds{{{JOB}, queue="interviews.analyse"}}': "600x60"},
+    ),
+    Case(
+        "InterviewWorkerDeadLettersGrowing",
+        {f'{_ENDED}"failed"}}': "0+1x60", f'{_ENDED}"success"}}': "0+4x60"},
+        fires=({"job": "interview-worker"},),
+        shown="30",
+    ),
+    Case(
+        "InterviewWorkerDeadLettersGrowing",
+        {f'{_ENDED}"failed"}}': "0x30 1x30", f'{_ENDED}"success"}}': "0+4x60"},
+    ),
+    Case(
+        "InterviewWorkerConsumerLag",
+        {_LAG: "5000x60"},
+        fires=({"job": "interview-worker"},),
+        shown="5000",
+    ),
+    Case(
+        "InterviewWorkerConsumerLag",
+        {_LAG: "10x60"},
+    ),
+    Case(
+        "InterviewWorkerCircuitOpen",
+        {f"external_api_circuit_state{{{JOB}, {_EXTERNAL}}}": "2x60"},
+        fires=(
+            {
+                "job": "interview-worker",
+                "service": "openai",
+                "endpoint": "/v1/chat/completions",
+            },
+        ),
+    ),
+    Case(
+        "InterviewWorkerCircuitOpen",
+        {f"external_api_circuit_state{{{JOB}, {_EXTERNAL}}}": "0x20 2 0x60"},
+    ),
+    Case(
+        "InterviewWorkerReconcilerBusy",
+        {f'interview_resumptions_total{{{JOB}, stage="analyse", reason="lease_lapsed"}}': "0+2x60"},
+        fires=({"job": "interview-worker"},),
+        shown="30",
+    ),
+    Case(
+        "InterviewWorkerReconcilerBusy",
+        {f'interview_resumptions_total{{{JOB}, stage="analyse", reason="retry"}}': "0+2x60"},
+    ),
+    Case(
+        "InterviewWorkerDiskFilling",
+        {
+            f"node_filesystem_avail_bytes{_DISK}": "100000-10x1000",
+            f"node_filesystem_size_bytes{_DISK}": "1000000x1000",
+        },
+        at="8h",
+        fires=({"job": "node", "instance": "a", "mountpoint": "/data", "fstype": "ext4"},),
+    ),
+    Case(
+        "InterviewWorkerDiskFilling",
+        {
+            f"node_filesystem_avail_bytes{_DISK}": "100000x1000",
+            f"node_filesystem_size_bytes{_DISK}": "1000000x1000",
+        },
+        at="8h",
+    ),
+    Case(
+        "InterviewWorkerCertificateExpiring",
+        {'probe_ssl_earliest_cert_expiry{job="blackbox", instance="api"}': "871200x100"},
+        at="2h",
+        fires=({"job": "blackbox", "instance": "api"},),
+        shown="10d 0h 0m 0s",
+    ),
+    Case(
+        "InterviewWorkerCertificateExpiring",
+        {'probe_ssl_earliest_cert_expiry{job="blackbox", instance="api"}': "8640000x100"},
+        at="2h",
+    ),
+    Case(
+        "InterviewWorkerWorkerMissing",
+        {
+            f'celery_worker_up{{{JOB}, hostname="a"}}': "1x9 0x60",
+            f'up{{{JOB}, instance="a"}}': "1x70",
+        },
+        fires=({"job": "interview-worker"},),
+    ),
+    Case(
+        "InterviewWorkerWorkerMissing",
+        {
+            f'celery_worker_up{{{JOB}, hostname="a"}}': "1x9 0x60",
+            f'celery_worker_up{{{JOB}, hostname="b"}}': "1x70",
+            f'up{{{JOB}, instance="a"}}': "1x70",
+        },
+    ),
+    Case(
+        "InterviewWorkerSourceFails",
+        {f'monitoring_collector_up{{{JOB}, collector="kafka"}}': "0x60"},
+        fires=({"job": "interview-worker", "collector": "kafka"},),
+    ),
+    Case(
+        "InterviewWorkerSourceFails",
+        {
+            f'monitoring_collector_up{{{JOB}, collector="mongodb"}}': "0x60",
+            f"mongodb_up{{{JOB}}}": "0x60",
+        },
+    ),
+    Case(
+        "InterviewWorkerSlowProcessing",
+        _buckets(
+            _INTERVIEW,
+            'status="success", type="screening"',
+            le60="0x60",
+            le120="0+2x60",
+            leInf="0+2x60",
+        )
+        | {f'{_INTERVIEW}_count{{{JOB}, status="success", type="screening"}}': "0+2x60"},
+        at="50m",
+        fires=({"job": "interview-worker", "type": "screening"},),
+        shown="1m 57s",
+    ),
+    Case(
+        "InterviewWorkerSlowProcessing",
+        _buckets(
+            _INTERVIEW,
+            'status="success", type="screening"',
+            le60="0x60",
+            le120="0x59 1",
+            leInf="0x59 1",
+        )
+        | {f'{_INTERVIEW}_count{{{JOB}, status="success", type="screening"}}': "0x59 1"},
+        at="60m",
+    ),
+    Case(
+        "InterviewWorkerBudgetSpent",
+        {f'external_api_budget_skips_total{{{JOB}, provider="openai"}}': "0x10 3x50"},
+        fires=({"job": "interview-worker", "provider": "openai"},),
+    ),
+    Case(
+        "InterviewWorkerBudgetSpent",
+        {f'external_api_budget_skips_total{{{JOB}, provider="openai"}}': "3x60"},
+    ),
+    Case(
+        "InterviewWorkerUnpricedModel",
+        {f'external_api_unpriced_total{{{JOB}, provider="openai", model="other"}}': "0x10 3x50"},
+        fires=({"job": "interview-worker", "provider": "openai", "model": "other"},),
+    ),
+    Case(
+        "InterviewWorkerUnpricedModel",
+        {f'external_api_unpriced_total{{{JOB}, provider="openai", model="other"}}': "3x60"},
+    ),
+    Case("InterviewWorkerWatchdog", {}, fires=({},)),
+)
+
+MISSING = (
+    "mongodb_up",
+    "redis_up",
+    "interviews_active_total",
+    "interview_queue_oldest_age_seconds",
+    "interview_events_oldest_age_seconds",
+    "process_memory_usage_bytes",
+)
+
+
+def missing_cases() -> list[Case]:
+    """Each metric that is always there, gone by itself; and all of them there."""
+    there = {f"{name}{{{JOB}}}": "1x60" for name in MISSING} | {
+        f'up{{{JOB}, instance="a"}}': "1x60"
+    }
+    gone = [
+        Case(
+            "InterviewWorkerMetricsMissing",
+            {series: values for series, values in there.items() if not series.startswith(name)},
+            fires=({"job": "interview-worker", "metric": name},),
+        )
+        for name in MISSING
+        if name not in {"mongodb_up", "redis_up"}
+    ]
+    return [*gone, Case("InterviewWorkerMetricsMissing", there)]
+
+
+def objective_cases() -> list[Case]:
+    """Each objective, burnt fast, slowly, and not at all; and an hour in which nothing is asked."""
+    cases = []
+    for name, bad_all, good_all in (
+        ("Availability", _http("0+0x500", "0+60x500"), _http("0+60x500", "0x500")),
+        ("Latency", _answered(0), _answered(60)),
+        (
+            "Operations",
+            {f'{_ENDED}"failed"}}': "0+60x500", f'{_ENDED}"success"}}': "0x500"},
+            {f'{_ENDED}"success"}}': "0+60x500"},
+        ),
+        ("Freshness", _age("600x500"), _age("1x500")),
+    ):
+        alert = f"InterviewWorker{name}BudgetBurn"
+        slo = {"job": "interview-worker", "slo": name.lower()}
+        for window, at in (("1h", "70m"), ("6h", "7h")):
+            cases.append(Case(alert, bad_all, at, fires=(slo,), shown="100%", window=window))
+            cases.append(Case(alert, good_all, at, window=window))
+    # Nothing is asked for: there is no share of nothing, and it is no fault.
+    cases.append(Case("InterviewWorkerAvailabilityBudgetBurn", _http("5x500"), "7h", window="6h"))
+    return [*cases, *_slow_burns()]
+
+
+def _slow_burns() -> list[Case]:
+    """A budget that burns a little too fast for days, and one that lasts."""
+    alert, slo = (
+        "InterviewWorkerAvailabilityBudgetBurn",
+        {"job": "interview-worker", "slo": "availability"},
+    )
+    # Four in a thousand is four times as fast as the budget lasts; one in two thousand is half.
+    fast, slow = _http("0+9960x1500", "0+40x1500"), _http("0+9995x1500", "0+5x1500")
+    return [
+        Case(alert, fast, "30h", (slo,), "0.4%", every="5m", window="1d"),
+        Case(alert, slow, "30h", every="5m", window="1d"),
+        Case(alert, fast, "80h", (slo,), "0.4%", every="5m", window="3d"),
+        Case(alert, slow, "80h", every="5m", window="3d"),
+    ]
+
+
+def _answered(fast: int) -> dict[str, str]:
+    """Sixty requests a minute, so many of them within half a second."""
+    labels = f'{JOB}, path="/api/v1/interviews", method="GET"'
+    return {
+        f"{_DURATIONS}_count{{{labels}}}": "0+60x500",
+        f'{_DURATIONS}_bucket{{{labels}, le="0.5"}}': f"0+{fast}x500",
+    }
+
+
+def _age(values: str) -> dict[str, str]:
+    return {f"interview_events_oldest_age_seconds{{{JOB}}}": values}

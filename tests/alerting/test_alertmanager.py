@@ -1,0 +1,163 @@
+"""Who hears of what, by Alertmanager's own judgement."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+import yaml
+from rich.console import Console
+from typer.testing import CliRunner
+
+from monitoring.prometheus.files import all_alerts
+from tasks.clock import now
+from tasks.errors import InvalidInput, Transient
+from tests.processes import wait_until
+from worker.adapters.alertmanager import Alertmanager
+from worker.cli.silences import lasting
+from worker.processes.child import Child
+from worker.processes.ports import free_port
+
+CONFIG = Path(__file__).parents[2] / "monitoring" / "alertmanager" / "alertmanager.yml"
+
+
+def amtool(*arguments: str) -> str:
+    program = shutil.which("amtool")
+    if program is None:
+        pytest.skip("AMTOOL IS MISSING: THE ROUTES ARE NOT TESTED")
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_alertmanager_takes_the_configuration() -> None:
+    assert "SUCCESS" in amtool("check-config", str(CONFIG))
+
+
+@pytest.mark.parametrize(
+    ("severity", "receivers"),
+    [("critical", "page,ticket"), ("warning", "ticket"), ("info", "digest")],
+)
+def test_each_severity_goes_where_it_belongs(severity: str, receivers: str) -> None:
+    labels = [f"severity={severity}", "service=interview-worker", "alertname=Some"]
+    found = amtool("config", "routes", "test", f"--config.file={CONFIG}", *labels)
+    assert found.strip() == receivers
+
+
+def test_every_alert_has_a_receiver_by_its_own_labels() -> None:
+    wanted = {"critical": "page,ticket", "warning": "ticket", "info": "digest"}
+    kinds = {
+        (str(alert.severity), alert.labels.get("watchdog", "")): alert for alert in all_alerts()
+    }
+    for (severity, watchdog), alert in kinds.items():
+        labels = [f"{name}={value}" for name, value in alert.all_labels.items()]
+        found = amtool("config", "routes", "test", f"--config.file={CONFIG}", *labels)
+        assert found.strip() == ("watchdog" if watchdog else wanted[severity])
+
+
+def test_labels_that_are_compared_are_those_of_every_alert() -> None:
+    # A label that is missing on both sides counts as equal, and would inhibit what it should not.
+    common = set.intersection(*(set(alert.all_labels) for alert in all_alerts())) | {"alertname"}
+    for rule in yaml.safe_load(CONFIG.read_text())["inhibit_rules"]:
+        assert set(rule["equal"]) <= common
+
+
+def test_inhibitions_name_alerts_that_there_are() -> None:
+    names = {alert.name for alert in all_alerts()}
+    rules = yaml.safe_load(CONFIG.read_text())["inhibit_rules"]
+    named = set(re.findall(r"InterviewWorker\w+", str(rules)))
+    assert named <= names
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[str]:
+    program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+    if program is None:
+        pytest.skip("ALERTMANAGER IS MISSING: SILENCES ARE NOT TESTED")
+    url = f"http://127.0.0.1:{free_port()}"
+    child = Child(
+        "alertmanager",
+        [
+            program,
+            f"--config.file={CONFIG}",
+            f"--storage.path={tmp_path}",
+            f"--web.listen-address={url.removeprefix('http://')}",
+            "--cluster.listen-address=",
+        ],
+        log=tmp_path / "alertmanager.log",
+    )
+    child.start()
+    try:
+        wait_until(lambda: is_ready(url), 20)
+        yield url
+    finally:
+        child.kill()
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx2.get(f"{url}/-/ready").is_success
+    except httpx2.HTTPError:
+        return False
+
+
+def test_a_silence_is_listed_and_ends(running: str) -> None:
+    with closing(Alertmanager(running)) as alertmanager:
+        all_of_them = alertmanager.silence(
+            lasts=timedelta(hours=2), by="ines", reason="new disks", alert=None
+        )
+        one = alertmanager.silence(
+            lasts=timedelta(hours=1), by="ines", reason="known", alert="InterviewWorkerDown"
+        )
+        first, second = alertmanager.silences()
+        assert (first.id, first.alert) == (one, "InterviewWorkerDown")
+        assert (second.id, second.alert, second.by, second.reason) == (
+            all_of_them,
+            None,
+            "ines",
+            "new disks",
+        )
+        assert abs(second.until - now() - timedelta(hours=2)) < timedelta(minutes=1)
+        alertmanager.end(all_of_them)
+        assert [silence.id for silence in alertmanager.silences()] == [one]
+
+
+def test_the_command_line_silences(running: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from worker.cli.commands import app as commands
+
+    monkeypatch.setenv("ALERTMANAGER_URL", running)
+    monkeypatch.setattr("worker.cli.silences.out", Console(width=160))
+
+    def run(*arguments: str) -> str:
+        done = CliRunner().invoke(commands, arguments)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    assert "silent for 30m" in run("silence", "--for", "30m", "--reason", "new disks")
+    (line,) = (line for line in run("silences", "list").splitlines() if "new disks" in line)
+    assert "is over" in run("silences", "end", line.split()[0])
+    assert "Nothing is silenced" in run("silences", "list")
+
+
+def test_says_where_it_looked_for_alertmanager() -> None:
+    with (
+        closing(Alertmanager("http://127.0.0.1:9")) as alertmanager,
+        pytest.raises(Transient, match="ALERTMANAGER_URL"),
+    ):
+        alertmanager.silences()
+
+
+@pytest.mark.parametrize(("text", "minutes"), [("30m", 30), ("2h", 120), ("7d", 7 * 24 * 60)])
+def test_reads_times(text: str, minutes: int) -> None:
+    assert lasting(text) == timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("text", ["", "2", "h", "2 h", "-2h", "0m", "8d", "2w", "forever"])
+def test_refuses_what_is_no_time_or_too_long(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        lasting(text)

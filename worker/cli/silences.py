@@ -1,0 +1,79 @@
+"""Silences, for maintenance."""
+
+import logging
+import re
+from contextlib import closing
+from datetime import timedelta
+from getpass import getuser
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tasks.errors import InvalidInput
+from worker.adapters.alertmanager import Alertmanager
+from worker.settings import load_settings
+
+log = logging.getLogger(__name__)
+out = Console()
+
+app = typer.Typer(
+    no_args_is_help=True, help="Keep alerts quiet for a while, and see which are kept quiet."
+)
+
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_LASTS = re.compile(r"(\d{1,4})([mhd])")
+_LONGEST = timedelta(days=7)
+
+
+def lasting(text: str) -> timedelta:
+    """A time such as 30m, 2h or 1d.
+
+    Raises:
+        InvalidInput: It is none, or longer than a week: what is silent for ever is forgotten.
+    """
+    found = _LASTS.fullmatch(text)
+    if found is None:
+        raise InvalidInput("a time is a number and m, h or d, such as 30m, 2h or 1d")
+    lasts = int(found.group(1)) * _UNITS[found.group(2)]
+    if not timedelta() < lasts <= _LONGEST:
+        raise InvalidInput("a silence lasts for seven days at most")
+    return lasts
+
+
+def silence(
+    lasts: Annotated[str, typer.Option("--for", help="How long: 30m, 2h, 1d.")],
+    reason: Annotated[str, typer.Option(help="Why.")],
+    alert: Annotated[str | None, typer.Option(help="Only this one; all of ours if none.")] = None,
+) -> None:
+    """Keep alerts quiet during maintenance; ends by itself."""
+    with closing(Alertmanager(load_settings().alertmanager_url)) as alertmanager:
+        made = alertmanager.silence(lasts=lasting(lasts), by=getuser(), reason=reason, alert=alert)
+    log.warning("alerts are silenced for %s: %s", lasts, made)
+    what = alert or "All alerts of this service"
+    out.print(f"{what}: silent for {lasts}, by silence {made}", highlight=False)
+
+
+@app.command("list")
+def list_silences() -> None:
+    """List the silences that hold."""
+    with closing(Alertmanager(load_settings().alertmanager_url)) as alertmanager:
+        found = alertmanager.silences()
+    table = Table("silence", "alert", "until", "by", "reason", box=None)
+    for one in found:
+        table.add_row(
+            one.id, one.alert or "all", f"{one.until:%Y-%m-%d %H:%M} UTC", one.by, one.reason
+        )
+    out.print(table if found else "Nothing is silenced.")
+
+
+@app.command()
+def end(
+    silence: Annotated[str, typer.Argument(metavar="SILENCE", help="Its id.")],
+) -> None:
+    """End a silence now."""
+    with closing(Alertmanager(load_settings().alertmanager_url)) as alertmanager:
+        alertmanager.end(silence)
+    log.warning("silence %s is over", silence)
+    out.print(f"Silence {silence} is over", highlight=False)
