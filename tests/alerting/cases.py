@@ -217,30 +217,32 @@ CASES: tuple[Case, ...] = (
     Case(
         "InterviewWorkerDiskFilling",
         {
-            f"node_filesystem_avail_bytes{_DISK}": "100000-10x1000",
-            f"node_filesystem_size_bytes{_DISK}": "1000000x1000",
+            f"node_filesystem_avail_bytes{_DISK}": "100000-500x200",
+            f"node_filesystem_size_bytes{_DISK}": "1000000x200",
         },
         at="8h",
+        every="5m",
         fires=({"job": "node", "instance": "a", "mountpoint": "/data", "fstype": "ext4"},),
     ),
     Case(
         "InterviewWorkerDiskFilling",
         {
-            f"node_filesystem_avail_bytes{_DISK}": "100000x1000",
-            f"node_filesystem_size_bytes{_DISK}": "1000000x1000",
+            f"node_filesystem_avail_bytes{_DISK}": "100000x200",
+            f"node_filesystem_size_bytes{_DISK}": "1000000x200",
         },
         at="8h",
+        every="5m",
     ),
     Case(
         "InterviewWorkerCertificateExpiring",
-        {'probe_ssl_earliest_cert_expiry{job="blackbox", instance="api"}': "871200x100"},
+        {'probe_ssl_earliest_cert_expiry{job="blackbox", instance="api"}': "871200x200"},
         at="2h",
         fires=({"job": "blackbox", "instance": "api"},),
         shown="10d 0h 0m 0s",
     ),
     Case(
         "InterviewWorkerCertificateExpiring",
-        {'probe_ssl_earliest_cert_expiry{job="blackbox", instance="api"}': "8640000x100"},
+        {'probe_ssl_earliest_cert_expiry{job="blackbox", instance="api"}': "8640000x200"},
         at="2h",
     ),
     Case(
@@ -360,11 +362,13 @@ def objective_cases() -> list[Case]:
     ):
         alert = f"InterviewWorker{name}BudgetBurn"
         slo = {"job": "interview-worker", "slo": name.lower()}
-        for window, at in (("1h", "70m"), ("6h", "7h")):
-            cases.append(Case(alert, bad_all, at, fires=(slo,), shown="100%", window=window))
-            cases.append(Case(alert, good_all, at, window=window))
+        for window, at, every in (("1h", "70m", "1m"), ("6h", "7h", "5m")):
+            cases.append(Case(alert, bad_all, at, (slo,), "100%", every, window))
+            cases.append(Case(alert, good_all, at, every=every, window=window))
     # Nothing is asked for: there is no share of nothing, and it is no fault.
-    cases.append(Case("InterviewWorkerAvailabilityBudgetBurn", _http("5x500"), "7h", window="6h"))
+    cases.append(
+        Case("InterviewWorkerAvailabilityBudgetBurn", _http("5x500"), "7h", every="5m", window="6h")
+    )
     return [*cases, *_slow_burns()]
 
 

@@ -121,9 +121,15 @@ def only(window: str, tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("window", ["", "1h", "6h", "1d", "3d"])
-def test_alerts_fire_when_they_should_and_at_no_other_time(window: str, tmp_path: Path) -> None:
-    run([case for case in ALL_CASES if case.window == window], tmp_path)
+KINDS = sorted({(case.window, case.every) for case in ALL_CASES})
+
+
+@pytest.mark.parametrize(("window", "every"), KINDS)
+def test_alerts_fire_when_they_should_and_at_no_other_time(
+    window: str, every: str, tmp_path: Path
+) -> None:
+    kind = [case for case in ALL_CASES if (case.window, case.every) == (window, every)]
+    run(kind, tmp_path)
 
 
 def test_every_alert_has_a_case_of_each_kind() -> None:
