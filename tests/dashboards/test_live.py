@@ -1,5 +1,6 @@
 """No panel is empty: each is asked of a real Prometheus that watched a real run."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,14 @@ from tests.dashboards.check import answers
 from tests.dashboards.prometheus import needs_prometheus
 from tests.dashboards.run import watched_run
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), needs_prometheus]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(
+        os.environ.get("DASHBOARDS") != "live", reason="takes minutes: DASHBOARDS=live does it"
+    ),
+    needs_prometheus,
+]
 
 
 @pytest.fixture(scope="module")
