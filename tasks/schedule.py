@@ -15,7 +15,14 @@ from tasks.stage import Outcome, Run, execute, task_name
 @shared_task(name=task_name(Stage.SCHEDULE))
 def schedule(interview_id: str) -> None:
     """Book the follow-up meeting of an interview."""
-    execute(Stage.SCHEDULE, interview_id, _work)
+    execute(Stage.SCHEDULE, interview_id, _work, _undo)
+
+
+def _undo(run: Run) -> None:
+    interview, services = run.interview, run.services
+    # What is booked is reserved before.
+    if services.reservations.holding(interview.id) is not None:
+        unschedule(interview, services.calendars, services.reservations)
 
 
 def _work(run: Run) -> Outcome:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic, sleep
 from uuid import uuid4
@@ -47,6 +47,7 @@ class Run:
     id: str
     interview: Interview
     services: Services
+    undo: "Undo | None" = None
 
     @property
     def record(self) -> StageRecord:
@@ -86,10 +87,18 @@ class Outcome:
 
 
 Work = Callable[[Run], Outcome]
+Undo = Callable[[Run], None]
 
 
-def execute(stage: Stage, interview_id: str, work: Work) -> None:
+def execute(stage: Stage, interview_id: str, work: Work, undo: Undo | None = None) -> None:
     """Run a stage for one interview, inside its Celery task.
+
+    Args:
+        stage: The stage.
+        interview_id: The interview.
+        work: Does it.
+        undo: Takes back what attempts may have done outside the document, where the stage fails
+            for good.
 
     Raises:
         Ignore: The work is not wanted (any more), or will be tried again; the chain ends here.
@@ -103,7 +112,7 @@ def execute(stage: Stage, interview_id: str, work: Work) -> None:
         attempt_ended.send(AttemptEnded(stage, outcome, seconds(), reason))
 
     try:
-        run = _begin(services, stage, interview_id)
+        run = replace(_begin(services, stage, interview_id), undo=undo)
         with keeping(partial(_renew, run), services.lease), _given_back_at_exit(run):
             _deliver(run, _attempt(run, work))
     except UNWANTED as error:
@@ -204,8 +213,23 @@ def _stumble(run: Run, error: Transient) -> None:
 
 
 def _fail(run: Run, error: InterviewWorkerError) -> None:
+    _undo(run)
     _write(run, changes.fail(run.interview, run.stage, run.id, error, now()))
     announce_end(run.interview, Status.FAILED)
+
+
+def _undo(run: Run) -> None:
+    """Take back what nobody will know of; before the end is written, lest it be forgotten."""
+    if run.undo is None:
+        return
+    try:
+        # Another run that has taken over may be doing the same thing anew.
+        _renew(run)
+        run.undo(run)
+    except UNWANTED:
+        raise
+    except InterviewWorkerError as error:
+        log.warning("%s of %s leaves something behind: %s", run.stage, run.interview.id, error)
 
 
 def _deliver(run: Run, outcome: Outcome) -> None:
