@@ -60,8 +60,7 @@ def _copied(model: dict[str, Any], key: str, age: int, interview_id: str) -> dic
     if "outbox" in model:
         # Their events count as published.
         changed["outbox"] = []
-        for name in ("created_at", "queued_at"):
-            changed[name] = model[name] - age * _PACE
+        changed["created_at"] = model["created_at"] - age * _PACE
     if key != "_id":
         del changed["_id"]
     return changed
