@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from tasks import changes
+from tasks.clock import now
 from tasks.interview import Priority, Stage
 from tests.samples import AUDIO, an_interview
 from worker.adapters.broker import CeleryDispatcher
@@ -29,12 +30,18 @@ def queue_up(settings: Settings, number: int) -> list[str]:
     ids = [str(uuid4()) for _ in range(number)]
     with open_stores(settings) as stores:
         _store(stores, ids[0])
-        for collection, key in _COLLECTIONS.items():
-            _copy(stores, collection, key, ids)
+        models = {name: _model(stores, name, key, ids[0]) for name, key in _COLLECTIONS.items()}
+        dispatcher = CeleryDispatcher(create_app(settings))
+        dispatcher.dispatch(ids[0], Stage.TRANSCRIBE, Priority.NORMAL)
+        # The oldest come first, as they would, and a message is published when its document says.
+        rest = iter(list(enumerate(ids))[:0:-1])
+        while batch := list(islice(rest, _BATCH)):
+            for name, model in models.items():
+                copies = [_copied(model, _COLLECTIONS[name], age, one) for age, one in batch]
+                stores.mongo.database[name].insert_many(copies)
+            for _, one in batch:
+                dispatcher.dispatch(one, Stage.TRANSCRIBE, Priority.NORMAL)
         prepare(stores)
-    dispatcher = CeleryDispatcher(create_app(settings))
-    for one in reversed(ids):
-        dispatcher.dispatch(one, Stage.TRANSCRIBE, Priority.NORMAL)
     return ids
 
 
@@ -46,12 +53,10 @@ def _store(stores: Stores, interview_id: str) -> None:
     stores.audio.save(interview_id, audio.name, BytesIO(bytes(audio.size)))
 
 
-def _copy(stores: Stores, collection: str, key: str, ids: list[str]) -> None:
-    documents = stores.mongo.database[collection]
-    (model,) = documents.find({key: ids[0]})
-    rest = iter(list(enumerate(ids))[1:])
-    while batch := list(islice(rest, _BATCH)):
-        documents.insert_many([_copied(model, key, number, one) for number, one in batch])
+def _model(stores: Stores, collection: str, key: str, interview_id: str) -> dict[str, Any]:
+    (model,) = stores.mongo.database[collection].find({key: interview_id})
+    found: dict[str, Any] = model
+    return found
 
 
 def _copied(model: dict[str, Any], key: str, age: int, interview_id: str) -> dict[str, Any]:
@@ -61,6 +66,7 @@ def _copied(model: dict[str, Any], key: str, age: int, interview_id: str) -> dic
         # Their events count as published.
         changed["outbox"] = []
         changed["created_at"] = model["created_at"] - age * _PACE
+        changed["message_at"] = now()
     if key != "_id":
         del changed["_id"]
     return changed

@@ -168,10 +168,14 @@ def check_celery(found: Figures, truth: Truth, script: list[str]) -> None:
         assert tasks(metrics.CELERY_FAILED).get(task, 0) == kinds["fail", stage]
         assert tasks(metrics.CELERY_REJECTED).get(task, 0) == kinds["kill", stage]
         unheard = stage is Stage.TRANSCRIBE and truth.interviews[-1].stages[stage].attempts == 0
-        assert tasks(metrics.CELERY_SENT)[task] == truth.attempts(stage) + unheard
         resumed = found.by_labels(metrics.RESUMED)
+        # The message of a killed child comes back. Mostly that is too early, and it is dropped; but
+        # where the queue is deep or the worker restarts, it may be what takes the lapsed lease.
+        lapsed = resumed.get((stage, "lease_lapsed"), 0)
+        came_back = kinds["kill", stage] - lapsed
+        assert 0 <= came_back <= kinds["kill", stage]
+        assert tasks(metrics.CELERY_SENT)[task] + came_back == truth.attempts(stage) + unheard
         assert resumed.get((stage, "retry"), 0) == kinds["retry", stage]
-        assert resumed.get((stage, "lease_lapsed"), 0) == kinds["kill", stage]
         assert resumed.get((stage, "message_lost"), 0) == 0
     assert tasks(metrics.CELERY_STARTED) == tasks(metrics.CELERY_RECEIVED)
 
