@@ -410,6 +410,10 @@ def test_filters_what_it_lists(store: InterviewStore) -> None:
         late.id,
         early.id,
     ]
+    assert found(Query(types=frozenset({"screening", "technical"}), limit=1)) == [late.id]
+    both = frozenset({Status.CANCELLED, Status.QUEUED})
+    assert found(Query(statuses=both, types=frozenset({"screening"}), limit=1)) == [early.id]
+    assert found(Query(statuses=both, types=frozenset({"behavioural"}))) == []
     assert found(Query(created_from=late.created_at)) == [late.id]
     assert found(Query(created_before=late.created_at)) == [early.id]
 

@@ -131,7 +131,6 @@ class MemoryInterviews:
             "id": interview_id,
             "tenant": document["tenant"],
             "type": document["type"],
-            "created_at": document["created_at"],
             "erased_at": now,
         }
         event = Event(

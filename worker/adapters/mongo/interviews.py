@@ -1,11 +1,13 @@
 """Interviews as MongoDB documents, one document each, changed in single atomic updates."""
 
+import heapq
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from pymongo import DESCENDING, IndexModel
+from pymongo.cursor import Cursor
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
@@ -47,6 +49,8 @@ _WAKING = ("lease_until", "next_attempt_at")
 """Of these, one at most is not null."""
 
 _FIRST_SPAN = timedelta(seconds=1)
+_RESOLUTION = timedelta(milliseconds=1)
+"""Of moments in the database."""
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 _AGREEMENT: list[dict[str, Any]] = [
@@ -89,7 +93,9 @@ class MongoInterviews(MongoOutbox):
                     IndexModel([("tenant", 1), ("type", 1), *newest_first]),
                     IndexModel([("outbox.at", 1)], sparse=True),
                     IndexModel([("feedback_at", 1)], sparse=True),
-                    IndexModel([("message_at", 1)], sparse=True),
+                    IndexModel(
+                        [("status", 1), ("priority", 1), ("wakes_at", 1), ("message_at", 1)]
+                    ),
                     IndexModel([("wakes_at", 1)], sparse=True),
                 ]
             )
@@ -98,6 +104,7 @@ class MongoInterviews(MongoOutbox):
         """Store a new interview; see `InterviewStore.create`."""
         document = plain(interview)
         document["_id"] = document.pop("id")
+        document["wakes_at"] = None
         document |= {
             name: added["$each"] for name, added in _pushed(interview.callback_url, events).items()
         }
@@ -159,26 +166,24 @@ class MongoInterviews(MongoOutbox):
     def _newest(self, query: Query) -> Iterator[Document]:
         """The documents of a query, newest first.
 
-        They are read by spans of time, which grow: the embedded database reads and sorts all that
-        a query finds before it applies a limit.
+        A query names nothing but what one of the indexes has: the embedded database would take the
+        first of its conditions alone else, and look through all interviews of the tenant. Whence
+        one for each status or type, and a type looked at here where there is a status as well.
         """
-        kind = _kind(query)
-        before = query.created_before or _NEVER
-        if query.after is not None:
-            moment, last = query.after
-            before = min(before, moment)
-            # Those of the same moment as the last one of the page before.
-            if before == moment:
-                tied = {**kind, "created_at": moment, "_id": {"$lt": last}}
-                yield from self._documents.find(tied, _HEAVY).sort("_id", DESCENDING)
-        for since, until in _spans(query.created_from or _LONG_AGO, before):
-            found = self._documents.find(
-                {**kind, "created_at": {"$gte": since, "$lt": until}},
-                _HEAVY,
-                sort=[("created_at", DESCENDING), ("_id", DESCENDING)],
-                limit=query.limit,
+        kinds = _kinds(query)
+        looked_at = bool(query.statuses and query.types)
+        for moments in _moments(query):
+            found = heapq.merge(
+                *(self._list({**kind, **moments}, query.limit, looked_at) for kind in kinds),
+                key=lambda document: (document["created_at"], document["_id"]),
+                reverse=True,
             )
-            yield from found
+            yield from (one for one in found if not looked_at or one["type"] in query.types)
+
+    def _list(self, condition: Document, limit: int, looked_at: bool) -> Cursor[Document]:
+        newest_first = [("created_at", DESCENDING), ("_id", DESCENDING)]
+        found = self._documents.find(condition, _HEAVY, sort=newest_first)
+        return found.batch_size(limit) if looked_at else found.limit(limit)
 
     def apply(self, interview_id: str, change: Change) -> None:
         """Apply a change by one conditional update; see `InterviewStore.apply`."""
@@ -208,17 +213,20 @@ class MongoInterviews(MongoOutbox):
         self, stage: Stage, priority: Priority, before: datetime, limit: int
     ) -> Sequence[Interview]:
         """Find interviews whose message is old; see `InterviewStore.unheard`."""
-        statuses = {stage.status} | ({Status.QUEUED} if stage is Stage.TRANSCRIBE else set())
-        return self._found(
-            {
-                "message_at": {"$gt": _LONG_AGO, "$lt": before},
-                "status": {"$in": sorted(statuses)},
-                "priority": str(priority),
-                "lease_until": None,
-                "next_attempt_at": None,
-            },
-            limit,
+        statuses = [stage.status, *([Status.QUEUED] if stage is Stage.TRANSCRIBE else [])]
+        found = (
+            self._found(
+                {
+                    "status": str(status),
+                    "priority": str(priority),
+                    "wakes_at": None,
+                    "message_at": {"$gt": _LONG_AGO, "$lt": before},
+                },
+                limit,
+            )
+            for status in statuses
         )
+        return [one for each in found for one in each][:limit]
 
     def _found(self, query: dict[str, Any], limit: int) -> Sequence[Interview]:
         with translated():
@@ -267,7 +275,7 @@ class MongoInterviews(MongoOutbox):
             facts={"type": found["type"]},
         )
         # Events that are still to be told of stay: they hold nothing about anybody.
-        gone = dict.fromkeys((*found.keys() - {"_id", "tenant", "type", "created_at"}, *_HEAVY), "")
+        gone = dict.fromkeys((*found.keys() - {"_id", "tenant", "type"}, *_HEAVY), "")
         del gone["outbox"], gone["callbacks"]
         with translated():
             done = self._documents.update_one(
@@ -302,13 +310,32 @@ def _interview(document: Document) -> Interview:
     return Interview.model_validate(document)
 
 
-def _kind(query: Query) -> dict[str, Any]:
-    condition: dict[str, Any] = {"tenant": query.tenant, "erased_at": None}
+def _kinds(query: Query) -> list[Document]:
+    """Conditions that tell interviews apart; each is the beginning of an index."""
+    tenant = {"tenant": query.tenant}
     if query.statuses:
-        condition["status"] = {"$in": sorted(query.statuses)}
+        return [{**tenant, "status": str(status)} for status in sorted(query.statuses)]
     if query.types:
-        condition["type"] = {"$in": sorted(query.types)}
-    return condition
+        return [{**tenant, "type": one} for one in sorted(query.types)]
+    return [tenant]
+
+
+def _moments(query: Query) -> Iterator[Document]:
+    """Conditions on the time, the latest first.
+
+    They are spans which grow: the embedded database reads and sorts all that a query finds before
+    it applies a limit. Tombstones have no time, and so are not found.
+    """
+    before = query.created_before or _NEVER
+    if query.after is not None:
+        moment, last = query.after
+        before = min(before, moment)
+        # Those of the same moment as the last one of the page before.
+        if before == moment:
+            yield {"created_at": moment, "_id": {"$lt": last}}
+    for since, until in _spans(query.created_from or _LONG_AGO, before):
+        # In a descending index, `$gte` does not find equal ones in the embedded database.
+        yield {"created_at": {"$gt": since - _RESOLUTION, "$lt": until}}
 
 
 def _spans(since: datetime, before: datetime) -> Iterator[tuple[datetime, datetime]]:
