@@ -25,7 +25,7 @@ _QUOTING = {
     "caldav": logging.INFO,
     # Commands and answers, and so whole interviews.
     "pymongo": logging.INFO,
-    "kafka": logging.INFO,
+    "kafka": logging.WARNING,
     # The arguments of tasks, and so what producers send.
     "celery.pool": logging.INFO,
 }
