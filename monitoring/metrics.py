@@ -273,6 +273,11 @@ CALLBACKS = Counter(
     labels=("status",),
 )
 
+LOG_LINES_DROPPED = Counter(
+    name="log_lines_dropped_total",
+    help="Log lines that were dropped, as nobody read them fast enough.",
+)
+
 # Processes; `role` is worker, child or sidecar.
 _PROCESS = ("role", "process")
 PROCESS_CPU = Gauge(

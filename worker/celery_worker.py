@@ -11,7 +11,7 @@ from celery.signals import worker_shutting_down
 from tasks.errors import Permanent
 from worker import process  # noqa: F401 - its signal handlers open the adapters after the fork
 from worker.app import QUEUES, create_app
-from worker.logs import keep_people_out_of_logs
+from worker.logs import worker_logging
 from worker.monitored import monitored_worker
 from worker.settings import Settings, is_loopback
 from worker.wiring import check_providers
@@ -31,10 +31,11 @@ def run_worker(
     Raises:
         Permanent: A provider of the settings cannot be made, or the price list cannot be read.
     """
-    keep_people_out_of_logs()
     check_providers(settings)
     app = create_app(settings)
     arguments = [
+        # No banner: standard output is for log lines.
+        "--quiet",
         "worker",
         f"--queues={','.join(queues or QUEUES)}",
         f"--concurrency={concurrency}",
@@ -44,7 +45,11 @@ def run_worker(
         "--without-gossip",
         "--without-mingle",
     ]
-    with monitored_worker(settings.figures_dir, name), _stopping_within(settings.shutdown_grace):
+    with (
+        monitored_worker(settings.figures_dir, name) as recorder,
+        worker_logging(settings, name, recorder),
+        _stopping_within(settings.shutdown_grace),
+    ):
         app.worker_main([*arguments, "--events"] if events else arguments)
 
 

@@ -1,24 +1,81 @@
-"""What is not logged at any level: the libraries' lines that quote what passes through them."""
+"""How the processes of the service log."""
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
-_QUOTING = {
-    # Addresses, which name recordings and people's calendars.
-    "httpx2": logging.WARNING,
-    "httpcore2": logging.INFO,
-    "urllib3": logging.INFO,
-    "urllib3_future": logging.INFO,
-    "niquests": logging.INFO,
-    "caldav": logging.INFO,
-    # Commands and answers, and so whole interviews.
-    "pymongo": logging.INFO,
-    "kafka": logging.INFO,
-    # The arguments of tasks, and so what producers send.
-    "celery.pool": logging.INFO,
-}
+from celery import signals
+from celery.worker.control import control_command
+
+from monitoring import logs, metrics
+from monitoring.logs.outcomes import logged
+from monitoring.recording import Recorder
+from worker.settings import Settings
+
+log = logging.getLogger(__name__)
+
+CHANGE = "log_level"
+"""The remote control command of Celery by which workers are told of another level."""
+
+_level: logs.Level | None = None
 
 
-def keep_people_out_of_logs() -> None:
-    """Hold back the lines that would show names, addresses and texts, whatever `LOG_LEVEL` says."""
-    for name, level in _QUOTING.items():
-        logging.getLogger(name).setLevel(level)
+@contextmanager
+def logging_as(settings: Settings, component: str, recorder: Recorder) -> Iterator[logs.Level]:
+    """Log to standard output, for as long as the context lasts.
+
+    Args:
+        settings: Say the level and the form.
+        component: What kind of process it is.
+        recorder: Counts the lines that are dropped.
+
+    Yields:
+        The level, which can be changed.
+    """
+    global _level
+    _level = logs.Level(settings.log_level)
+    logs.log_to_stdout(
+        component,
+        form=settings.log_format,
+        dropped=lambda: recorder.count(metrics.LOG_LINES_DROPPED),
+    )
+    with logged():
+        try:
+            yield _level
+        finally:
+            logs.flush()
+
+
+@contextmanager
+def worker_logging(settings: Settings, name: str, recorder: Recorder) -> Iterator[None]:
+    """Log as a Celery worker and its pool, for as long as the context lasts."""
+    with logging_as(settings, f"worker-{name}", recorder) as level, ExitStack() as stack:
+
+        def ours(**_: Any) -> None:
+            """Keep Celery from setting up its own, which it does where nobody listens."""
+
+        def look(**_: Any) -> None:
+            level.refresh()
+
+        def flush(**_: Any) -> None:
+            logs.flush()
+
+        _connect(stack, signals.setup_logging, ours)
+        _connect(stack, signals.task_prerun, look)
+        _connect(stack, signals.worker_process_shutdown, flush)
+        yield
+
+
+def _connect(stack: ExitStack, signal: Any, receiver: Callable[..., None]) -> None:
+    signal.connect(receiver, weak=False)
+    stack.callback(signal.disconnect, receiver)
+
+
+@control_command(name=CHANGE, args=[("level", str)], signature="<LEVEL>")
+def _change(_state: Any, level: logs.LevelName) -> dict[str, str]:
+    if _level is None:
+        return {"error": "this worker does not log by us"}
+    _level.set(level)
+    log.warning("the log level is %s now", level)
+    return {"ok": level}

@@ -58,8 +58,8 @@ def _place(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def monitored_worker(directory: Path, name: str) -> Iterator[None]:
-    """Watch the Celery worker that is run in this context."""
+def monitored_worker(directory: Path, name: str) -> Iterator[Recorder]:
+    """Watch the Celery worker that is run in this context; gives what takes its figures."""
     with recorded(directory, name) as (recorder, identity), ExitStack() as stack:
 
         def forked(**_: object) -> None:
@@ -72,7 +72,7 @@ def monitored_worker(directory: Path, name: str) -> Iterator[None]:
 
         _connect(stack, signals.worker_process_init, forked)
         _connect(stack, signals.worker_ready, ready)
-        yield
+        yield recorder
 
 
 def _connect(stack: ExitStack, signal: Any, receiver: Callable[..., None]) -> None:

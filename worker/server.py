@@ -27,7 +27,7 @@ from worker.app import create_app
 from worker.deliverer import Deliverer
 from worker.erasure import Eraser
 from worker.keys import KeyRing
-from worker.logs import keep_people_out_of_logs
+from worker.logs import logging_as
 from worker.monitored import recorded
 from worker.providers import CALENDAR
 from worker.reconciler import Reconciler
@@ -52,8 +52,6 @@ from worker.wiring import (
     webhooks,
 )
 
-LOG_FORMAT = "[%(asctime)s: %(levelname)s/%(threadName)s] %(name)s: %(message)s"
-
 log = logging.getLogger(__name__)
 
 _STOP_TIMEOUT = 15.0
@@ -70,11 +68,12 @@ def serve(settings: Settings) -> None:
         Permanent: It would listen to other machines, and there is no key to let anybody in by; or
             a provider of calendars cannot be made, or the price list cannot be read.
     """
-    logging.basicConfig(level=settings.log_level, format=LOG_FORMAT)
-    keep_people_out_of_logs()
     _require_a_key(settings)
     check_providers(settings, CALENDAR)
-    with recorded(settings.figures_dir, "sidecar") as (recorder, _):
+    with (
+        recorded(settings.figures_dir, "sidecar") as (recorder, _),
+        logging_as(settings, "sidecar", recorder),
+    ):
         uvicorn.run(
             create_api(settings, open_context, recorder),
             host=settings.api_host,

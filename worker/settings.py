@@ -283,6 +283,9 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="What is logged: this level and those above."
     )
+    log_format: Literal["json", "console"] | None = Field(
+        None, description="How: JSON lines, or for people. Unset: for people on a terminal."
+    )
 
     @property
     def keys_required(self) -> bool:

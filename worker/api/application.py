@@ -18,6 +18,7 @@ from worker.api import audit, health, interviews, metrics, problems
 from worker.api.context import Context
 from worker.api.headers import SecurityHeaders
 from worker.api.limits import BodyLimit
+from worker.api.request_log import RequestLog
 from worker.api.templates import templates_of
 from worker.api.token import TokenGuard
 from worker.requests import UrlSubmission
@@ -74,6 +75,7 @@ def create_api(
         in_flight=app.state.in_flight,
         template=templates_of(app),
     )
+    app.add_middleware(RequestLog, template=templates_of(app))
     problems.install(app)
 
     _complete_documentation(app)

@@ -23,6 +23,7 @@ from tasks.errors import (
 )
 from worker.api.headers import HEADERS
 from worker.api.methods import allowed
+from worker.api.request_log import current_request_id
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ class Problem(BaseModel):
     detail: str
     code: str = Field(description="Stable name of the fault, for programs")
     errors: list[FieldError] = []
+    request_id: str | None = Field(None, description="By which the log lines are found")
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -105,6 +107,7 @@ def problem(
         detail=detail,
         code=code,
         errors=list(errors),
+        request_id=current_request_id(),
     )
     return JSONResponse(body.model_dump(), status, headers, media_type=MEDIA_TYPE)
 

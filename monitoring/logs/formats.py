@@ -1,0 +1,106 @@
+"""The two forms of a log line: JSON for machines, and colours for a person's terminal."""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pythonjsonlogger.json import JsonFormatter
+
+from monitoring.logs.redaction import message_of, stack_of, told
+from tasks.context import Fact, facts
+
+SERVICE = "interview-worker"
+
+_LEVELS = {"WARNING": "WARN", "CRITICAL": "ERROR"}
+
+_FACTS = {
+    "operation": "operation",
+    "interview_id": "interviewId",
+    "user_id": "userId",
+    "request_id": "requestId",
+    "task_id": "taskId",
+    "attempt": "attempt",
+    "provider": "provider",
+    "trace_id": "traceId",
+    "span_id": "spanId",
+    "duration": "duration",
+    "status": "status",
+}
+"""What is told of the work at hand, by the names it has here and in a line."""
+
+Facts = Callable[[], Mapping[str, Fact]]
+
+
+def fields_of(record: logging.LogRecord, component: str) -> dict[str, Any]:
+    """The fields of a line, in the order in which they are written.
+
+    Args:
+        record: What is logged; the facts in its `extra` go before those of the context.
+        component: What kind of process it is.
+    """
+    known = {**facts(), **{name: getattr(record, name) for name in _FACTS if hasattr(record, name)}}
+    moment = datetime.fromtimestamp(record.created, UTC)
+    fields: dict[str, Any] = {
+        "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "level": _LEVELS.get(record.levelname, record.levelname),
+        "service": SERVICE,
+        "component": component,
+        "logger": record.name,
+        **{field: known[name] for name, field in _FACTS.items() if name in known},
+        "message": message_of(record),
+    }
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None:
+        fields |= {
+            "error.type": type(error).__qualname__,
+            "error.message": told(error),
+            "error.stack": stack_of(error),
+        }
+    return fields
+
+
+class JsonLines(JsonFormatter):
+    """One JSON object a line.
+
+    Args:
+        component: What kind of process it is.
+    """
+
+    def __init__(self, component: str) -> None:
+        super().__init__(json_ensure_ascii=False)
+        self._component = component
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a record; nothing of it is changed, as other handlers may format it too."""
+        return self.serialize_log_record(fields_of(record, self._component))
+
+
+_COLOURS = {"DEBUG": "2", "INFO": "32", "WARN": "33", "ERROR": "31"}
+_SHOWN = ("interviewId", "attempt", "provider", "status", "duration", "requestId")
+
+
+class ConsoleLines(logging.Formatter):
+    """Lines to be read in a terminal.
+
+    Args:
+        component: What kind of process it is.
+        colours: Whether the terminal shows them.
+    """
+
+    def __init__(self, component: str, *, colours: bool) -> None:
+        super().__init__()
+        self._component = component
+        self._colours = colours
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a record."""
+        fields = fields_of(record, self._component)
+        level = self._coloured(f"{fields['level']:<5}", _COLOURS.get(fields["level"], "0"))
+        known = "  ".join(f"{name}={fields[name]}" for name in _SHOWN if name in fields)
+        line = f"{fields['timestamp'][11:23]} {level} {self._component}  {fields['message']}"
+        stack = f"\n{fields['error.stack']}" if "error.stack" in fields else ""
+        return line + (f"  {self._coloured(known, '2')}" if known else "") + stack
+
+    def _coloured(self, text: str, colour: str) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._colours else text

@@ -1,0 +1,35 @@
+"""What the work at hand is about, for whoever writes of it: log lines and traces.
+
+Facts are bound where they become known, at the edges, once for each task or request, and hold for
+all that is done there. They are ids, names of ours and numbers; never anything about a person.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+Fact = str | int | float
+
+_about: ContextVar[dict[str, Fact] | None] = ContextVar("about", default=None)
+
+
+@contextmanager
+def about(**facts: Fact) -> Iterator[None]:
+    """Bind facts, in addition to those that hold already, for as long as the context lasts."""
+    token = _about.set({**(_about.get() or {}), **facts})
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+def note(**facts: Fact) -> None:
+    """Add facts to the context that holds, also from a thread that works for it."""
+    held = _about.get()
+    if held is not None:
+        held.update(facts)
+
+
+def facts() -> Mapping[str, Fact]:
+    """What holds now."""
+    return _about.get() or {}

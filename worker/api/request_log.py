@@ -1,0 +1,77 @@
+"""What a request is about: its id, in the answer too, and a line when it is answered."""
+
+import logging
+import re
+from collections.abc import Callable
+from uuid import uuid4
+
+from monitoring.http import Application, Message, Receive, Scope, Send
+from tasks.context import about, facts
+from tasks.signals import stopwatch
+
+log = logging.getLogger("http")
+
+HEADER = "X-Request-ID"
+
+_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+_QUIET = ("/health", "/health/live", "/health/ready", "/metrics")
+"""What is asked for every few seconds."""
+
+_REFUSED, _FAILED = 400, 500
+
+
+class RequestLog:
+    """ASGI middleware that binds what a request is about, and writes a line at its end.
+
+    The id is that of the header `X-Request-ID` where it is a plain one, else a new one.
+
+    Args:
+        app: The application behind it.
+        template: Tells the template of the route that will answer a request.
+    """
+
+    def __init__(self, app: Application, template: Callable[[Scope], str]) -> None:
+        self._app = app
+        self._template = template
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request (ASGI 3)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id, seconds, status = _request_id(scope), stopwatch(), _FAILED
+        path = self._template(scope)
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                header = (HEADER.lower().encode(), request_id.encode())
+                message = {**message, "headers": [*message.get("headers", ()), header]}
+            await send(message)
+
+        operation = f"{scope['method']} {path}"
+        with about(request_id=request_id, operation=operation):
+            try:
+                await self._app(scope, receive, answer)
+            finally:
+                _write(path, operation, status, seconds())
+
+
+def current_request_id() -> str | None:
+    """The id of the request that is being answered; None outside of any."""
+    found = facts().get("request_id")
+    return None if found is None else str(found)
+
+
+def _request_id(scope: Scope) -> str:
+    given: bytes = dict(scope["headers"]).get(HEADER.lower().encode(), b"")
+    return given.decode() if _ID.fullmatch(given) else uuid4().hex
+
+
+def _write(path: str, operation: str, status: int, seconds: float) -> None:
+    outcome = "success" if status < _REFUSED else "refused" if status < _FAILED else "error"
+    level = logging.DEBUG if path in _QUIET and status < _FAILED else logging.INFO
+    known = {"duration": round(seconds * 1000), "status": outcome}
+    log.log(level, "%s: %d", operation, status, extra=known)
