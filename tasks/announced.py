@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from tasks.context import about
 from tasks.errors import UNWANTED
 from tasks.findings import CompetencyFindings, ModelCall, SentimentFinding, SummaryFinding
 from tasks.interview import AnalysisType, Audio, Channels
@@ -52,7 +53,8 @@ class AnnouncedSpeech:
         seconds = stopwatch()
         status, transcript = "error", None
         try:
-            transcript = self._provider.transcribe(recording, audio, channels, progress)
+            with about(provider=self.name):
+                transcript = self._provider.transcribe(recording, audio, channels, progress)
             status = "success"
         except UNWANTED:
             status = "unwanted"
@@ -90,7 +92,8 @@ class AnnouncedLanguage:
         seconds = stopwatch()
         call = None
         try:
-            answer = question()
+            with about(provider=self.name):
+                answer = question()
             call = answer.call
         finally:
             analysis_ended.send(AnalysisEnded(part, self.name, seconds(), call))
@@ -135,7 +138,8 @@ class AnnouncedCalendar:
     def _announced(self) -> Iterator[None]:
         succeeded = False
         try:
-            yield
+            with about(provider=self.name):
+                yield
             succeeded = True
         finally:
             calendar_called.send(CalendarCalled(self.name, succeeded))

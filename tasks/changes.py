@@ -331,4 +331,5 @@ def _event(
         interview_id=interview.id,
         at=now,
         facts={"type": interview.type, **facts},
+        traceparent=interview.traceparent,
     )

@@ -35,6 +35,8 @@ class Event(BaseModel):
     interview_id: str
     at: AwareDatetime
     facts: Mapping[str, str | int | float | None] = Field(default_factory=dict)
+    traceparent: str | None = None
+    """Where the interview's trace began (W3C Trace Context); None if it has none."""
 
 
 def event_id(interview_id: str, event: EventType, rounds: int) -> str:
@@ -43,7 +45,11 @@ def event_id(interview_id: str, event: EventType, rounds: int) -> str:
 
 
 def cloud_event(event: Event) -> dict[str, Any]:
-    """The event in the structured JSON form of CloudEvents 1.0 (cloudevents.io, JSON format)."""
+    """The event in the structured JSON form of CloudEvents 1.0 (cloudevents.io, JSON format).
+
+    The trace is told by the extension "Distributed Tracing" of CloudEvents.
+    """
+    trace = {} if event.traceparent is None else {"traceparent": event.traceparent}
     return {
         "specversion": "1.0",
         "id": event.id,
@@ -52,6 +58,7 @@ def cloud_event(event: Event) -> dict[str, Any]:
         "subject": event.interview_id,
         "time": event.at.isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
+        **trace,
         "data": {"interview_id": event.interview_id, **event.facts},
     }
 

@@ -266,6 +266,8 @@ class Interview(Submission):
     updated_at: AwareDatetime
     message_at: AwareDatetime | None = Field(default=None, exclude=True)
     """When the message was published by which it goes on."""
+    traceparent: str | None = Field(default=None, exclude=True)
+    """Where its trace began (W3C Trace Context); None if it has none."""
     lease_until: AwareDatetime | None = Field(default=None, exclude=True)
     """Until when the run at work has it to itself, unless it asks for more; None if none is."""
     next_attempt_at: AwareDatetime | None = None

@@ -128,7 +128,10 @@ def _execute(stage: Stage, interview_id: str, work: Work, undo: Undo | None) -> 
     try:
         run = replace(_begin(services, stage, interview_id), undo=undo)
         with keeping(partial(_renew, run), services.lease), _given_back_at_exit(run):
-            _deliver(run, _attempt(run, work))
+            outcome = _attempt(run, work)
+            if outcome.provider is not None:
+                note(provider=outcome.provider)
+            _deliver(run, outcome)
     except UNWANTED as error:
         log.info("%s of %s is not wanted: %s", stage, interview_id, error.message)
         announce(Attempt.UNWANTED)

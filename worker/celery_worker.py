@@ -14,6 +14,7 @@ from worker.app import QUEUES, create_app
 from worker.logs import worker_logging
 from worker.monitored import monitored_worker
 from worker.settings import Settings, is_loopback
+from worker.tracing import check_tracing
 from worker.wiring import check_providers
 
 _AT_ONCE = 0.001
@@ -32,6 +33,7 @@ def run_worker(
         Permanent: A provider of the settings cannot be made, or the price list cannot be read.
     """
     check_providers(settings)
+    check_tracing(settings)
     app = create_app(settings)
     arguments = [
         # No banner: standard output is for log lines.

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+from monitoring.tracing import continuing
 from tasks.callbacks import Callback, NotAccepted, Unwanted, next_attempt
 from tasks.clock import now
+from tasks.context import about
 from tasks.errors import InterviewWorkerError
 from tasks.ports import CallbackSender, CallbackStore
 from tasks.signals import CallbackEnded, callback_ended
@@ -152,8 +154,10 @@ class Deliverer:
                 return
 
     def _attempt(self, callback: Callback) -> bool:
+        event = callback.event
         try:
-            self._sender.send(callback)
+            with continuing(event.traceparent), about(interview_id=event.interview_id):
+                self._sender.send(callback)
         except NotAccepted as error:
             self._put_off(callback, error)
             return False

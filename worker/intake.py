@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+from monitoring.tracing import continuing, current_traceparent
 from tasks import changes
 from tasks.clock import now
+from tasks.context import note
 from tasks.errors import AlreadyExists, InvalidInput, NotFound, Transient
 from tasks.interview import DEFAULT_TENANT, Audio, Interview, Priority, Source, Stage, Submission
 from tasks.ports import AudioStore, InterviewStore
@@ -80,8 +82,9 @@ class Intake:
             updated_at=moment,
         )
         interview = self._store(interview, recording)
+        note(interview_id=interview.id)
         send(self.dispatcher, interview, Stage.TRANSCRIBE)
-        log.info("%s interview %s is queued", interview.type, interview.id)
+        log.info("%s interview is queued", interview.type, extra={"interview_id": interview.id})
         return interview
 
     @property
@@ -137,8 +140,9 @@ class Intake:
         # the document was written cannot be known then.
         with recording.open("rb") as stream:
             self.audio.save(interview.id, interview.audio.name, stream)
-        on_its_way = interview.model_copy(update={"message_at": now()})
-        self.interviews.create(on_its_way, changes.created(interview))
+        trace = current_traceparent()
+        on_its_way = interview.model_copy(update={"message_at": now(), "traceparent": trace})
+        self.interviews.create(on_its_way, changes.created(on_its_way))
         return on_its_way
 
     def _refuse_known(self, interview_id: str) -> None:
@@ -155,7 +159,8 @@ def send(dispatcher: Dispatcher, interview: Interview, stage: Stage) -> None:
     If the broker is away, the reconciler publishes it later.
     """
     try:
-        dispatcher.dispatch(interview.id, stage, interview.priority)
+        with continuing(interview.traceparent):
+            dispatcher.dispatch(interview.id, stage, interview.priority)
     except Transient as error:
         log.warning("the message of %s is left to the reconciler: %s", interview.id, error.message)
 

@@ -10,6 +10,7 @@ from celery.signals import worker_process_init, worker_process_shutdown
 from tasks.services import provide
 from worker.receiver import Receiver
 from worker.settings import load_settings
+from worker.tracing import tracing_as
 from worker.wiring import open_stores, provider_context, receiver, services
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ def current_receiver() -> Receiver:
 def _set_up(**_: Any) -> None:
     global _receiver
     settings = load_settings()
+    # First, as it watches how connections are opened; and so last at the end.
+    _open.enter_context(tracing_as(settings, "worker"))
     stores = _open.enter_context(open_stores(settings))
     context = _open.enter_context(provider_context(settings, stores.ledger))
     provide(services(context, stores))

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from monitoring.broker import Broker, QueueState
+from monitoring.tracing import continuing
 from tasks import changes
 from tasks.clock import now
+from tasks.context import about
 from tasks.errors import UNWANTED, NotFound, Transient
 from tasks.interview import Interview, Priority, Stage
 from tasks.ports import InterviewStore
@@ -147,8 +149,9 @@ class Reconciler:
             self._interviews.apply(interview.id, changes.dispatched(interview, now()))
         except UNWANTED:
             return False
-        self._dispatcher.dispatch(interview.id, stage, interview.priority)
-        log.info("%s of %s is sent on its way again: %s", stage, interview.id, reason)
+        with continuing(interview.traceparent), about(interview_id=interview.id):
+            self._dispatcher.dispatch(interview.id, stage, interview.priority)
+            log.info("%s is sent on its way again: %s", stage, reason)
         resumed.send(Resumed(stage, reason))
         return True
 

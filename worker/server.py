@@ -23,6 +23,7 @@ from worker.adapters.mongo import MongoLeadership
 from worker.api.application import create_api
 from worker.api.context import Context
 from worker.api.token import TokenGuard
+from worker.api.traced import traced_api
 from worker.app import create_app
 from worker.deliverer import Deliverer
 from worker.erasure import Eraser
@@ -36,6 +37,7 @@ from worker.request_reconciler import RequestReconciler
 from worker.requests import receive
 from worker.retention import Retention
 from worker.settings import Settings, is_loopback
+from worker.tracing import check_tracing, tracing_as
 from worker.watching import Watching, watching
 from worker.wiring import (
     Stores,
@@ -70,12 +72,14 @@ def serve(settings: Settings) -> None:
     """
     _require_a_key(settings)
     check_providers(settings, CALENDAR)
+    check_tracing(settings)
     with (
         recorded(settings.figures_dir, "sidecar") as (recorder, _),
         logging_as(settings, "sidecar", recorder),
+        tracing_as(settings, "sidecar") as provider,
     ):
         uvicorn.run(
-            create_api(settings, open_context, recorder),
+            traced_api(create_api(settings, open_context, recorder), provider),
             host=settings.api_host,
             port=settings.api_port,
             log_config=None,

@@ -286,6 +286,29 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] | None = Field(
         None, description="How: JSON lines, or for people. Unset: for people on a terminal."
     )
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None, description="Where traces go, http://collector:4318 (OTLP). Unset: nowhere."
+    )
+    otel_exporter_otlp_headers: SecretStr | None = Field(
+        None, description="Headers sent there, name=value, separated by commas."
+    )
+    otel_traces_sampler_arg: float = Field(
+        0.1, ge=0, le=1, description="The share of traces sampled where they begin."
+    )
+    jaeger_url: str | None = Field(
+        None, description="Where `trace` finds spans, http://jaeger:16686. Unset: nowhere."
+    )
+
+    @property
+    def otlp_headers(self) -> dict[str, str]:
+        """The headers by which a collector knows us."""
+        if self.otel_exporter_otlp_headers is None:
+            return {}
+        pairs = self.otel_exporter_otlp_headers.get_secret_value().split(",")
+        return {
+            name.strip(): value.strip()
+            for name, _, value in (pair.partition("=") for pair in pairs)
+        }
 
     @property
     def keys_required(self) -> bool:

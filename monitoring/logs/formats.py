@@ -8,6 +8,7 @@ from typing import Any
 from pythonjsonlogger.json import JsonFormatter
 
 from monitoring.logs.redaction import message_of, stack_of, told
+from monitoring.tracing import trace_ids
 from tasks.context import Fact, facts
 
 SERVICE = "interview-worker"
@@ -39,7 +40,8 @@ def fields_of(record: logging.LogRecord, component: str) -> dict[str, Any]:
         record: What is logged; the facts in its `extra` go before those of the context.
         component: What kind of process it is.
     """
-    known = {**facts(), **{name: getattr(record, name) for name in _FACTS if hasattr(record, name)}}
+    known: dict[str, Fact] = {**facts(), **_trace()}
+    known |= {name: getattr(record, name) for name in _FACTS if hasattr(record, name)}
     moment = datetime.fromtimestamp(record.created, UTC)
     fields: dict[str, Any] = {
         "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -58,6 +60,11 @@ def fields_of(record: logging.LogRecord, component: str) -> dict[str, Any]:
             "error.stack": stack_of(error),
         }
     return fields
+
+
+def _trace() -> dict[str, Fact]:
+    ids = trace_ids()
+    return {} if ids is None else dict(zip(("trace_id", "span_id"), ids, strict=True))
 
 
 class JsonLines(JsonFormatter):

@@ -8,6 +8,8 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from kafka.producer.future import FutureRecordMetadata
 
+from monitoring.tracing import continuing
+from tasks.context import about
 from tasks.errors import Transient
 from tasks.events import CONTENT_TYPE, Event, cloud_event_json
 from tasks.signals import RecordProduced, record_produced
@@ -73,14 +75,16 @@ class KafkaEvents:
         self, producer: KafkaProducer, events: Sequence[Event], sent: list[FutureRecordMetadata]
     ) -> None:
         for event in events:
-            sent.append(  # noqa: PERF401 - those sent before one that cannot be are to be known
-                producer.send(
-                    self._topic,
-                    key=event.interview_id.encode(),
-                    value=cloud_event_json(event).encode(),
-                    headers=_HEADERS,
+            with continuing(event.traceparent), about(interview_id=event.interview_id):
+                sent.append(
+                    producer.send(
+                        self._topic,
+                        key=event.interview_id.encode(),
+                        value=cloud_event_json(event).encode(),
+                        # A list of its own: whoever traces adds to it.
+                        headers=[*_HEADERS],
+                    )
                 )
-            )
         producer.flush(timeout=_FLUSH_SECONDS)
         for future in sent:
             future.get(timeout=0)

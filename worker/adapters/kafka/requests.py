@@ -3,13 +3,14 @@
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
+from monitoring.tracing import continuing
 from tasks.errors import Permanent, Transient
 from tasks.signals import RecordConsumed, record_consumed
 from worker.adapters.kafka.connection import connect, ensure_topic
@@ -112,13 +113,19 @@ def _settle(record: Any, handle: Handle, reject: Reject) -> str:
     message, fault = read_message(position, record.key, record.value, record.headers)
     if fault is None:
         try:
-            handle(message)
+            with continuing(_traceparent(record.headers)):
+                handle(message)
         except Permanent as error:
             fault = error
         else:
             return "success"
     reject(message, fault)
     return "rejected"
+
+
+def _traceparent(headers: Iterable[tuple[str, bytes]]) -> str | None:
+    found = (value for name, value in headers if name == "traceparent")
+    return next((value.decode(errors="replace") for value in found), None)
 
 
 def _rest(consumer: Any) -> None:

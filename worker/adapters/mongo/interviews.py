@@ -273,6 +273,7 @@ class MongoInterviews(MongoOutbox):
             interview_id=interview_id,
             at=now,
             facts={"type": found["type"]},
+            traceparent=found.get("traceparent"),
         )
         # Events that are still to be told of stay: they hold nothing about anybody.
         gone = dict.fromkeys((*found.keys() - {"_id", "tenant", "type"}, *_HEAVY), "")

@@ -1,0 +1,81 @@
+"""Spans of Celery's messages, by the names of OpenTelemetry's conventions, and their wait.
+
+The instrumentation of Celery makes a span for each publication and one for each run, and carries
+the trace along; its names are older than the conventions, and it does not tell how long a message
+waited in its queue. See "Semantic conventions for messaging spans", opentelemetry.io.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from celery import signals
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, Tracer
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from monitoring.headers import PUBLISHED_AT
+from monitoring.tracing.context import HEADER
+
+_SYSTEM = "celery"
+_NANOSECONDS = 1_000_000_000
+
+
+@contextmanager
+def described(tracer: Tracer) -> Iterator[None]:
+    """Describe the spans of Celery's instrumentation, which must be there already."""
+    waits = _Waits(tracer)
+    with ExitStack() as stack:
+        _connect(stack, signals.before_task_publish, _publishing)
+        _connect(stack, signals.task_prerun, waits.running)
+        yield
+
+
+def _connect(stack: ExitStack, signal: Any, receiver: Callable[..., None]) -> None:
+    signal.connect(receiver, weak=False)
+    stack.callback(signal.disconnect, receiver)
+
+
+def _publishing(*, routing_key: str, **_: object) -> None:
+    _describe("send", routing_key)
+
+
+class _Waits:
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+
+    def running(self, *, task: Any, **_: object) -> None:
+        request = task.request
+        queue = (request.delivery_info or {}).get("routing_key") or task.name
+        _describe("process", queue)
+        published = request.get(PUBLISHED_AT)
+        if isinstance(published, float | int) and trace.get_current_span().is_recording():
+            self._wait(queue, published, request.get(HEADER))
+
+    def _wait(self, queue: str, published: float, traceparent: str | None) -> None:
+        # Beside the span of the run, which begins when the wait is over.
+        parent = TraceContextTextMapPropagator().extract({HEADER: traceparent or ""})
+        start, end = round(published * _NANOSECONDS), time.time_ns()
+        span = self._tracer.start_span(
+            f"wait {queue}",
+            context=parent,
+            kind=SpanKind.INTERNAL,
+            attributes={"messaging.destination.name": queue},
+            start_time=min(start, end),
+        )
+        span.end(end)
+
+
+def _describe(operation: str, queue: str) -> None:
+    span = trace.get_current_span()
+    if span.is_recording():
+        span.update_name(f"{operation} {queue}")
+        span.set_attributes(
+            {
+                "messaging.system": _SYSTEM,
+                "messaging.operation.name": operation,
+                "messaging.operation.type": operation,
+                "messaging.destination.name": queue,
+            }
+        )

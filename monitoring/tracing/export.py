@@ -1,0 +1,176 @@
+"""The way of spans out of a process, by OTLP over HTTP: the home of OpenTelemetry's SDK."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+from celery import current_app
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+from opentelemetry.instrumentation.celery import CeleryInstrumentor
+from opentelemetry.instrumentation.kafka import KafkaInstrumentor
+from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
+from opentelemetry.instrumentation.redis import RedisInstrumentor
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import (
+    Decision,
+    ParentBased,
+    Sampler,
+    SamplingResult,
+    TraceIdRatioBased,
+)
+from opentelemetry.trace import Link, SpanKind, TraceState
+from opentelemetry.util.types import Attributes
+
+from monitoring.logs.formats import SERVICE
+from monitoring.tracing import celery, spans
+from monitoring.tracing.context import attributes_of
+from monitoring.tracing.redaction import Harmless
+from tasks.context import facts
+
+_INSTRUMENTATIONS = (
+    CeleryInstrumentor,
+    PymongoInstrumentor,
+    RedisInstrumentor,
+    KafkaInstrumentor,
+)
+
+_QUIET = "/health,/metrics"
+"""What is asked for every few seconds."""
+
+_TIMEOUT = 2.0
+"""Seconds to wait for the collector; a process that ends waits for it as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """Where spans go, and which.
+
+    Attributes:
+        endpoint: The base URL of a collector; spans are posted to `/v1/traces` there.
+        ratio: The share of traces that are sampled where they begin, from 0 to 1.
+        headers: Sent with each post, such as one with a key.
+    """
+
+    endpoint: str
+    ratio: float
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def traced(tracing: Tracing, component: str) -> Iterator[TracerProvider]:
+    """Trace this process, for as long as the context lasts; at its end all spans are sent.
+
+    In a process that forks it belongs into the children: the thread that sends does not survive a
+    fork.
+
+    Args:
+        tracing: Where spans go.
+        component: What kind of process it is.
+    """
+    # The conventions that are stable now; the instrumentations keep to the older ones by default.
+    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
+    provider = _provider(tracing, component)
+    with ExitStack() as stack:
+        stack.callback(provider.shutdown)
+        # The instrumentation of Celery never ends the span of a task that it does not know.
+        current_app.loader.import_default_modules()
+        for instrumentation in _INSTRUMENTATIONS:
+            instrument = instrumentation()
+            instrument.instrument(tracer_provider=provider)
+            stack.callback(instrument.uninstrument)
+        tracer = provider.get_tracer(SERVICE)
+        stack.enter_context(celery.described(tracer))
+        stack.enter_context(spans.drawn(tracer))
+        yield provider
+
+
+def traced_application(application: Any, provider: TracerProvider, template: Any) -> Any:
+    """An ASGI application whose requests are traced.
+
+    Args:
+        application: The application.
+        provider: Makes the spans.
+        template: Tells the template of the route that will answer a request.
+    """
+
+    def details(scope: Any) -> tuple[str, dict[str, str]]:
+        path = template(scope)
+        return f"{scope.get('method', '')} {path}", {"http.route": path}
+
+    return OpenTelemetryMiddleware(
+        application,
+        excluded_urls=_QUIET,
+        default_span_details=details,
+        exclude_spans=["receive", "send"],
+        tracer_provider=provider,
+    )
+
+
+def _provider(tracing: Tracing, component: str) -> TracerProvider:
+    known = {
+        "service.name": SERVICE,
+        "service.version": version("interview-worker"),
+        "service.instance.id": f"{component}:{os.getpid()}",
+    }
+    provider = TracerProvider(
+        sampler=ParentBased(_Beginnings(TraceIdRatioBased(tracing.ratio))),
+        resource=Resource.create(known),
+        shutdown_on_exit=False,
+    )
+    exporter = OTLPSpanExporter(
+        endpoint=f"{tracing.endpoint.rstrip('/')}/v1/traces",
+        headers=dict(tracing.headers),
+        timeout=_TIMEOUT,
+    )
+    provider.add_span_processor(_Facts())
+    provider.add_span_processor(BatchSpanProcessor(Harmless(exporter)))
+    return provider
+
+
+class _Beginnings(Sampler):
+    """Samples what can begin a trace; a query that belongs to no work is none.
+
+    Redis is asked for messages all the time, the database for leases and outboxes.
+    """
+
+    def __init__(self, sampler: Sampler) -> None:
+        self._sampler = sampler
+
+    def should_sample(
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        """See `Sampler.should_sample`."""
+        if kind in (SpanKind.CLIENT, SpanKind.INTERNAL):
+            return SamplingResult(Decision.DROP)
+        return self._sampler.should_sample(
+            parent_context, trace_id, name, kind, attributes, links, trace_state
+        )
+
+    def get_description(self) -> str:
+        """See `Sampler.get_description`."""
+        return f"Beginnings({self._sampler.get_description()})"
+
+
+class _Facts(SpanProcessor):
+    """Tells each span what the work at hand is about."""
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """See `SpanProcessor.on_start`."""
+        del parent_context
+        known = facts()
+        if known:
+            span.set_attributes(attributes_of(known))
