@@ -1,14 +1,18 @@
 """What the work at hand is about, for whoever writes of it: log lines and traces.
 
-Facts are bound where they become known, at the edges, once for each task or request, and hold for
-all that is done there. They are ids, names of ours and numbers; never anything about a person.
+Facts are bound at the edges, once for each task or request, and hold for all that is done there;
+what becomes known on the way is added. They are ids, names of ours and numbers; never anything
+about a person.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 Fact = str | int | float
+
+_INTERVIEW = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _about: ContextVar[dict[str, Fact] | None] = ContextVar("about", default=None)
 
@@ -28,6 +32,15 @@ def note(**facts: Fact) -> None:
     held = _about.get()
     if held is not None:
         held.update(facts)
+
+
+def naming(interview_id: object) -> Mapping[str, Fact]:
+    """The fact that the work is about an interview, where that is the id of one.
+
+    Whoever asks for something may write anything where an id belongs.
+    """
+    known = isinstance(interview_id, str) and _INTERVIEW.fullmatch(interview_id)
+    return {"interview_id": str(interview_id)} if known else {}
 
 
 def facts() -> Mapping[str, Fact]:

@@ -6,17 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic, sleep
-from typing import Any
 from uuid import uuid4
 
-from celery import current_task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 from tasks import changes
 from tasks.backoff import delay
 from tasks.changes import Change
 from tasks.clock import now
-from tasks.context import about, note
+from tasks.context import note
 from tasks.errors import UNWANTED, InterviewWorkerError, NotFound, Permanent, Transient
 from tasks.interview import Interview, Stage, StageRecord, Status
 from tasks.lease import keeping
@@ -108,17 +106,6 @@ def execute(stage: Stage, interview_id: str, work: Work, undo: Undo | None = Non
         SystemExit: The worker stops, and cannot wait for the stage.
         InterviewWorkerError: The stage failed for good, and the interview with it.
     """
-    with about(operation=str(stage), interview_id=interview_id, task_id=_task_id()):
-        _execute(stage, interview_id, work, undo)
-
-
-def _task_id() -> str:
-    # A proxy, which is falsy outside of any task.
-    task: Any = current_task
-    return str(task.request.id) if task else ""
-
-
-def _execute(stage: Stage, interview_id: str, work: Work, undo: Undo | None) -> None:
     services = current()
     seconds = stopwatch()
 

@@ -15,6 +15,9 @@ STAGES = {task_name(stage): str(stage) for stage in Stage}
 
 QUEUES = (REQUESTS, *STAGES)
 
+TASK_MODULES = ("tasks.transcribe", "tasks.analyse", "tasks.schedule", "worker.submit")
+"""Where the tasks are."""
+
 _TRANSPORT = "worker.adapters.broker.transport:Transport"
 
 _VISIBILITY_MARGIN = 600
@@ -49,7 +52,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
                 {"global_keyprefix": settings.redis_key_prefix} if settings.redis_key_prefix else {}
             ),
         },
-        "imports": ("tasks.transcribe", "tasks.analyse", "tasks.schedule", "worker.submit"),
+        "imports": TASK_MODULES,
         "task_queues": [Queue(name) for name in QUEUES],
         "task_default_queue": REQUESTS,
         "task_routes": {**{name: {"queue": name} for name in QUEUES}, FETCH: {"queue": REQUESTS}},

@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
+from celery import Celery
 from celery.signals import worker_shutting_down
 
+from monitoring.recording import Recorder
 from tasks.errors import Permanent
 from worker import process  # noqa: F401 - its signal handlers open the adapters after the fork
 from worker.app import QUEUES, create_app
-from worker.logs import worker_logging
+from worker.logs import logging_as, worker_logging
 from worker.monitored import monitored_worker
 from worker.settings import Settings, is_loopback
+from worker.task_context import bound
 from worker.tracing import check_tracing
 from worker.wiring import check_providers
 
@@ -50,6 +53,7 @@ def run_worker(
     with (
         monitored_worker(settings.figures_dir, name) as recorder,
         worker_logging(settings, name, recorder),
+        bound(),
         _stopping_within(settings.shutdown_grace),
     ):
         app.worker_main([*arguments, "--events"] if events else arguments)
@@ -101,6 +105,12 @@ def run_flower(settings: Settings) -> None:
             code="configuration",
         )
     app = create_app(settings)
+    # Flower's figures are its own, so that there is nowhere to count lines that are dropped.
+    with logging_as(settings, "flower", Recorder()):
+        _start_flower(app, arguments)
+
+
+def _start_flower(app: Celery, arguments: list[str]) -> None:
     # Flower knows brokers by the scheme of their URL, and would not know our transport.
     app.conf.broker_transport = None
     app.start(arguments)

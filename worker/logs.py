@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from celery import signals
+from celery.apps import worker as celery_program
 from celery.worker.control import control_command
 
 from monitoring import logs, metrics
@@ -58,13 +59,30 @@ def worker_logging(settings: Settings, name: str, recorder: Recorder) -> Iterato
         def look(**_: Any) -> None:
             level.refresh()
 
+        def stopping(**_: Any) -> None:
+            log.info("the worker stops")
+
         def flush(**_: Any) -> None:
             logs.flush()
 
+        # Celery writes when it is told to stop, past all logging; a line is logged instead, which
+        # its signal handler could not do.
+        stack.enter_context(_silenced(celery_program, "safe_say"))
+        _connect(stack, signals.worker_shutdown, stopping)
         _connect(stack, signals.setup_logging, ours)
         _connect(stack, signals.task_prerun, look)
         _connect(stack, signals.worker_process_shutdown, flush)
         yield
+
+
+@contextmanager
+def _silenced(module: Any, name: str) -> Iterator[None]:
+    function = getattr(module, name)
+    setattr(module, name, lambda *_: None)
+    try:
+        yield
+    finally:
+        setattr(module, name, function)
 
 
 def _connect(stack: ExitStack, signal: Any, receiver: Callable[..., None]) -> None:

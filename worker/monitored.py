@@ -86,7 +86,8 @@ def _state_of(consumer: Any) -> Callable[[], WorkerState]:
     def state() -> WorkerState:
         # Only a prefork pool has processes; Celery tells their ids, but not their slots.
         pool = getattr(getattr(consumer.pool, "_pool", None), "_pool", ())
-        children = {process.index: process.pid for process in tuple(pool)}
+        # One that is being replaced has no id for a moment.
+        children = {one.index: one.pid for one in tuple(pool) if one.pid is not None}
         return WorkerState(queues=queues, active=len(active_requests), children=children)
 
     return state

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from tasks.errors import Permanent
+from worker.app import TASK_MODULES
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,6 +46,9 @@ def tracing_as(settings: Settings, component: str) -> "Iterator[TracerProvider |
     # An extra, and much to import.
     from monitoring.tracing.export import Tracing, traced
 
+    # OpenTelemetry does not end the span of a message whose task this process does not know.
+    for module in TASK_MODULES:
+        import_module(module)
     wanted = Tracing(endpoint, settings.otel_traces_sampler_arg, settings.otlp_headers)
     with traced(wanted, component) as provider:
         yield provider

@@ -4,7 +4,9 @@ import atexit
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
+from types import TracebackType
 from typing import Literal
 
 from monitoring.logs.formats import ConsoleLines, JsonLines
@@ -12,6 +14,8 @@ from monitoring.logs.level import Level, LevelName
 from monitoring.logs.pipe import Pipe
 
 __all__ = ["Level", "LevelName", "LogFormat", "flush", "keep_people_out_of_logs", "log_to_stdout"]
+
+log = logging.getLogger(__name__)
 
 LogFormat = Literal["json", "console"]
 
@@ -26,6 +30,8 @@ _QUOTING = {
     # Commands and answers, and so whole interviews.
     "pymongo": logging.INFO,
     "kafka": logging.WARNING,
+    # Addresses again, of Flower's pages.
+    "tornado.access": logging.WARNING,
     # The arguments of tasks, and so what producers send.
     "celery.pool": logging.INFO,
 }
@@ -53,7 +59,20 @@ def log_to_stdout(
     root.handlers[:] = [pipe]
     logging.captureWarnings(capture=True)
     keep_people_out_of_logs()
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_thread
     atexit.register(pipe.flush)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    log.critical("the process ends by an error", exc_info=error)
+
+
+def _uncaught_in_thread(ended: threading.ExceptHookArgs) -> None:
+    name = ended.thread.name if ended.thread else "?"
+    log.critical("the thread %s ends by an error", name, exc_info=ended.exc_value)
 
 
 def flush() -> None:

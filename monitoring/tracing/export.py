@@ -1,13 +1,12 @@
 """The way of spans out of a process, by OTLP over HTTP: the home of OpenTelemetry's SDK."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-from celery import current_app
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
@@ -34,11 +33,22 @@ from monitoring.tracing.context import attributes_of
 from monitoring.tracing.redaction import Harmless
 from tasks.context import facts
 
-_INSTRUMENTATIONS = (
-    CeleryInstrumentor,
-    PymongoInstrumentor,
-    RedisInstrumentor,
-    KafkaInstrumentor,
+
+def _name_query(span: Span, event: Any) -> None:
+    collection = event.command.get(event.command_name)
+    if isinstance(collection, str):
+        span.update_name(f"{event.command_name} {collection}")
+
+
+def _name_record(span: Span, args: Sequence[Any], _: Mapping[str, Any]) -> None:
+    span.update_name(f"send {args[0]}")
+
+
+_INSTRUMENTATIONS: tuple[tuple[Callable[[], Any], dict[str, Any]], ...] = (
+    (CeleryInstrumentor, {}),
+    (PymongoInstrumentor, {"request_hook": _name_query}),
+    (RedisInstrumentor, {}),
+    (KafkaInstrumentor, {"produce_hook": _name_record}),
 )
 
 _QUIET = "/health,/metrics"
@@ -79,11 +89,9 @@ def traced(tracing: Tracing, component: str) -> Iterator[TracerProvider]:
     provider = _provider(tracing, component)
     with ExitStack() as stack:
         stack.callback(provider.shutdown)
-        # The instrumentation of Celery never ends the span of a task that it does not know.
-        current_app.loader.import_default_modules()
-        for instrumentation in _INSTRUMENTATIONS:
+        for instrumentation, options in _INSTRUMENTATIONS:
             instrument = instrumentation()
-            instrument.instrument(tracer_provider=provider)
+            instrument.instrument(tracer_provider=provider, **options)
             stack.callback(instrument.uninstrument)
         tracer = provider.get_tracer(SERVICE)
         stack.enter_context(celery.described(tracer))

@@ -22,7 +22,9 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 from opentelemetry.util.types import AttributeValue
 
+from monitoring.tracing.context import describe
 from tasks import signals
+from tasks.context import facts
 from tasks.signals import (
     AnalysisEnded,
     AskedAgain,
@@ -36,7 +38,8 @@ from tasks.signals import (
 )
 
 _NANOSECONDS = 1_000_000_000
-_REFUSED = 400
+_KEPT_OUT = (401, 403, 429)
+_SERVER_ERROR = 500
 _WRONG = (Attempt.RETRY, Attempt.FAILED)
 
 
@@ -95,7 +98,9 @@ class _Spans:
             "peer.service": fact.service,
             "http.response.status_code": fact.status,
         }
-        wrong = fact.status is None or fact.status >= _REFUSED
+        # A calendar that is not there yet is answered by 404, and no fault.
+        status = fact.status
+        wrong = status is None or status >= _SERVER_ERROR or status in _KEPT_OUT
         name = f"{fact.service} {fact.endpoint}"
         self._draw(name, fact.seconds, known, wrong, SpanKind.CLIENT)
 
@@ -123,6 +128,7 @@ class _Spans:
 
 def _attempt(fact: AttemptEnded) -> None:
     span = trace.get_current_span()
+    describe(facts())
     span.set_attributes({"interview.stage": fact.stage, "interview.outcome": fact.outcome})
     if fact.outcome in _WRONG:
         span.set_status(Status(StatusCode.ERROR))

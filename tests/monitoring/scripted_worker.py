@@ -1,7 +1,8 @@
 """The real worker, with providers that do what the recording's file name says.
 
 A name such as `kill-transcribe-7.wav` tells what goes wrong, in which stage, and which interview it
-is. What goes wrong goes wrong once; `fail` goes wrong for good.
+is. What goes wrong goes wrong once; `fail` goes wrong for good, and so does `burst`, with an
+error that quotes what it should not.
 """
 
 import os
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from celery.signals import worker_process_init
+from celery.signals import celeryd_init, worker_process_init
 
 from tasks import services
 from tasks.announced import AnnouncedLanguage, AnnouncedSpeech
@@ -29,6 +30,10 @@ from tests.samples import true_transcript
 from worker.celery_worker import run_worker
 from worker.settings import load_settings
 
+CANARY = "Zebulon Canarybird"
+RECYCLE_AFTER = "TEST_RECYCLE_AFTER"
+"""The variable that says after how many tasks a child is replaced."""
+
 _TRUE = true_transcript("technical", speakers=False)
 
 
@@ -44,6 +49,8 @@ class Script:
             return
         if what == "fail":
             raise Permanent("it was to fail", code="scripted")
+        if what == "burst":
+            raise RuntimeError(f"{CANARY} said so")
         try:
             (self.notes / name).touch(exist_ok=False)
         except FileExistsError:
@@ -101,6 +108,11 @@ def _replace_providers(**_: Any) -> None:
             calendars=Calendars(Calendar(script)),
         )
     )
+
+
+@celeryd_init.connect
+def _recycle_children(conf: Any, **_: Any) -> None:
+    conf.worker_max_tasks_per_child = int(os.environ.get(RECYCLE_AFTER, "0")) or None
 
 
 if __name__ == "__main__":

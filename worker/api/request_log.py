@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from monitoring.http import Application, Message, Receive, Scope, Send
 from monitoring.tracing import current_traceparent, describe
-from tasks.context import about, facts, note
+from tasks.context import about, facts, naming, note
 from tasks.signals import stopwatch
 
 log = logging.getLogger("http")
@@ -16,8 +16,6 @@ HEADER = "X-Request-ID"
 _TRACE_HEADER = b"traceparent"
 
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-
-_INTERVIEW = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _QUIET = ("/health", "/health/live", "/health/ready", "/metrics")
 """What is asked for every few seconds."""
@@ -51,6 +49,9 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                # The router has found it in the path.
+                note(**naming(scope.get("path_params", {}).get("interview_id")))
+                describe(facts())
                 ids = [(HEADER.lower().encode(), request_id.encode())]
                 if (trace := current_traceparent()) is not None:
                     ids.append((_TRACE_HEADER, trace.encode()))
@@ -62,8 +63,6 @@ class RequestLog:
             try:
                 await self._app(scope, receive, answer)
             finally:
-                note(**_interview_of(scope))
-                describe(facts())
                 _write(path, operation, status, seconds())
 
 
@@ -71,12 +70,6 @@ def current_request_id() -> str | None:
     """The id of the request that is being answered; None outside of any."""
     found = facts().get("request_id")
     return None if found is None else str(found)
-
-
-def _interview_of(scope: Scope) -> dict[str, str]:
-    """The interview that a path names, as the router has found it."""
-    found = scope.get("path_params", {}).get("interview_id", "")
-    return {"interview_id": found} if _INTERVIEW.fullmatch(found) else {}
 
 
 def _request_id(scope: Scope) -> str:

@@ -1,0 +1,257 @@
+"""One run of the real stack: what its log lines and its traces tell, and what they do not."""
+
+import json
+import re
+import wave
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+from kafka import KafkaProducer
+
+from monitoring import metrics
+from tasks.interview import Interview, Stage, Status
+from tests.monitoring.figures import Figures, busy, scraped
+from tests.monitoring.scripted_stack import scripted_stack
+from tests.monitoring.scripted_worker import CANARY, RECYCLE_AFTER
+from tests.processes import wait_for, wait_until
+from tests.servers.otlp import KINDS, Collector, SeenSpan, collector
+
+_ADDRESS = "zebulon@canarybird.example"
+_TOKEN = "canarytokencanarytoken"
+_NUMBER = "+49 30 901820555"
+_PLANTED = ("canary", "zebulon", "901820555", "garbage collector")
+"""In lower case; the last words are said in the recording."""
+
+_SCRIPT = (
+    *(f"go-none-{number}" for number in range(8)),
+    *(f"{what}-{stage}-0" for what in ("retry", "burst", "fail") for stage in Stage),
+)
+
+
+@dataclass(frozen=True)
+class Story:
+    """What is left of the run."""
+
+    interviews: dict[str, Interview]
+    figures: Figures
+    lines: list[tuple[str, str]]
+    collector: Collector
+    answer: httpx2.Response
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    place = tmp_path_factory.mktemp("story")
+    clip = noise(place)
+    environment = {
+        "OTEL_TRACES_SAMPLER_ARG": "1",
+        "LOG_LEVEL": "DEBUG",
+        "WEBHOOK_SECRET": "whsec_" + "Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5",
+        "WEBHOOK_BACKOFF": "0.1",
+        "CALLBACK_URL_ALLOW_PRIVATE": "true",
+    }
+    with collector() as collected, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(RECYCLE_AFTER, "4")
+        environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = collected.url
+        with scripted_stack(place, **environment) as running:
+            ids = {
+                name: str(running.api.submit(named(clip, name), particulars(name)).id)
+                for name in _SCRIPT
+            }
+            answer = knock(running.stack.api_url, ids["go-none-0"])
+            ask_by_kafka(running.settings.kafka_bootstrap_servers or "")
+            wait_until(lambda: all(running.api.get(one).status.final for one in ids.values()), 90)
+            wait_for(lambda: busy(scraped(running.stack.api_url)), {}, 40)
+            wait_until(lambda: told(running.stack.log_dir, "request .* was refused"), 30)
+            figures = scraped(running.stack.api_url)
+            interviews = {name: running.api.get(one) for name, one in ids.items()}
+            logs = running.stack.log_dir
+        lines = [
+            (name, line)
+            for name in ("server", "worker-all")
+            for line in (logs / f"{name}.log").read_text().splitlines()
+        ]
+        yield Story(interviews, figures, lines, collected, answer)
+
+
+def noise(place: Path) -> Path:
+    path = place / "clip.wav"
+    samples = np.random.default_rng(3).normal(0, 1000, 16000).astype(np.int16)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes(samples.tobytes())
+    return path
+
+
+def named(clip: Path, name: str) -> Path:
+    recording = clip.with_name(name)
+    recording.hardlink_to(clip)
+    return recording
+
+
+def particulars(name: str) -> dict[str, Any]:
+    return {
+        "type": "technical",
+        "candidate": {"name": CANARY, "email": _ADDRESS},
+        "interviewers": [{"name": CANARY, "email": f"{name}@canarybird.example"}],
+        "consent": {"id": "c", "at": "2026-01-01T00:00:00Z"},
+        # Nobody listens there.
+        "callback_url": f"http://127.0.0.1:9/canary?token={_TOKEN}",
+    }
+
+
+def knock(url: str, interview_id: str) -> httpx2.Response:
+    """Requests that carry what must not be told, in all places; gives the answer to a good one."""
+    headers = {"Authorization": f"Bearer {_TOKEN}", "X-Request-ID": "story-1"}
+    api = f"{url}/api/v1/interviews"
+    bad = {**particulars("x"), "audio_url": f"http://127.0.0.1:9/a?sig={_TOKEN}", "canary": CANARY}
+    with httpx2.Client(headers=headers) as client:
+        assert client.get(f"{api}/{CANARY}?email={_ADDRESS}").status_code == 422
+        assert client.post(api, json=bad).status_code == 422
+        assert client.get(f"{url}/{_ADDRESS}/{_NUMBER}").status_code == 404
+        return client.get(f"{api}/{interview_id}?of={_ADDRESS}")
+
+
+def ask_by_kafka(servers: str) -> None:
+    producer = KafkaProducer(bootstrap_servers=servers)
+    try:
+        bad = {"candidate": {"name": CANARY, "email": _ADDRESS, "phone": _NUMBER}}
+        producer.send("interviews.requested", json.dumps(bad).encode()).get(10)
+        producer.send("interviews.requested", f"{CANARY}, not JSON".encode()).get(10)
+    finally:
+        producer.close()
+
+
+def told(logs: Path, what: str) -> bool:
+    return re.search(what, (logs / "server.log").read_text()) is not None
+
+
+def test_every_line_is_one_object_with_what_it_needs(story: Story) -> None:
+    for name, line in story.lines:
+        assert line.startswith("{"), (name, line)
+        fields = json.loads(line)
+        assert fields["service"] == "interview-worker", line
+        assert fields["component"] == {"server": "sidecar", "worker-all": "worker-all"}[name]
+        assert fields["level"] in {"DEBUG", "INFO", "WARN", "ERROR"}
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", fields["timestamp"])
+        assert isinstance(fields["message"], str)
+    assert len(story.lines) > 100
+
+
+@pytest.mark.parametrize("what", _PLANTED)
+def test_nothing_about_people_is_told(story: Story, what: str) -> None:
+    assert [line for _, line in story.lines if what in line.lower()] == []
+    spans = [span for span in story.collector.spans if what in str(span.raw).lower()]
+    assert spans == []
+
+
+def test_failures_tell_where_and_what_but_not_the_words(story: Story) -> None:
+    failed = story.interviews["burst-analyse-0"]
+    found = [
+        fields
+        for _, line in story.lines
+        if (fields := json.loads(line)).get("interviewId") == failed.id
+        and fields.get("error.type") == "RuntimeError"
+    ]
+    assert found
+    assert "scripted_worker.py" in found[0]["error.stack"]
+    assert found[0]["operation"] == "analyse"
+    assert found[0]["attempt"] == 1
+
+
+def test_one_id_leads_to_the_lines_of_all_stages_and_to_the_trace(story: Story) -> None:
+    one = story.interviews["go-none-3"]
+    lines = [json.loads(line) for name, line in story.lines if name != "server" and one.id in line]
+    ended = [line for line in lines if line["message"].endswith("ended: success")]
+    assert [line["operation"] for line in ended] == [str(stage) for stage in Stage]
+    assert [line.get("provider") for line in ended] == ["truth", "fake", "memory"]
+    (trace,) = {line["traceId"] for line in lines if "traceId" in line}
+    assert {span.trace_id for span in story.collector.of(one.id)} == {trace}
+
+
+def test_an_answer_tells_its_request_and_its_trace(story: Story) -> None:
+    assert story.answer.headers["X-Request-ID"] == "story-1"
+    _, trace, _, sampled = story.answer.headers["traceparent"].split("-")
+    assert int(sampled, 16) & 1
+    (span,) = (
+        one
+        for one in story.collector.traces()[trace]
+        if one.name == "GET /api/v1/interviews/{interview_id}"
+    )
+    assert span.attributes["interview.id"] == story.interviews["go-none-0"].id
+    assert span.attributes["http.response.status_code"] == 200
+
+
+def drawn(spans: list[SeenSpan], parent: str = "") -> dict[str, Any]:
+    """The tree of spans by their names, without what a database does."""
+    return {
+        span.name: drawn(spans, span.id)
+        for span in spans
+        if span.parent == parent and not {"db.system.name", "db.system"} & span.attributes.keys()
+    }
+
+
+def test_the_trace_of_an_interview_is_whole(story: Story) -> None:
+    spans = story.collector.of(story.interviews["go-none-3"].id)
+    assert drawn(spans) == {
+        "POST /api/v1/interviews": {
+            "send interviews.transcribe": {
+                "wait interviews.transcribe": {},
+                "process interviews.transcribe": {
+                    "transcribe scripted": {},
+                    "send interviews.analyse": {
+                        "wait interviews.analyse": {},
+                        "process interviews.analyse": {
+                            "chat fake-1": {},
+                            "send interviews.schedule": {
+                                "wait interviews.schedule": {},
+                                "process interviews.schedule": {"book": {}},
+                            },
+                        },
+                    },
+                },
+            },
+            "send interviews.events": {},
+            "webhook POST callback": {},
+        }
+    }
+    counted = Counter(span.name for span in spans)
+    assert counted["chat fake-1"] == 3
+    assert counted["send interviews.events"] == 5
+    kinds = {span.name: span.kind for span in spans}
+    assert kinds["send interviews.analyse"] == KINDS.SPAN_KIND_PRODUCER
+    assert kinds["process interviews.analyse"] == KINDS.SPAN_KIND_CONSUMER
+    assert kinds["update interviews"] == KINDS.SPAN_KIND_CLIENT
+
+
+def test_a_retry_is_in_the_same_trace_and_shows(story: Story) -> None:
+    for stage in Stage:
+        spans = story.collector.of(story.interviews[f"retry-{stage}-0"].id)
+        first, second = (span for span in spans if span.name == f"process interviews.{stage}")
+        assert (first.is_error, first.events) == (True, ("retry",))
+        assert first.attributes["interview.outcome"] == "retry"
+        assert (second.is_error, second.attributes["interview.attempt"]) == (False, 2)
+
+
+def test_a_failure_shows(story: Story) -> None:
+    for name, one in story.interviews.items():
+        if one.status is Status.FAILED:
+            last = f"process interviews.{name.split('-')[1]}"
+            (span,) = (span for span in story.collector.of(one.id) if span.name == last)
+            assert span.is_error
+            assert span.attributes["interview.outcome"] == "failed"
+
+
+def test_no_run_is_lost_when_children_are_replaced_and_at_the_end(story: Story) -> None:
+    started = sum(story.figures.by_labels(metrics.CELERY_STARTED).values())
+    runs = [span for span in story.collector.spans if span.name.startswith("process interviews.")]
+    assert len(runs) == started
+    assert len({span.instance for span in runs}) >= started // 4

@@ -1,0 +1,119 @@
+"""Traces: which are sampled, what they leave out, and that they hold up nothing."""
+
+import math
+import random
+import time
+from collections.abc import Iterator
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import SpanKind
+
+from monitoring.tracing import continuing, current_traceparent, trace_ids
+from monitoring.tracing.export import Tracing, traced
+from tasks.context import about, facts, naming
+from tasks.signals import ServiceCalled, service_called
+from tests.servers.otlp import Collector, collector
+
+_BEGUN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.fixture
+def collected() -> Iterator[Collector]:
+    with collector() as found:
+        yield found
+
+
+def begin(provider: TracerProvider, number: int) -> None:
+    tracer = provider.get_tracer("tests")
+    for _ in range(number):
+        with (
+            tracer.start_as_current_span("request", kind=SpanKind.SERVER),
+            tracer.start_as_current_span("query", kind=SpanKind.CLIENT),
+        ):
+            pass
+
+
+def test_a_tenth_of_the_traces_is_sampled_and_whole(collected: Collector) -> None:
+    number, ratio = 2000, 0.1
+    # Ids come from there; one run in 370 would be off by more than it may be.
+    random.seed(7)
+    with traced(Tracing(collected.url, ratio), "tests") as provider:
+        begin(provider, number)
+    traces = collected.traces()
+    deviation = math.sqrt(number * ratio * (1 - ratio))
+    assert abs(len(traces) - number * ratio) < 3 * deviation
+    assert all([span.name for span in spans] == ["query", "request"] for spans in traces.values())
+
+
+def test_what_was_sampled_elsewhere_is_sampled_here(collected: Collector) -> None:
+    with traced(Tracing(collected.url, 0), "tests") as provider:
+        begin(provider, 1)
+        with continuing(_BEGUN):
+            begin(provider, 1)
+    assert {span.trace_id for span in collected.spans} == {_BEGUN.split("-")[1]}
+
+
+def test_a_query_that_belongs_to_no_work_is_no_trace(collected: Collector) -> None:
+    with traced(Tracing(collected.url, 1), "tests") as provider:
+        with provider.get_tracer("tests").start_as_current_span("BRPOP", kind=SpanKind.CLIENT):
+            pass
+        begin(provider, 1)
+    assert len(collected.spans) == 2
+
+
+def test_a_span_tells_only_what_it_may(collected: Collector) -> None:
+    with (
+        traced(Tracing(collected.url, 1, {"x-key": "k"}), "tests") as provider,
+        about(interview_id="i-1", attempt=2),
+        provider.get_tracer("tests").start_as_current_span(
+            "request", kind=SpanKind.SERVER, record_exception=True
+        ) as span,
+    ):
+        span.set_attributes(
+            {
+                "http.route": "/a",
+                "url.query": "email=maya@company.example",
+                "messaging.message.id": "of maya@company.example",
+                "client.address": "192.0.2.1",
+            }
+        )
+        span.record_exception(ValueError("Maya said"))
+        service_called.send(ServiceCalled("openai", "POST /chat", 503, 0.25))
+    request, call = sorted(collected.spans, key=lambda one: one.name, reverse=True)
+    assert request.attributes == {
+        "http.route": "/a",
+        "messaging.message.id": "of ***",
+        "interview.id": "i-1",
+        "interview.attempt": 2,
+    }
+    assert "Maya" not in str(request.raw)
+    assert "ValueError" in str(request.raw)
+    assert (call.name, call.parent, call.is_error) == ("openai POST /chat", request.id, True)
+    assert call.end - call.start == pytest.approx(0.25e9, rel=1e-3)
+    assert collected.headers["X-Key"] == "k"
+
+
+def test_a_dead_collector_holds_up_nothing_for_long() -> None:
+    with traced(Tracing("http://127.0.0.1:9", 1), "tests") as provider:
+        begin(provider, 100)
+        ended = time.monotonic()
+    # Celery kills a child that takes longer than four seconds to begin or to end.
+    assert time.monotonic() - ended < 4
+
+
+def test_outside_of_any_trace_there_are_no_ids() -> None:
+    assert (trace_ids(), current_traceparent()) == (None, None)
+    with continuing(None):
+        assert trace_ids() is None
+    with continuing(_BEGUN):
+        assert trace_ids() == tuple(_BEGUN.split("-")[1:3])
+        assert current_traceparent() == _BEGUN
+    with continuing("not a trace"):
+        assert trace_ids() is None
+
+
+@pytest.mark.parametrize("found", ["maya@company.example", "", None, 3, "0" * 36])
+def test_what_is_not_an_id_is_no_fact(found: object) -> None:
+    assert naming(found) == {}
+    assert facts() == {}

@@ -1,0 +1,36 @@
+"""What a task is about, bound for as long as it runs and Celery tells what came of it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any
+
+from celery import signals
+
+from tasks.context import about, naming
+from worker.app import STAGES
+
+
+@contextmanager
+def bound() -> Iterator[None]:
+    """Bind what each task of this process is about, for as long as the context lasts."""
+    held: dict[str, AbstractContextManager[None]] = {}
+
+    def begin(*, task_id: str, task: Any, args: Sequence[Any], **_: Any) -> None:
+        operation = STAGES.get(task.name, task.name)
+        interview = naming(args[0] if args else None)
+        held[task_id] = about(operation=operation, task_id=task_id, **interview)
+        held[task_id].__enter__()
+
+    def end(*, task_id: str, **_: Any) -> None:
+        if (context := held.pop(task_id, None)) is not None:
+            context.__exit__(None, None, None)
+
+    with ExitStack() as stack:
+        _connect(stack, signals.task_prerun, begin)
+        _connect(stack, signals.task_postrun, end)
+        yield
+
+
+def _connect(stack: ExitStack, signal: Any, receiver: Callable[..., None]) -> None:
+    signal.connect(receiver, weak=False)
+    stack.callback(signal.disconnect, receiver)
