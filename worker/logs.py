@@ -1,23 +1,26 @@
 """How the processes of the service log."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from celery import signals
+from celery import Celery, signals
 from celery.apps import worker as celery_program
 from celery.worker.control import control_command
 
 from monitoring import logs, metrics
 from monitoring.logs.outcomes import logged
 from monitoring.recording import Recorder
+from worker.adapters.broker import tell_workers
 from worker.settings import Settings
 
 log = logging.getLogger(__name__)
 
 CHANGE = "log_level"
 """The remote control command of Celery by which workers are told of another level."""
+
+_SIDECAR = "sidecar"
 
 _level: logs.Level | None = None
 
@@ -88,6 +91,26 @@ def _silenced(module: Any, name: str) -> Iterator[None]:
 def _connect(stack: ExitStack, signal: Any, receiver: Callable[..., None]) -> None:
     signal.connect(receiver, weak=False)
     stack.callback(signal.disconnect, receiver)
+
+
+def change_level(app: Celery, level: logs.LevelName) -> Collection[str]:
+    """Change what this process and all workers log.
+
+    Args:
+        app: The Celery application of the workers.
+        level: From which level on.
+
+    Returns:
+        The names of those that answered within a second; this process is `sidecar`.
+
+    Raises:
+        Transient: The broker is away; this process has changed all the same.
+    """
+    if _level is not None:
+        _level.set(level)
+    nodes = tell_workers(app, CHANGE, {"level": level})
+    log.warning("the log level is %s now", level)
+    return {_SIDECAR, *nodes}
 
 
 @control_command(name=CHANGE, args=[("level", str)], signature="<LEVEL>")

@@ -28,7 +28,7 @@ from worker.app import create_app
 from worker.deliverer import Deliverer
 from worker.erasure import Eraser
 from worker.keys import KeyRing
-from worker.logs import logging_as
+from worker.logs import change_level, logging_as
 from worker.monitored import recorded
 from worker.providers import CALENDAR
 from worker.reconciler import Reconciler
@@ -131,6 +131,7 @@ def open_context(settings: Settings) -> Iterator[Context]:
             watching=watched,
             keys=KeyRing(stores.keys),
             limit=stack.enter_context(_limit(settings)),
+            change_level=partial(change_level, app),
         )
 
 

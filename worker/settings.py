@@ -300,6 +300,11 @@ class Settings(BaseSettings):
     )
 
     @property
+    def log_dir(self) -> Path:
+        """Where the processes of the embedded stack write their logs."""
+        return self.data_dir / "log"
+
+    @property
     def otlp_headers(self) -> dict[str, str]:
         """The headers by which a collector knows us."""
         if self.otel_exporter_otlp_headers is None:

@@ -48,7 +48,7 @@ class Stack:
     @property
     def log_dir(self) -> Path:
         """Where every process writes its log."""
-        return self.settings.data_dir / "log"
+        return self.settings.log_dir
 
     @property
     def api_url(self) -> str:

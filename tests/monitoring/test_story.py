@@ -13,6 +13,7 @@ import httpx2
 import numpy as np
 import pytest
 from kafka import KafkaProducer
+from typer.testing import CliRunner
 
 from monitoring import metrics
 from tasks.interview import Interview, Stage, Status
@@ -20,7 +21,10 @@ from tests.monitoring.figures import Figures, busy, scraped
 from tests.monitoring.scripted_stack import scripted_stack
 from tests.monitoring.scripted_worker import CANARY, RECYCLE_AFTER
 from tests.processes import wait_for, wait_until
+from tests.servers.jaeger import jaeger
 from tests.servers.otlp import KINDS, Collector, SeenSpan, collector
+from tests.stack import RunningStack
+from worker.cli.commands import app
 
 _ADDRESS = "zebulon@canarybird.example"
 _TOKEN = "canarytokencanarytoken"
@@ -43,6 +47,8 @@ class Story:
     lines: list[tuple[str, str]]
     collector: Collector
     answer: httpx2.Response
+    told_of_level: list[str]
+    timeline: str
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +57,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     clip = noise(place)
     environment = {
         "OTEL_TRACES_SAMPLER_ARG": "1",
-        "LOG_LEVEL": "DEBUG",
         "WEBHOOK_SECRET": "whsec_" + "Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5",
         "WEBHOOK_BACKOFF": "0.1",
         "CALLBACK_URL_ALLOW_PRIVATE": "true",
@@ -60,6 +65,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         patch.setenv(RECYCLE_AFTER, "4")
         environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = collected.url
         with scripted_stack(place, **environment) as running:
+            level = httpx2.put(f"{running.stack.api_url}/api/v1/log-level", json={"level": "DEBUG"})
             ids = {
                 name: str(running.api.submit(named(clip, name), particulars(name)).id)
                 for name in _SCRIPT
@@ -72,12 +78,16 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             figures = scraped(running.stack.api_url)
             interviews = {name: running.api.get(one) for name, one in ids.items()}
             logs = running.stack.log_dir
+            # Spans are sent every five seconds.
+            wait_until(lambda: bool(collected.of(ids["retry-analyse-0"])), 20)
+            timeline = traced(running, collected, ids["retry-analyse-0"])
         lines = [
             (name, line)
             for name in ("server", "worker-all")
             for line in (logs / f"{name}.log").read_text().splitlines()
         ]
-        yield Story(interviews, figures, lines, collected, answer)
+        told_of = level.json()["processes"]
+        yield Story(interviews, figures, lines, collected, answer, told_of, timeline)
 
 
 def noise(place: Path) -> Path:
@@ -118,6 +128,20 @@ def knock(url: str, interview_id: str) -> httpx2.Response:
         assert client.post(api, json=bad).status_code == 422
         assert client.get(f"{url}/{_ADDRESS}/{_NUMBER}").status_code == 404
         return client.get(f"{api}/{interview_id}?of={_ADDRESS}")
+
+
+def traced(running: RunningStack, collected: Collector, interview_id: str) -> str:
+    """What the command line tells of an interview."""
+    with jaeger(collected) as url:
+        environment = {
+            "API_URL": running.stack.api_url,
+            "JAEGER_URL": url,
+            "DATA_DIR": str(running.settings.data_dir),
+            "COLUMNS": "160",
+        }
+        done = CliRunner().invoke(app, ["trace", interview_id], env=environment)
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
 def ask_by_kafka(servers: str) -> None:
@@ -190,6 +214,28 @@ def test_an_answer_tells_its_request_and_its_trace(story: Story) -> None:
     assert span.attributes["http.response.status_code"] == 200
 
 
+def test_the_level_is_changed_in_all_processes(story: Story) -> None:
+    assert len(story.told_of_level) == 2
+    assert story.told_of_level[1] == "sidecar"
+    quiet = {name for name, line in story.lines if json.loads(line)["level"] == "DEBUG"}
+    assert quiet == {"server", "worker-all"}
+
+
+def test_the_command_line_tells_the_timeline(story: Story) -> None:
+    lines = story.timeline.splitlines()
+    trace = story.collector.of(story.interviews["retry-analyse-0"].id)[0].trace_id
+    assert lines[0].endswith(f"/trace/{trace}")
+    for what in (
+        r"interview\s+submitted\s+technical",
+        r"interview\s+waits for analyse",
+        r"interview\s+analyse\s+attempt 2, by fake, attempt 1 failed: scripted",
+        r"log\s+analyse ended: retry: scripted\s+WARN",
+        r"span\s+process interviews.analyse",
+        r"interview\s+completed\s+in all",
+    ):
+        assert any(re.search(what, line) for line in lines), what
+
+
 def drawn(spans: list[SeenSpan], parent: str = "") -> dict[str, Any]:
     """The tree of spans by their names, without what a database does."""
     return {
@@ -235,7 +281,13 @@ def test_the_trace_of_an_interview_is_whole(story: Story) -> None:
 def test_a_retry_is_in_the_same_trace_and_shows(story: Story) -> None:
     for stage in Stage:
         spans = story.collector.of(story.interviews[f"retry-{stage}-0"].id)
-        first, second = (span for span in spans if span.name == f"process interviews.{stage}")
+        # A message that comes back finds the work under way.
+        first, second = (
+            span
+            for span in spans
+            if span.name == f"process interviews.{stage}"
+            and span.attributes["interview.outcome"] != "unwanted"
+        )
         assert (first.is_error, first.events) == (True, ("retry",))
         assert first.attributes["interview.outcome"] == "retry"
         assert (second.is_error, second.attributes["interview.attempt"]) == (False, 2)

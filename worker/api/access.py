@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import HTTPException, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
+from tasks.context import note
 from tasks.errors import NotFound
 from worker.api.context import Context, Here
 from worker.keys import ANYONE, Caller, Scope
@@ -68,6 +69,8 @@ def _caller(
         _count(here, request, None)
         raise
     _count(here, request, caller.key)
+    if caller.key is not None:
+        note(user_id=caller.key)
     return caller
 
 

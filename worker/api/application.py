@@ -14,7 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from monitoring.http import HttpMonitor, RequestsInFlight
 from monitoring.recording import Recorder
 from tasks.interview import Submission
-from worker.api import audit, health, interviews, metrics, problems
+from worker.api import audit, health, interviews, log_level, metrics, problems
 from worker.api.context import Context
 from worker.api.headers import SecurityHeaders
 from worker.api.limits import BodyLimit
@@ -56,6 +56,7 @@ def create_api(
     )
     app.include_router(interviews.router)
     app.include_router(audit.router)
+    app.include_router(log_level.router)
     app.include_router(metrics.router)
     app.include_router(health.router)
     app.add_middleware(TokenGuard, token=settings.metrics_token, path="/metrics")

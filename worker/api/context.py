@@ -1,10 +1,12 @@
 """What the routes work with."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from monitoring.logs import LevelName
 from worker.adapters.limits import RequestLimit
 from worker.audit import Action, actor_of, record
 from worker.erasure import Eraser
@@ -27,6 +29,8 @@ class Context:
     watching: Watching
     keys: KeyRing
     limit: RequestLimit | None
+    change_level: Callable[[LevelName], Collection[str]]
+    """Changes what all processes log; gives the names of those that do."""
 
     def record(
         self, caller: Caller, action: Action, interview_id: str, detail: str | None = None

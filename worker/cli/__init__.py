@@ -5,12 +5,13 @@ import sys
 from rich.console import Console
 
 from tasks.errors import InterviewWorkerError
-from worker.cli import keys, silences
+from worker.cli import keys, silences, tracing
 from worker.cli.commands import app
 
 __all__ = ["main"]
 
 app.add_typer(keys.app, name="keys")
+app.command("trace")(tracing.trace)
 app.command("silence")(silences.silence)
 app.add_typer(silences.app, name="silences")
 

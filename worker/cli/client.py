@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import httpx2
 
+from monitoring.logs import LevelName
 from tasks.errors import Permanent, Transient
 from tasks.feedback import Feedback
 from tasks.interview import Interview, Status
@@ -22,6 +23,7 @@ from worker.stack_file import running_api
 
 _PREFIX = "/api/v1/interviews"
 _AUDIT = "/api/v1/audit"
+_LOG_LEVEL = "/api/v1/log-level"
 
 _TIMEOUT = httpx2.Timeout(10.0, read=120.0)
 """Seconds; an upload is answered when it is stored."""
@@ -109,6 +111,12 @@ class ApiClient:
         query = {"limit": limit, **({"interview_id": str(interview_id)} if interview_id else {})}
         answer = self._call("GET", "", prefix=_AUDIT, params=query)
         return [Entry.model_validate(item) for item in answer["items"]]
+
+    def change_log_level(self, level: LevelName) -> Sequence[str]:
+        """Change what is logged; gives the processes that do."""
+        answer = self._call("PUT", "", prefix=_LOG_LEVEL, json={"level": level})
+        processes: list[str] = answer["processes"]
+        return processes
 
     def _call(
         self,

@@ -7,6 +7,7 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
+from monitoring.logs import LevelName
 from tasks.interview import AnalysisType, Priority, Status
 from worker.cli import listing, particulars
 from worker.cli.client import ApiClient
@@ -229,6 +230,16 @@ def compare_providers(
     )
     if not answered:
         raise typer.Exit(1)
+
+
+@app.command()
+def log_level(
+    level: Annotated[LevelName, typer.Argument(help="From which on lines are logged.")],
+) -> None:
+    """Change what the running processes log, until they are started anew."""
+    with ApiClient(load_settings()) as api:
+        for process in api.change_log_level(level):
+            out.print(f"{process} logs {level} and above", highlight=False)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """The message broker, reached through Celery and kombu."""
 
+from worker.adapters.broker.control import tell_workers
 from worker.adapters.broker.dispatch import FETCH, PRIORITIES, REQUESTS, CeleryDispatcher
 from worker.adapters.broker.held import HeldMessage, HeldMessages
 
@@ -10,4 +11,5 @@ __all__ = [
     "CeleryDispatcher",
     "HeldMessage",
     "HeldMessages",
+    "tell_workers",
 ]

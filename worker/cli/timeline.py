@@ -1,0 +1,127 @@
+"""The story of one interview, for the terminal: from its document, its log lines and its trace."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from rich.table import Column, Table
+from rich.text import Text
+
+from tasks.interview import Interview, Stage, StageRecord
+
+_COLOURS = {"interview": "bold", "log": "default", "span": "dim"}
+_LOUD = {"WARN": "yellow", "ERROR": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Something that happened.
+
+    Attributes:
+        at: When, or when it began.
+        took: How long; None if that is not told.
+        source: interview, log or span.
+        what: What happened.
+        detail: What else is known of it.
+        colour: How it is shown.
+    """
+
+    at: datetime
+    took: timedelta | None
+    source: str
+    what: str
+    detail: str = ""
+    colour: str = "default"
+
+
+def of_interview(interview: Interview) -> Iterator[Moment]:
+    """What the document tells: submission, waits, runs and the end."""
+    size = f"{interview.audio.duration:.0f} s of audio"
+    yield Moment(interview.created_at, None, "interview", "submitted", f"{interview.type}, {size}")
+    before = interview.queued_at
+    for stage in Stage:
+        record = interview.stages[stage]
+        if record.started_at is None:
+            break
+        if record.started_at > before:
+            waited = record.started_at - before
+            yield Moment(before, waited, "interview", f"waits for {stage}")
+        yield _run(stage, record, record.started_at)
+        before = record.finished_at or before
+    if interview.finished_at is not None:
+        lasted = interview.finished_at - interview.queued_at
+        yield Moment(interview.finished_at, lasted, "interview", str(interview.status), "in all")
+
+
+def _run(stage: Stage, record: StageRecord, started: datetime) -> Moment:
+    took = record.finished_at - started if record.finished_at else None
+    known = [f"attempt {record.attempts}"]
+    if record.provider is not None:
+        known.append(f"by {record.provider}")
+    if record.error is not None:
+        known.append(f"attempt {record.error.attempt} failed: {record.error.code}")
+    colour = "red" if took is None and record.error else "default"
+    return Moment(started, took, "interview", stage, ", ".join(known), colour)
+
+
+def of_logs(logs: Path, interview_id: str) -> Iterator[Moment]:
+    """What log lines tell.
+
+    Args:
+        logs: A file with JSON lines, or a directory of such files; other lines are passed over.
+        interview_id: The interview.
+    """
+    for file in sorted(logs.glob("*.log")) if logs.is_dir() else [logs]:
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            yield from (_line(json.loads(one)) for one in lines if _is_about(one, interview_id))
+
+
+def _is_about(line: str, interview_id: str) -> bool:
+    if interview_id not in line:
+        return False
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        return False
+    return (
+        isinstance(fields, dict)
+        and fields.get("interviewId") == interview_id
+        and isinstance(fields.get("timestamp"), str)
+    )
+
+
+def _line(fields: dict[str, object]) -> Moment:
+    at = datetime.fromisoformat(str(fields["timestamp"]))
+    duration = fields.get("duration")
+    took = timedelta(milliseconds=duration) if isinstance(duration, int | float) else None
+    # A line is written when what it tells of is over.
+    began = at - took if took else at
+    level = str(fields.get("level", ""))
+    detail = " ".join(str(fields[name]) for name in ("component", "error.type") if name in fields)
+    colour = _LOUD.get(level, "default")
+    return Moment(began, took, "log", str(fields.get("message", "")), f"{level} {detail}", colour)
+
+
+def rendered(moments: Iterable[Moment]) -> Table:
+    """Moments by the time, each with the seconds since the first."""
+    ordered: Sequence[Moment] = sorted(moments, key=lambda one: one.at)
+    table = Table(
+        Column("at", justify="right", no_wrap=True),
+        Column("took", justify="right", no_wrap=True),
+        "from",
+        Column("what", overflow="fold"),
+        Column("", style="dim", overflow="fold"),
+        box=None,
+    )
+    for one in ordered:
+        since = one.at - ordered[0].at
+        table.add_row(
+            f"+{since.total_seconds():.3f} s",
+            "" if one.took is None else f"{one.took.total_seconds():.3f} s",
+            Text(one.source, style=_COLOURS[one.source]),
+            Text(one.what, style=one.colour),
+            Text(one.detail),
+        )
+    return table

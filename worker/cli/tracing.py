@@ -1,0 +1,56 @@
+"""`trace`: what became of an interview, and when."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Console
+
+from tasks.errors import NotFound
+from worker.adapters.jaeger import Jaeger
+from worker.cli import timeline
+from worker.cli.client import ApiClient
+from worker.settings import Settings, load_settings
+
+out = Console()
+
+
+def trace(
+    interview_id: Annotated[UUID, typer.Argument(metavar="INTERVIEW", help="Its id.")],
+    logs: Annotated[
+        Path | None,
+        typer.Option(help="A file or directory of JSON log lines; the running stack's if none."),
+    ] = None,
+    spans: Annotated[bool, typer.Option(help="Show each span of the trace as well.")] = True,
+) -> None:
+    """Print the timeline of an interview: stages, waits, attempts, log lines, spans."""
+    settings = load_settings()
+    with ApiClient(settings) as api:
+        interview = api.get(interview_id)
+    moments = list(timeline.of_interview(interview))
+    if (place := _logs(logs, settings)) is not None:
+        moments += timeline.of_logs(place, interview.id)
+    if spans and settings.jaeger_url is not None:
+        moments += _spans(settings.jaeger_url, interview.id)
+    out.print(timeline.rendered(moments))
+
+
+def _logs(chosen: Path | None, settings: Settings) -> Path | None:
+    if chosen is not None and not chosen.exists():
+        raise NotFound(f"there is no {chosen}")
+    return chosen or (settings.log_dir if settings.log_dir.is_dir() else None)
+
+
+def _spans(url: str, interview_id: str) -> Iterator[timeline.Moment]:
+    with closing(Jaeger(url)) as jaeger:
+        found = jaeger.spans(interview_id)
+    if found:
+        out.print(f"Trace {url.rstrip('/')}/trace/{found[0].trace_id}", soft_wrap=True)
+    else:
+        out.print("Jaeger has no trace of it: it was not sampled, or is not there any more.")
+    for span in found:
+        colour = "red" if span.failed else "default"
+        yield timeline.Moment(span.began, span.took, "span", span.name, colour=colour)
