@@ -6,6 +6,11 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+
+# `make up TRACING=1 LOGGING=1`. The collector decides which traces are kept, so it gets all of them.
+DOCKER_COMPOSE = docker compose --file docker-compose.yml \
+  $(if $(LOGGING),--file docker-compose.logging.yml --profile logging) $(if $(TRACING),--profile tracing)
+COMPOSE_ENV = $(if $(TRACING),OTEL_EXPORTER_OTLP_ENDPOINT=http://otel-collector:4318 OTEL_TRACES_SAMPLER_ARG=1)
 READY  := $(VENV)/.ready
 # Programs that look at the service from outside have an environment of their own.
 TOOLS  := .venv-tools/.ready
@@ -74,6 +79,10 @@ rules: $(READY) ## Write Prometheus' rules and alerts anew
 dashboards: $(READY) ## Write Grafana's dashboards anew
 	$(BIN)/python -m monitoring.grafana
 
+.PHONY: log-config
+log-config: $(READY) ## Write the configuration of Fluentd, Elasticsearch and Kibana anew
+	$(BIN)/python -m monitoring.aggregation
+
 .PHONY: dashboards-check
 dashboards-check: $(READY) prometheus ## Ask a Prometheus that watched a real run for what each panel shows
 	@$(BIN)/python -m tests.dashboards
@@ -92,12 +101,12 @@ secrets: ## Make the passwords of docker-compose.yml, where there are none
 	@$(PYTHON) -m deployment.secrets
 
 .PHONY: up
-up: secrets ## Run the whole stack in containers, with Prometheus and Grafana
-	docker compose up --build --detach --wait
+up: secrets ## Run the whole stack in containers; TRACING=1 adds Jaeger, LOGGING=1 Elasticsearch
+	$(COMPOSE_ENV) $(DOCKER_COMPOSE) up --build --detach $(if $(LOGGING),,--wait)
 
 .PHONY: down
 down: ## Stop the containers; their data stays
-	docker compose down
+	docker compose --profile '*' down
 
 .PHONY: logs
 logs: ## Follow the logs of all containers

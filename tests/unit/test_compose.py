@@ -26,12 +26,15 @@ from worker.settings import Settings, load_settings
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-OURS = [name for name, one in SERVICES.items() if "build" in one]
+OURS = [name for name, one in SERVICES.items() if one["image"] == "interview-worker:0.1.0"]
 EACH = pytest.mark.parametrize("name", SERVICES)
 EACH_OF_OURS = pytest.mark.parametrize("name", OURS)
 
-SILENT = {"mongodb-exporter", "redis-exporter", "kafka-exporter"}
+SILENT = {"mongodb-exporter", "redis-exporter", "kafka-exporter", "otel-collector", "jaeger"}
 """Images with nothing inside that could ask whether they are well; Prometheus does."""
+
+JOBS = {"elasticsearch-set-up", "kibana-set-up"}
+"""What ends when it is done."""
 
 GIVEN = {"openai_api_key", "anthropic_api_key"}
 """Secrets that nobody can make but those who sell them."""
@@ -50,6 +53,11 @@ PORTS = {
     "prometheus": 9090,
     "alertmanager": 9093,
     "grafana": 3000,
+    "otel-collector": 4318,
+    "jaeger": 16686,
+    "fluentd": 24224,
+    "elasticsearch": 9200,
+    "kibana": 5601,
 }
 """Where each image listens, by its documentation."""
 
@@ -64,7 +72,7 @@ def test_the_specification_allows_it() -> None:
 
 
 def test_all_parts_are_there() -> None:
-    assert set(SERVICES) == {"worker", *PORTS}
+    assert set(SERVICES) == {"worker", *JOBS, *PORTS}
 
 
 @EACH
@@ -76,7 +84,7 @@ def test_images_that_ours_is_made_of_are_pinned() -> None:
     bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
     assert bases
     for base in bases:
-        assert re.search(r":\d+\.\d+\.\d+(-slim-bookworm)?$", base)
+        assert re.search(r":v?\d+\.\d+\.\d+(-slim-bookworm|-debian-\d\.\d)?$", base)
 
 
 @EACH
@@ -99,14 +107,18 @@ def test_only_this_machine_reaches_its_ports(name: str) -> None:
 
 @EACH
 def test_its_health_is_known(name: str) -> None:
-    assert ("healthcheck" in SERVICES[name]) is (name not in SILENT)
+    assert ("healthcheck" in SERVICES[name]) is (name not in SILENT | JOBS)
 
 
 @EACH
 def test_it_waits_for_what_is_healthy(name: str) -> None:
     for other, condition in SERVICES[name].get("depends_on", {}).items():
-        assert condition == {"condition": "service_healthy"}
-        assert "healthcheck" in SERVICES[other]
+        if other in JOBS:
+            assert condition == {"condition": "service_completed_successfully"}
+            assert SERVICES[other]["restart"] == "no"
+        else:
+            assert condition == {"condition": "service_healthy"}
+            assert "healthcheck" in SERVICES[other]
 
 
 @EACH

@@ -1,0 +1,7 @@
+#!/bin/sh
+# Once at each start; what is there already is replaced.
+set -eu
+
+curl --fail --silent --show-error --retry 10 --retry-connrefused --request POST \
+  --header "kbn-xsrf: set-up" --form file=@/config/kibana/objects.ndjson \
+  "$KIBANA/api/saved_objects/_import?overwrite=true"
