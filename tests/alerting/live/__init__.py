@@ -1,0 +1,1 @@
+"""Real faults, and who hears of them."""

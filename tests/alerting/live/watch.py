@@ -1,0 +1,131 @@
+"""A real Prometheus and a real Alertmanager, and whoever is told."""
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx2
+
+from tests.alerting.live.scale import routes, rules
+from tests.processes import wait_until
+from tests.stack import RunningStack
+from worker.processes.child import Child, stop_all
+from worker.processes.ports import free_port
+
+PROGRAMS = ("prometheus", "prometheus-alertmanager")
+WATCHDOG = "InterviewWorkerWatchdog"
+
+
+@dataclass
+class Told:
+    """What has arrived: when, by the name of the receiver and of the alert."""
+
+    url: str
+    first: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def alerts(self) -> set[str]:
+        """The names of those that fired, without the one that always does."""
+        return {alert for _, alert in list(self.first)} - {WATCHDOG}
+
+    def arrived(self, alert: str) -> float | None:
+        """When an alert arrived first."""
+        moments = [at for (_, name), at in list(self.first.items()) if name == alert]
+        return min(moments, default=None)
+
+
+@contextmanager
+def receiving() -> Iterator[Told]:
+    """Receive Alertmanager's webhook (version 4), for as long as the context lasts."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            assert body["version"] == "4"
+            for alert in body["alerts"]:
+                if alert["status"] == "firing":
+                    key = (self.path.strip("/"), alert["labels"]["alertname"])
+                    told.first.setdefault(key, time.monotonic())
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    told = Told(f"http://127.0.0.1:{server.server_address[1]}")
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield told
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def watched(running: RunningStack, place: Path) -> Iterator[Told]:
+    """Watch a stack with nothing remembered; gives what is told of it.
+
+    It begins when the first thing has arrived, that alerts get through.
+    """
+    place.mkdir(parents=True)
+    (place / "rules").mkdir()
+    manager, prometheus = free_port(), free_port()
+    config = {
+        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(rules(place / "rules"))],
+        "alerting": {"alertmanagers": [{"static_configs": [_target(manager)]}]},
+        "scrape_configs": [
+            _job("interview-worker", int(running.stack.api_url.rpartition(":")[2])),
+            _job("interview-worker-mongodb", running.settings.mongodb_metrics_port),
+        ],
+    }
+    (place / "prometheus.yml").write_text(json.dumps(config))
+    with receiving() as told, ExitStack() as stack:
+        children = [
+            _child(place, "prometheus-alertmanager", manager, routes(place, told.url)),
+            _child(place, "prometheus", prometheus, place / "prometheus.yml"),
+        ]
+        for child, port in zip(children, (manager, prometheus), strict=True):
+            child.start()
+            stack.callback(stop_all, [child], 10)
+            child.wait_until(lambda port=port: _ready(port), 30)  # type: ignore[misc]
+        wait_until(lambda: ("watchdog", WATCHDOG) in told.first, 30)
+        yield told
+
+
+def _job(name: str, port: int) -> dict[str, object]:
+    return {"job_name": name, "static_configs": [_target(port)]}
+
+
+def _target(port: int) -> dict[str, list[str]]:
+    return {"targets": [f"127.0.0.1:{port}"]}
+
+
+def _child(place: Path, name: str, port: int, config: Path) -> Child:
+    program = str(shutil.which(name))
+    kind = {
+        # A minute otherwise: what is sent before Alertmanager is known would come again as late.
+        "prometheus": [f"--storage.tsdb.path={place / 'tsdb'}", "--rules.alert.resend-delay=1s"],
+        "prometheus-alertmanager": [
+            f"--storage.path={place / 'alerts'}",
+            "--cluster.listen-address=",
+        ],
+    }[name]
+    arguments = [f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}", *kind]
+    return Child(name, [program, *arguments], log=place / f"{name}.log")
+
+
+def _ready(port: int) -> bool:
+    try:
+        return httpx2.get(f"http://127.0.0.1:{port}/-/ready", trust_env=False).is_success
+    except httpx2.HTTPError:
+        return False

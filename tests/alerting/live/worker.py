@@ -1,0 +1,77 @@
+"""The real worker with the real calendar, whose recordings say by their names how they fare.
+
+`go-1.wav` is heard at once, `slow` after two seconds; `fail` cannot be heard; `hang` and `hog` last
+until a file is gone, the latter with a gigabyte in its hands.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from celery.signals import worker_process_init
+
+from tasks import services
+from tasks.announced import AnnouncedLanguage, AnnouncedSpeech
+from tasks.errors import Permanent
+from tasks.interview import Audio, Channels
+from tasks.ports import Progress
+from tasks.transcript import Transcript
+from tests.fakes.language import FakeLanguage
+from tests.samples import true_transcript
+from worker.celery_worker import run_worker
+from worker.settings import load_settings
+
+HELD = "held"
+"""The file whose end ends what hangs."""
+
+_TRUE = true_transcript("technical", speakers=False)
+_GIB = 1 << 30
+_SLOW = 2.0
+
+
+@dataclass(frozen=True)
+class Speech:
+    held: Path
+    name = "scripted"
+
+    def transcribe(
+        self, recording: Path, audio: Audio, channels: Channels | None, progress: Progress
+    ) -> Transcript:
+        del recording, channels, progress
+        self._fare(audio.name.partition("-")[0])
+        return _TRUE.model_copy(update={"duration": audio.duration})
+
+    def _fare(self, what: str) -> None:
+        if what == "fail":
+            raise Permanent("it was to fail", code="scripted")
+        if what == "slow":
+            time.sleep(_SLOW)
+        # Of zeros alone the kernel would hand out no memory.
+        load = os.urandom(1024) * (_GIB // 1024) if what == "hog" else b""
+        while what in ("hang", "hog") and self.held.exists():
+            time.sleep(0.1)
+        del load
+
+
+@worker_process_init.connect
+def _replace_providers(**_: Any) -> None:
+    services.provide(
+        replace(
+            services.current(),
+            speech=AnnouncedSpeech(Speech(Path(sys.argv[1]) / HELD)),
+            language=AnnouncedLanguage(FakeLanguage()),
+        )
+    )
+
+
+def main(_: Sequence[str]) -> None:
+    """Run it until a signal comes."""
+    run_worker(load_settings(), queues=(), concurrency=2, name="all", events=False)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
