@@ -347,6 +347,10 @@ def missing_cases() -> list[Case]:
     return [*gone, Case("InterviewWorkerMetricsMissing", there)]
 
 
+_WINDOWS = (("1h", "70m", "1m"), ("6h", "7h", "5m"), ("1d", "30h", "30m"), ("3d", "80h", "1h"))
+"""Of each alert of an objective: its window, when it is looked at, and how often."""
+
+
 def objective_cases() -> list[Case]:
     """Each objective, burnt fast, slowly, and not at all; and an hour in which nothing is asked."""
     cases = []
@@ -362,7 +366,7 @@ def objective_cases() -> list[Case]:
     ):
         alert = f"InterviewWorker{name}BudgetBurn"
         slo = {"job": "interview-worker", "slo": name.lower()}
-        for window, at, every in (("1h", "70m", "1m"), ("6h", "7h", "5m")):
+        for window, at, every in _WINDOWS:
             cases.append(Case(alert, bad_all, at, (slo,), "100%", every, window))
             cases.append(Case(alert, good_all, at, every=every, window=window))
     # Nothing is asked for: there is no share of nothing, and it is no fault.
@@ -379,12 +383,12 @@ def _slow_burns() -> list[Case]:
         {"job": "interview-worker", "slo": "availability"},
     )
     # Four in a thousand is four times as fast as the budget lasts; one in two thousand is half.
-    fast, slow = _http("0+9960x1500", "0+40x1500"), _http("0+9995x1500", "0+5x1500")
+    fast, slow = _http("0+9960x160", "0+40x160"), _http("0+9995x160", "0+5x160")
     return [
-        Case(alert, fast, "30h", (slo,), "0.4%", every="5m", window="1d"),
-        Case(alert, slow, "30h", every="5m", window="1d"),
-        Case(alert, fast, "80h", (slo,), "0.4%", every="5m", window="3d"),
-        Case(alert, slow, "80h", every="5m", window="3d"),
+        Case(alert, fast, "30h", (slo,), "0.4%", every="30m", window="1d"),
+        Case(alert, slow, "30h", every="30m", window="1d"),
+        Case(alert, fast, "80h", (slo,), "0.4%", every="1h", window="3d"),
+        Case(alert, slow, "80h", every="1h", window="3d"),
     ]
 
 
