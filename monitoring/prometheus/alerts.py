@@ -17,6 +17,9 @@ _BUSY = 0.1
 _ENOUGH = 20
 """Events in a window; of fewer, a quantile or a share says little."""
 
+_SOME = 3
+"""Requests in a window to a service that a circuit breaker keeps us from asking more often."""
+
 _UP = f'up{{job="{JOB}"}}'
 
 CRITICAL = (
@@ -85,7 +88,7 @@ WARNING = (
     Alert(
         thresholds.AI_SERVICE_DOWN.alert,
         f"{EXTERNAL_UNUSABLE_RATE} / {EXTERNAL_RATE} > {thresholds.AI_SERVICE_DOWN.value:g} "
-        f"and {increase(metrics.EXTERNAL_REQUESTS, '5m', 'service')} >= {_ENOUGH}",
+        f"and {increase(metrics.EXTERNAL_REQUESTS, '5m', 'service')} >= {_SOME}",
         "5m",
         Severity.WARNING,
         Priority.P2,

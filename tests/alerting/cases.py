@@ -137,9 +137,16 @@ CASES: tuple[Case, ...] = (
         "InterviewWorkerAIServiceDown",
         {f'external_api_requests_total{{{JOB}, {_EXTERNAL}, status="400"}}': "0+9x60"},
     ),
+    # A breaker is open, and lets one a minute through; one call was tried three times, and no more.
     Case(
         "InterviewWorkerAIServiceDown",
         {f'external_api_requests_total{{{JOB}, {_EXTERNAL}, status="error"}}': "0+1x60"},
+        fires=({"job": "interview-worker", "service": "openai"},),
+        shown="100%",
+    ),
+    Case(
+        "InterviewWorkerAIServiceDown",
+        {f'external_api_requests_total{{{JOB}, {_EXTERNAL}, status="error"}}': "0x5 3x60"},
     ),
     # The queue: interviews wait and nothing ends; they wait and things move; none wait.
     Case(
