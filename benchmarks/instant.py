@@ -16,6 +16,7 @@ from celery import Celery
 from pydantic import SecretStr
 from redis import Redis
 
+from monitoring.recording import Recorder
 from tasks import services
 from tasks.changes import Change
 from tasks.errors import IllegalTransition
@@ -24,8 +25,11 @@ from tasks.services import Services
 from tasks.stage import Outcome, execute, task_name
 from tests.samples import an_interview
 from worker.app import create_app
+from worker.logs import worker_logging
 from worker.monitored import monitored_worker
 from worker.settings import Settings
+from worker.task_context import bound
+from worker.tracing import tracing_as
 
 _APPLY = """
 local status = redis.call('HGET', KEYS[1], 'status') or 'queued'
@@ -111,6 +115,25 @@ def watch(directory: Path) -> None:
     atexit.register(stack.close)
 
 
+def log(settings: Settings) -> None:
+    """Log as a worker does, until its process ends."""
+    stack = ExitStack()
+    stack.enter_context(worker_logging(settings, "benchmark", Recorder()))
+    stack.enter_context(bound())
+    atexit.register(stack.close)
+
+
+def trace(settings: Settings) -> None:
+    """Trace as a worker does, until its process ends."""
+    stack = ExitStack()
+    stack.enter_context(tracing_as(settings, "worker"))
+    atexit.register(stack.close)
+
+
+if "BENCHMARK_LOGS" in os.environ:
+    log(Settings(log_level="INFO", log_format="json"))
+if "BENCHMARK_TRACES" in os.environ:
+    trace(Settings(otel_exporter_otlp_endpoint=os.environ["BENCHMARK_TRACES"]))
 if "BENCHMARK_METRICS" in os.environ:
     watch(Path(os.environ["BENCHMARK_METRICS"]))
 if "BENCHMARK_BROKER" in os.environ:

@@ -16,6 +16,7 @@ from monitoring.grafana.queries import (
     summed,
 )
 from monitoring.grafana.shapes import WORDS, areas, figure, lines, percentiles
+from monitoring.prometheus.objectives import recorded
 from monitoring.thresholds import (
     AVAILABILITY,
     CRITICAL_ERROR_RATE,
@@ -147,9 +148,29 @@ _PERFORMANCE = Row(
     ),
 )
 
+_BURN = f'{recorded("1h")}{{job=~"$job"}} / on (slo) (1 - slo:objective:ratio{{job=~"$job"}})'
+
+_OBJECTIVES = Row(
+    "Objectives",
+    (
+        lines(
+            "Error budget left",
+            "Share of what may go wrong in 30 days that has not; below 0 the objective is missed.",
+            units.PercentUnit,
+            ('slo:error_budget_remaining:ratio{job=~"$job"}', "{{slo}}"),
+        ),
+        lines(
+            "Burn rate",
+            "How fast the last hour used the budget: at 1 it lasts 30 days; 14.4 is an alert.",
+            units.Short,
+            (_BURN, "{{slo}}"),
+        ),
+    ),
+)
+
 DASHBOARD = Dashboard(
     uid="interview-worker-production",
     title="Interview Worker: Production",
     description="Is the service healthy, is it fast enough, and what do its dependencies do?",
-    rows=(_OVERVIEW, _PERFORMANCE, resources.ROW, dependencies.ROW),
+    rows=(_OVERVIEW, _OBJECTIVES, _PERFORMANCE, resources.ROW, dependencies.ROW),
 )

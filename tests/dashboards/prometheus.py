@@ -9,8 +9,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.processes import ROOT
 from worker.processes.child import Child, stop_all
 from worker.processes.ports import free_port
+
+RULES = ROOT / "monitoring" / "prometheus" / "rules" / "*.yml"
 
 needs_prometheus = pytest.mark.skipif(
     shutil.which("prometheus") is None,
@@ -28,7 +31,8 @@ def scraping(targets: Mapping[str, str], place: Path, *, interval: int) -> Itera
         interval: Seconds between two scrapes.
     """
     config = {
-        "global": {"scrape_interval": f"{interval}s"},
+        "global": {"scrape_interval": f"{interval}s", "evaluation_interval": f"{interval}s"},
+        "rule_files": [str(RULES)],
         "scrape_configs": [
             {"job_name": job, "static_configs": [{"targets": [target]}]}
             for job, target in targets.items()
