@@ -58,6 +58,11 @@ contract: $(READY) ## Ask a provider's real service whether it keeps the contrac
 	@test -n "$(PROVIDER)" || { echo "Name a provider: make contract PROVIDER=openai" >&2; exit 1; }
 	PROVIDER=$(PROVIDER) $(BIN)/python -m pytest -v tests/contract/test_cloud.py
 
+# The real thing, an hour in a minute: make alerts-check FAULTS='broker memory'
+.PHONY: alerts-check
+alerts-check: $(READY) prometheus ## Inject faults into a real stack, and note which alerts arrive
+	$(BIN)/python -m tests.alerting.live.check $(FAULTS)
+
 .PHONY: coverage
 coverage: $(READY) $(TOOLS) ## Run all tests and say which lines they miss
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --cov --cov-report=term-missing:skip-covered

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tasks.errors import InterviewWorkerError
 from tests.alerting.live.faults import FAULTS, HEALTHY, Fault
 from tests.alerting.live.stack import Place, used_stack
 from tests.alerting.live.watch import Told, watched
@@ -69,13 +70,15 @@ def _wait(told: Told, fault: Fault) -> None:
 
 
 def recovered(place: Place) -> None:
-    """Wait until all is well again after a fault."""
+    """Wait until all is well again after a fault; what has ended is started, as it would be."""
+    for name in ("server", "worker-all"):
+        child = place.running.process(name)
+        if not child.is_running:
+            child.start()
     wait_until(lambda: _works(place), 120)
 
 
 def _works(place: Place) -> bool:
-    from tasks.errors import InterviewWorkerError
-
     try:
         one = place.submit("go", int(time.monotonic() * 1000))
         deadline = time.monotonic() + 20
