@@ -15,8 +15,6 @@ from tests.stack import RunningStack, running_services, wait_for
 from worker.stack import Stack, answering, services
 from worker.supervisor import Service
 
-pytestmark = pytest.mark.xdist_group("stopping")
-
 GRACE = 1.0
 
 
