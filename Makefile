@@ -16,6 +16,8 @@ READY  := $(VENV)/.ready
 TOOLS  := .venv-tools/.ready
 # How many test processes; each has servers of its own.
 JOBS   ?= 2
+# A module's tests stay together, which share its servers; tests/conftest.py puts them in order.
+SPREAD  = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help
 help: ## Show this list
@@ -31,7 +33,7 @@ worker: $(READY) ## Run servers, workers, API and Flower until Ctrl-C
 
 .PHONY: test
 test: $(READY) $(TOOLS) prometheus ## Run all tests, on real servers
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest $(SPREAD)
 
 # Prometheus and Alertmanager check what we expose and configure. Where they cannot be installed,
 # those tests say that they skip.
@@ -65,7 +67,7 @@ alerts-check: $(READY) prometheus ## Inject faults into a real stack, and note w
 
 .PHONY: coverage
 coverage: $(READY) $(TOOLS) ## Run all tests and say which lines they miss
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --cov --cov-report=term-missing:skip-covered
+	$(BIN)/python -m pytest $(SPREAD) --cov --cov-report=term-missing:skip-covered
 
 .PHONY: chaos
 chaos: $(READY) $(TOOLS) ## Kill and freeze everything under hundreds of interviews, for half an hour, and report

@@ -16,6 +16,36 @@ from worker.embedded.servers import EmbeddedServers
 
 Document = dict[str, Any]
 
+_LONGEST = (
+    "tests/acceptance/",
+    "tests/integration/test_pipeline.py",
+    "tests/chaos/",
+    "tests/monitoring/test_ground_truth.py",
+    "tests/monitoring/test_churn.py",
+    "tests/integration/test_whisper.py",
+    "tests/integration/test_webhooks.py",
+    "tests/integration/test_erasure.py",
+    "tests/integration/test_cloud_stack.py",
+    "tests/monitoring/test_story.py",
+    "tests/monitoring/test_names.py",
+    "tests/monitoring/test_sidecar.py",
+    "tests/fuzz/",
+    "tests/integration/",
+    "tests/alerting/",
+    "tests/monitoring/",
+    "tests/contract/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: at the end it would keep one process busy, and others idle."""
+
+    def rank(item: pytest.Item) -> int:
+        found = (n for n, name in enumerate(_LONGEST) if item.nodeid.startswith(name))
+        return next(found, len(_LONGEST))
+
+    items.sort(key=rank)
+
 
 def _serve(name: str, factory: pytest.TempPathFactory) -> Iterator[str]:
     with EmbeddedServers(factory.mktemp(name), {name}) as settings:

@@ -15,6 +15,9 @@ from worker.settings import Settings
 from worker.stack import Stack, open_stack, services
 from worker.supervisor import Service, Supervisor
 
+_INTERVAL = 0.1
+"""Seconds between two questions: more of them would take the time of who is to do the work."""
+
 
 @dataclass(frozen=True)
 class RunningStack:
@@ -73,11 +76,11 @@ def wait_for(
         status = api.get(interview_id).status
         return status in statuses if statuses else status.final
 
-    wait_until(reached, timeout)
+    wait_until(reached, timeout, interval=_INTERVAL)
     return api.get(interview_id)
 
 
 def wait_for_progress(api: ApiClient, interview_id: UUID | str, stage: Stage) -> Interview:
     """Wait until a stage has reported that it has got somewhere, and is not done."""
-    wait_until(lambda: api.get(interview_id).stages[stage].progress > 0, 60)
+    wait_until(lambda: api.get(interview_id).stages[stage].progress > 0, 60, interval=_INTERVAL)
     return api.get(interview_id)

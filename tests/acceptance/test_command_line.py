@@ -18,7 +18,7 @@ import pytest
 from tests.processes import is_alive, wait_until
 from tests.samples import SAMPLES, SCREENING
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("acceptance")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PROGRAM = str(Path(sys.executable).with_name("interview-worker"))
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -137,12 +137,15 @@ class Campaign:
     def _finish(self, phase: Phase, stores: Stores) -> list[Interview]:
         """Wait for the ends, as long as may be, and read all that was accepted."""
         deadline = time.monotonic() + _GIVEN_UP
-        while time.monotonic() < deadline and not (
-            phase.is_answered() and self._look(phase, stores) == 0
-        ):
-            time.sleep(_PAUSE)
         everything = Query(created_from=phase.began, limit=10_000)
-        return list(stores.interviews.find(everything))
+        while True:
+            is_over = time.monotonic() > deadline
+            if is_over or (phase.is_answered() and self._look(phase, stores) == 0):
+                ends = list(stores.interviews.find(everything))
+                # Statuses are looked at one after the other: who moves on meanwhile is in neither.
+                if is_over or all(one.status.final for one in ends):
+                    return ends
+            time.sleep(_PAUSE)
 
     def _outcome(self, phase: Phase, ends: list[Interview], waits: list[float]) -> Outcome:
         running, acknowledged = self._stack.running, phase.acknowledged()

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,7 +22,7 @@ from tests.conftest import Document
 from tests.integration.test_api import PATH, problem, submitted
 from tests.processes import wait_until
 from tests.sidecar import running
-from worker.adapters.mongo import MongoInterviews, MongoKeys
+from worker.adapters.mongo import Mongo, MongoInterviews, MongoKeys
 from worker.api.application import create_api
 from worker.celery_worker import run_flower
 from worker.keys import Scope, issue
@@ -193,7 +194,11 @@ def test_health_tells_details_to_admins_alone(guarded: TestClient, keys: MongoKe
     assert "details" not in guarded.get("/health").json()
 
 
-def test_says_so_when_keys_cannot_be_read(settings: Settings) -> None:
+def test_says_so_when_keys_cannot_be_read(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nobody answers there, for which half a second is as good as five.
+    monkeypatch.setattr("worker.wiring.Mongo", partial(Mongo, timeout=0.5))
     with api(settings, AUTH="keys", MONGODB_URL="mongodb://127.0.0.1:9/x") as client:
         header = {"Authorization": f"Bearer iw_{'0' * 12}_{'A' * 43}"}
         problem(client.get(PATH, headers=header), 503, "database_error")

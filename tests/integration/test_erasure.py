@@ -27,7 +27,7 @@ from tests.stack import RunningStack, running_stack, wait_for
 from worker.adapters.mongo import Mongo, MongoInterviews
 from worker.requests import interview_id_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+pytestmark = pytest.mark.slow
 
 NAME = "Zephyrine Quillfeather"
 EMAIL = "zephyrine.quillfeather@candidates.example"

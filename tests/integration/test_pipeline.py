@@ -29,7 +29,7 @@ from worker.adapters.media import SAMPLE_RATE, read_blocks
 from worker.adapters.mongo import Mongo, MongoInterviews
 from worker.requests import interview_id_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

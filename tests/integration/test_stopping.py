@@ -18,27 +18,34 @@ from worker.supervisor import Service
 GRACE = 1.0
 
 
-@pytest.fixture
-def go(tmp_path: Path) -> Path:
-    """The file that lets transcriptions end."""
-    return tmp_path / "go"
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stopping")
 
 
 @pytest.fixture
-def running(tmp_path: Path, go: Path) -> Iterator[RunningStack]:
+def go(place: Path) -> Path:
+    """The file that lets transcriptions end; it is not there yet."""
+    file = place / "go"
+    file.unlink(missing_ok=True)
+    return file
+
+
+@pytest.fixture(scope="module")
+def running(place: Path) -> Iterator[RunningStack]:
     def chosen(stack: Stack) -> list[Service]:
         sidecar, transcribe, *_ = services(stack, flower=False)
         worker = replace(
             transcribe,
             name="worker",
-            argv=[sys.executable, "-m", "tests.integration.held_up_worker", str(go)],
+            argv=[sys.executable, "-m", "tests.integration.held_up_worker", str(place / "go")],
             env={**stack.environment, "PYTHONPATH": str(ROOT)},
             ready=answering(stack, "held-up"),
         )
         return [sidecar, worker]
 
     with running_services(
-        tmp_path / "data", chosen, LEASE_SECONDS="120", SHUTDOWN_GRACE=str(GRACE)
+        place / "data", chosen, LEASE_SECONDS="120", SHUTDOWN_GRACE=str(GRACE)
     ) as stack:
         yield stack
 

@@ -39,7 +39,7 @@ from worker.settings import Settings
 
 SAID = talk(("c", "I rolled the release back within four minutes."))
 SUMMARY = {"text": "An outage was undone.", "confidence": 0.5}
-QUESTIONS = 120
+QUESTIONS = 60
 FAILURES = 3
 KINDS = {"good": 30, "refused": 8, "busy": 15, "down": 15, "reset": 5, "closed": 8, "bad": 4}
 BILLED = ("good", "refused")

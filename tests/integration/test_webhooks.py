@@ -26,7 +26,7 @@ from worker.cli.commands import app
 from worker.requests import parse_request
 from worker.settings import Settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("webhooks")]
+pytestmark = pytest.mark.slow
 
 ALL = ["created", "transcribed", "analysed", "scheduled", "completed"]
 SCRIPT = "go-on-1"

@@ -15,9 +15,11 @@ from monitoring.definitions import Histogram, Metric
 from tasks.interview import BookingOutcome, Interview, Stage, Status
 from tests.monitoring.figures import Figures, busy, scraped
 from tests.monitoring.scripted_stack import scripted_stack
-from tests.processes import wait_for, wait_until
+from tests.processes import wait_for
 from tests.stack import RunningStack
+from tests.stack import wait_for as wait_for_end
 from worker.processes.child import Child, stop_all
+from worker.wiring import open_stores
 
 _COUNT = 300
 _STATUSES = {Status.COMPLETED: "success", Status.FAILED: "failed", Status.CANCELLED: "cancelled"}
@@ -95,11 +97,13 @@ def test_every_figure_is_the_truth(tmp_path: Path, clip: Path) -> None:
                 restart(running.process("worker-all"))
         cancelled = submit(running, clip, "go-transcribe-cancelled")
         running.api.act(cancelled, "cancel")
-        wait_until(lambda: all(running.api.get(one).status.final for one in ids), 240)
+        for one in ids:
+            wait_for_end(running.api, one, timeout=240)
         wait_for(lambda: busy(scraped(running.stack.api_url)), {}, 40)
         found = scraped(running.stack.api_url)
-        everyone = [running.api.get(one) for one in (*ids, cancelled)]
-        reports = sum(running.api.report(one) is not None for one in ids)
+        with open_stores(running.settings) as stores:
+            everyone = [stores.interviews.get(one) for one in (*ids, cancelled)]
+            reports = sum(stores.interviews.report(one) is not None for one in ids)
     truth = Truth(everyone, reports)
     check_interviews(found, truth)
     check_stages(found, truth, script)

@@ -1,6 +1,8 @@
 """What all embedded servers have in common."""
 
 import importlib
+import socket
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol
@@ -10,6 +12,7 @@ from worker.processes.child import Child, ProcessFailed
 from worker.processes.ports import free_port
 
 _START_SECONDS = 30.0
+_KNOCK_SECONDS = 0.1
 _ATTEMPTS = 3
 _PORT_TAKEN = ("in use", "addrinuse")
 
@@ -85,6 +88,12 @@ class EmbeddedServer:
                 self.start()
             else:
                 return
+
+    def knock(self) -> None:
+        """Connect to the server, and leave again."""
+        address = ("127.0.0.1", self._port)
+        with suppress(OSError), socket.create_connection(address, _KNOCK_SECONDS):
+            pass
 
     def _prepare(self) -> tuple[int, Child]:
         port = free_port()

@@ -157,7 +157,7 @@ def stop_all(
     Args:
         children: The processes; those that do not run are left alone.
         grace: How long they may take, in seconds.
-        hurry: Says whether to wait no longer.
+        hurry: Asked all the while; says whether to wait no longer.
     """
     deadline = time.monotonic() + grace
     for child in children:
