@@ -60,7 +60,7 @@ contract: $(READY) ## Ask a provider's real service whether it keeps the contrac
 	@test -n "$(PROVIDER)" || { echo "Name a provider: make contract PROVIDER=openai" >&2; exit 1; }
 	PROVIDER=$(PROVIDER) $(BIN)/python -m pytest -v tests/contract/test_cloud.py
 
-# The real thing, an hour in a minute: make alerts-check FAULTS='broker memory'
+# The real thing, thirty times as fast: make alerts-check FAULTS='broker memory'
 .PHONY: alerts-check
 alerts-check: $(READY) prometheus ## Inject faults into a real stack, and note which alerts arrive
 	$(BIN)/python -m tests.alerting.live.check $(FAULTS)

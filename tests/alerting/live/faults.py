@@ -33,7 +33,7 @@ class Fault:
     expected: frozenset[str]
     also: frozenset[str]
     inject: Callable[[Place], AbstractContextManager[None]]
-    patience: float = 60
+    patience: float = 90
 
 
 def _named(*names: str) -> frozenset[str]:
@@ -143,8 +143,8 @@ def _sidecar_killed(place: Place) -> Iterator[None]:
         sidecar.start()
 
 
-HEALTHY = Fault("nothing", frozenset(), frozenset(), _nothing, 60)
-"""An hour of good weather."""
+HEALTHY = Fault("nothing", frozenset(), frozenset(), _nothing, 90)
+"""Three quarters of an hour of good weather."""
 
 FAULTS = (
     Fault(
@@ -186,7 +186,7 @@ FAULTS = (
         _named("QueueStuck", "OldestMessageTooOld"),
         frozenset(),
         _some("hang", 2),
-        90,
+        150,
     ),
-    Fault("slow stages", _named("SlowProcessing"), frozenset(), _submitted("slow", 0.7), 120),
+    Fault("slow stages", _named("SlowProcessing"), frozenset(), _submitted("slow", 1.5), 180),
 )

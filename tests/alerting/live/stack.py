@@ -89,7 +89,7 @@ def used_stack(place: Path) -> Iterator[Place]:
     """Sidecar and worker on embedded servers, and people who use them."""
     notes = place / "notes"
     notes.mkdir(parents=True)
-    environment = {"RETRY_BACKOFF": "0.1", "CIRCUIT_SECONDS": "1", "LEASE_SECONDS": "3"}
+    environment = {"RETRY_BACKOFF": "0.1", "CIRCUIT_SECONDS": "2", "LEASE_SECONDS": "3"}
     with running_services(place / "data", partial(_services, notes), **environment) as running:
         yield Place(running, notes, _clip(place))
 

@@ -9,10 +9,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
-from tests.alerting.live.scale import routes, rules
+from tests.alerting.live.scale import SCRAPE, routes, rules
 from tests.processes import wait_until
 from tests.stack import RunningStack
 from worker.processes.child import Child, stop_all
@@ -20,6 +21,7 @@ from worker.processes.ports import free_port
 
 PROGRAMS = ("prometheus", "prometheus-alertmanager")
 WATCHDOG = "InterviewWorkerWatchdog"
+_JOBS = ("interview-worker", "interview-worker-mongodb")
 
 
 @dataclass
@@ -80,12 +82,16 @@ def watched(running: RunningStack, place: Path) -> Iterator[Told]:
     (place / "rules").mkdir()
     manager, prometheus = free_port(), free_port()
     config = {
-        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "global": {
+            "scrape_interval": f"{SCRAPE}s",
+            "scrape_timeout": f"{SCRAPE}s",
+            "evaluation_interval": "1s",
+        },
         "rule_files": [str(rules(place / "rules"))],
         "alerting": {"alertmanagers": [{"static_configs": [_target(manager)]}]},
         "scrape_configs": [
-            _job("interview-worker", int(running.stack.api_url.rpartition(":")[2])),
-            _job("interview-worker-mongodb", running.settings.mongodb_metrics_port),
+            _job(_JOBS[0], int(running.stack.api_url.rpartition(":")[2])),
+            _job(_JOBS[1], running.settings.mongodb_metrics_port),
         ],
     }
     (place / "prometheus.yml").write_text(json.dumps(config))
@@ -99,7 +105,26 @@ def watched(running: RunningStack, place: Path) -> Iterator[Told]:
             stack.callback(stop_all, [child], 10)
             child.wait_until(lambda port=port: _ready(port), 30)  # type: ignore[misc]
         wait_until(lambda: ("watchdog", WATCHDOG) in told.first, 30)
+        # Before its first scrape a Prometheus that is new takes all for absent.
+        wait_until(lambda: _firing(prometheus) == {WATCHDOG} and _reached(prometheus), 60)
+        told.first.clear()
         yield told
+
+
+def _firing(port: int) -> set[str]:
+    found = _asked(port, 'ALERTS{alertstate="firing"}')
+    return {sample["metric"]["alertname"] for sample in found}
+
+
+def _reached(port: int) -> bool:
+    return len(_asked(port, "up == 1")) == len(_JOBS)
+
+
+def _asked(port: int, query: str) -> list[dict[str, Any]]:
+    url = f"http://127.0.0.1:{port}/api/v1/query"
+    answer = httpx2.get(url, params={"query": query}, trust_env=False)
+    found: list[dict[str, Any]] = answer.json()["data"]["result"]
+    return found
 
 
 def _job(name: str, port: int) -> dict[str, object]:

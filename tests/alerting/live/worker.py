@@ -1,7 +1,7 @@
 """The real worker with the real calendar, whose recordings say by their names how they fare.
 
-`go-1.wav` is heard at once, `slow` after two seconds; `fail` cannot be heard; `hang` and `hog` last
-until a file is gone, the latter with a gigabyte in its hands.
+`go-1.wav` is heard at once, `slow` after four seconds; `fail` cannot be heard; `hang` and `hog`
+last until a file is gone, the latter with a gigabyte in its hands.
 """
 
 import os
@@ -30,7 +30,7 @@ HELD = "held"
 
 _TRUE = true_transcript("technical", speakers=False)
 _GIB = 1 << 30
-_SLOW = 2.0
+_SLOW = 4.0
 
 
 @dataclass(frozen=True)
