@@ -13,6 +13,7 @@ import yaml
 
 from monitoring import metrics
 from monitoring.definitions import Histogram
+from monitoring.grafana.catalogue import DASHBOARDS
 from monitoring.prometheus.alerts import ALWAYS
 from monitoring.prometheus.files import PLACE, all_alerts, contents
 from monitoring.prometheus.rules import Alert
@@ -156,7 +157,7 @@ def test_every_alert_says_what_it_must() -> None:
     for alert in all_alerts():
         assert {"severity", "priority", "service", "team"} <= alert.all_labels.keys()
         assert all(alert.annotations.values())
-        assert alert.dashboard.startswith("/d/interview-worker-")
+        assert alert.dashboard in {f"/d/{dashboard.uid}" for dashboard in DASHBOARDS}
 
 
 def test_rules_go_by_metrics_that_there_are() -> None:
