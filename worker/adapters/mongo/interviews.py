@@ -172,13 +172,18 @@ class MongoInterviews(MongoOutbox):
         """
         kinds = _kinds(query)
         looked_at = bool(query.statuses and query.types)
+        before = None
         for moments in _moments(query):
             found = heapq.merge(
                 *(self._list({**kind, **moments}, query.limit, looked_at) for kind in kinds),
                 key=lambda document: (document["created_at"], document["_id"]),
                 reverse=True,
             )
-            yield from (one for one in found if not looked_at or one["type"] in query.types)
+            for one in found:
+                # One that moved on meanwhile is found in both of its statuses.
+                if one["_id"] != before and (not looked_at or one["type"] in query.types):
+                    before = one["_id"]
+                    yield one
 
     def _list(self, condition: Document, limit: int, looked_at: bool) -> Cursor[Document]:
         newest_first = [("created_at", DESCENDING), ("_id", DESCENDING)]
@@ -315,7 +320,9 @@ def _kinds(query: Query) -> list[Document]:
     """Conditions that tell interviews apart; each is the beginning of an index."""
     tenant = {"tenant": query.tenant}
     if query.statuses:
-        return [{**tenant, "status": str(status)} for status in sorted(query.statuses)]
+        # In the order of the pipeline, so that one that moves on meanwhile is not missed.
+        statuses = [status for status in Status if status in query.statuses]
+        return [{**tenant, "status": str(status)} for status in statuses]
     if query.types:
         return [{**tenant, "type": one} for one in sorted(query.types)]
     return [tenant]
