@@ -6,6 +6,7 @@ seconds, and need no coordination to go away again.
 
 import uuid
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pymongo
@@ -15,6 +16,8 @@ from pymongo.database import Database
 from worker.embedded.servers import EmbeddedServers
 
 Document = dict[str, Any]
+
+_celery: Any = import_module("celery._state")
 
 _LONGEST = (
     "tests/acceptance/",
@@ -45,6 +48,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next(found, len(_LONGEST))
 
     items.sort(key=rank)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_foreign_application() -> Iterator[None]:
+    """Leave no Celery application to the next module, whose tasks would be registered with it."""
+    before = _celery._tls.current_app
+    yield
+    _celery._set_current_app(before)
 
 
 def _serve(name: str, factory: pytest.TempPathFactory) -> Iterator[str]:

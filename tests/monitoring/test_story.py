@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 from kafka import KafkaProducer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from monitoring import metrics
@@ -136,12 +137,12 @@ def knock(url: str, interview_id: str) -> httpx2.Response:
 
 def traced(running: RunningStack, collected: Collector, interview_id: str) -> str:
     """What the command line tells of an interview."""
-    with jaeger(collected) as url:
+    with jaeger(collected) as url, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("worker.cli.tracing.out", Console(width=160))
         environment = {
             "API_URL": running.stack.api_url,
             "JAEGER_URL": url,
             "DATA_DIR": str(running.settings.data_dir),
-            "COLUMNS": "160",
         }
         done = CliRunner().invoke(app, ["trace", interview_id], env=environment)
     assert done.exit_code == 0, done.output
