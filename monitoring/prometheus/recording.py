@@ -26,6 +26,8 @@ HTTP_ERROR_RATE = "job:http_errors:rate5m"
 EXTERNAL_RATE = "job_service:external_api_requests:rate5m"
 EXTERNAL_UNUSABLE_RATE = "job_service:external_api_unusable:rate5m"
 
+_API = "/api/.*"
+
 EVENTS_STALE = "job:interview_events_stale:bool"
 
 GROUPS = (
@@ -41,12 +43,13 @@ GROUPS = (
     Group(
         "interview-worker-rates",
         (
-            Recording(HTTP_RATE, rate(metrics.HTTP_REQUESTS, "5m")),
+            # Scrapes and probes succeed while all else fails, and would make it look like less.
+            Recording(HTTP_RATE, rate(metrics.HTTP_REQUESTS, "5m", path=_API)),
             # Where there is no error there is no series: 0 stands for it, as long as there is
             # anything at all.
             Recording(
                 HTTP_ERROR_RATE,
-                f"{rate(metrics.HTTP_REQUESTS, '5m', status='5..')} or 0 * {HTTP_RATE}",
+                f"{rate(metrics.HTTP_REQUESTS, '5m', path=_API, status='5..')} or 0 * {HTTP_RATE}",
             ),
             Recording(EXTERNAL_RATE, rate(metrics.EXTERNAL_REQUESTS, "5m", "service")),
             Recording(

@@ -76,6 +76,13 @@ CASES: tuple[Case, ...] = (
         fires=({"job": "interview-worker"},),
         shown="50%",
     ),
+    # Few people come, all in vain, while scrapes and probes are answered.
+    Case(
+        "InterviewWorkerCriticalErrorRate",
+        _http("0x60", "0+10x60") | _http("0+100x60", path="/metrics"),
+        fires=({"job": "interview-worker"},),
+        shown="100%",
+    ),
     Case("InterviewWorkerCriticalErrorRate", _http("0+999x60", "0+1x60")),
     Case("InterviewWorkerCriticalErrorRate", _http("0+0x60", "0+1x60")),
     Case("InterviewWorkerCriticalErrorRate", _http("0+300x20 0+300x40", "0x60")),

@@ -160,7 +160,8 @@ FAULTS = (
         frozenset(),
         _server_stopped("kafka"),
     ),
-    Fault("sidecar killed", _named("Down"), frozenset(), _sidecar_killed),
+    # It tells of the database as well, and that alert waits for less time.
+    Fault("sidecar killed", _named("Down"), _named("DatabaseDown"), _sidecar_killed),
     Fault("worker killed", _named("WorkerMissing"), frozenset(), _worker_killed),
     Fault(
         "calendar stopped",

@@ -73,7 +73,7 @@ class Place:
             thread.join()
 
     def _use(self, stop: threading.Event) -> None:
-        with httpx2.Client(trust_env=False, timeout=2) as client:
+        with httpx2.Client(trust_env=False, timeout=10) as client:
             for number in count():
                 if stop.wait(_PACE):
                     return
