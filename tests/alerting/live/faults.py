@@ -165,8 +165,9 @@ FAULTS = (
     Fault("worker killed", _named("WorkerMissing"), frozenset(), _worker_killed),
     Fault(
         "calendar stopped",
-        _named("AIServiceDown", "CircuitOpen"),
-        _named("DeadLettersGrowing") | _BURNS,
+        _named("AIServiceDown"),
+        # Interviews are tried again, end late, and fail.
+        _named("CircuitOpen", "DeadLettersGrowing", "SlowProcessing") | _BURNS,
         _server_stopped("radicale"),
     ),
     Fault(
