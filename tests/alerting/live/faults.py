@@ -179,8 +179,8 @@ FAULTS = (
     Fault("memory", _named("HighMemoryUsage"), frozenset(), _some("hog", 1)),
     Fault(
         "slow requests",
-        _named("HighLatency", "LatencyBudgetBurn"),
-        frozenset(),
+        _named("HighLatency"),
+        _named("LatencyBudgetBurn"),
         _slow_clients,
     ),
     Fault(
