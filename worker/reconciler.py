@@ -3,8 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 
 from monitoring.broker import Broker, QueueState
 from monitoring.tracing import continuing
@@ -19,6 +19,7 @@ from tasks.stage import task_name
 from worker.adapters.broker import HeldMessage, HeldMessages
 from worker.intake import Dispatcher
 from worker.leadership import Leadership
+from worker.overdue import Overdue
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +46,7 @@ class Reconciler:
         dispatcher: Publishes new ones.
         leadership: Sees to it that one process does this.
         held: What workers hold, where the broker does not notice by itself that one is dead.
-        grace: How long after it was published a message may not be seen anywhere: it is on its way
-            from the queue to the run's lease, or its publisher was slow.
+        grace: How long a message may be on its way to its queue, as its publisher was slow.
         also: What else the leader is to do, every five seconds.
     """
 
@@ -66,6 +66,7 @@ class Reconciler:
         self._leadership = leadership
         self._held = held
         self._grace = grace
+        self._overdue = Overdue(grace)
         self._also = also
 
     def run(self, stop: threading.Event) -> None:
@@ -98,7 +99,9 @@ class Reconciler:
         )
 
     def resume_unheard(self) -> int:
-        """Send on those whose message is in no queue, though nobody works on them.
+        """Send on those whose message was in no queue at the look before this one, nor is now.
+
+        Nobody works on them either.
 
         Returns:
             How many there were.
@@ -108,7 +111,7 @@ class Reconciler:
             self._resume(one, "message_lost")
             for stage in Stage
             for priority in Priority
-            for one in self._unheard(queues[task_name(stage)], stage, priority)
+            for one in self._unheard(queues, stage, priority)
         )
 
     def drop_superseded(self) -> int:
@@ -136,8 +139,11 @@ class Reconciler:
         latest = interview.message_at
         return interview.status.final or (latest is not None and message.published_at < latest)
 
-    def _unheard(self, queue: QueueState, stage: Stage, priority: Priority) -> Iterator[Interview]:
-        before = overdue(queue, self._grace, priority)
+    def _unheard(
+        self, queues: Mapping[str, QueueState], stage: Stage, priority: Priority
+    ) -> Iterator[Interview]:
+        name = task_name(stage)
+        before = self._overdue.before(name, queues[name], priority)
         if before is not None:
             yield from self._interviews.unheard(stage, priority, before, _BATCH)
 
@@ -154,20 +160,3 @@ class Reconciler:
             log.info("%s is sent on its way again: %s", stage, reason)
         resumed.send(Resumed(stage, reason))
         return True
-
-
-def overdue(queue: QueueState, grace: timedelta, *priorities: Priority) -> datetime | None:
-    """The moment before which all messages of a queue were published that must have been heard.
-
-    Args:
-        queue: The queue.
-        grace: How long a message may be on its way, from the queue to the run's lease.
-        priorities: The priorities to look at.
-
-    Returns:
-        The moment; None if the broker does not tell.
-    """
-    until = queue.taken_until(*map(str, priorities))
-    if until is None:
-        return None
-    return datetime.fromtimestamp(min(until, now().timestamp()), UTC) - grace

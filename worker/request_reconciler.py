@@ -8,7 +8,7 @@ from monitoring.broker import Broker
 from tasks.clock import now
 from tasks.interview import Priority
 from worker.adapters.broker import REQUESTS
-from worker.reconciler import overdue
+from worker.overdue import Overdue
 from worker.requests import PendingRequest, RequestStore
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class RequestReconciler:
         requests: The truth.
         broker: Tells which messages wait.
         dispatcher: Publishes new ones.
-        grace: How long after it was published a message may not be seen anywhere.
+        grace: How long a message may be on its way to its queue, as its publisher was slow.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class RequestReconciler:
         self._requests = requests
         self._broker = broker
         self._dispatcher = dispatcher
-        self._grace = grace
+        self._overdue = Overdue(grace)
 
     def resume(self) -> int:
         """Send on those whose run is lost, whose next attempt is due, or whose message is gone.
@@ -52,7 +52,8 @@ class RequestReconciler:
             How many there were.
         """
         found = list(self._requests.stuck(now(), _BATCH))
-        before = overdue(self._broker.backlog().queues[REQUESTS], self._grace, *Priority)
+        queue = self._broker.backlog().queues[REQUESTS]
+        before = self._overdue.before(REQUESTS, queue, *Priority)
         if before is not None:
             found += self._requests.unheard(before, _BATCH)
         return sum(self._resume(request) for request in found)
