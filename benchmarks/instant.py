@@ -9,6 +9,7 @@ the embedded one does some hundreds of updates a second.
 import atexit
 import os
 from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,11 +21,11 @@ from monitoring.recording import Recorder
 from tasks import services
 from tasks.changes import Change
 from tasks.errors import IllegalTransition
-from tasks.interview import Interview, Stage, Status
+from tasks.interview import Interview, Stage, StageRecord, Status
 from tasks.services import Services
 from tasks.stage import Outcome, execute, task_name
 from tests.samples import an_interview
-from worker.app import create_app
+from worker.app import TASK_MODULES, create_app
 from worker.logs import worker_logging
 from worker.monitored import monitored_worker
 from worker.settings import Settings
@@ -43,11 +44,16 @@ return 0
 """
 
 
+def _begun() -> Interview:
+    """An interview at whose stages a first attempt is made."""
+    return an_interview(stages={stage: StageRecord(attempts=1) for stage in Stage})
+
+
 class NoInterviews:
     """A store that keeps nothing: every interview is where a stage wants it to be."""
 
     def __init__(self) -> None:
-        self._template = an_interview()
+        self._template = _begun()
 
     def apply(self, interview_id: str, change: Change) -> None:
         """Allow a change."""
@@ -63,7 +69,7 @@ class RedisInterviews:
     def __init__(self, url: str) -> None:
         self._redis: Redis = Redis.from_url(url)
         self._apply = self._redis.register_script(_APPLY)
-        self._template = an_interview()
+        self._template = _begun()
 
     def apply(self, interview_id: str, change: Change) -> None:
         """Apply a change in one atomic step."""
@@ -76,6 +82,14 @@ class RedisInterviews:
         stored: Any = self._redis.hget(f"document:{interview_id}", "status")
         status = Status(stored.decode())
         return self._template.model_copy(update={"id": interview_id, "status": status})
+
+
+def completed(url: str) -> int:
+    """How many interviews have documents that say that they are completed."""
+    with Redis.from_url(url) as redis, redis.pipeline(transaction=False) as pipe:
+        for key in redis.scan_iter("document:*", count=1000):
+            pipe.hget(key, "status")
+        return sum(status == Status.COMPLETED.value.encode() for status in pipe.execute())
 
 
 def create(url: str, *, documents: bool = False) -> Celery:
@@ -97,7 +111,12 @@ def create(url: str, *, documents: bool = False) -> Celery:
             consent_required=False,
         )
     )
+    # Whatever imports the real tasks puts them in the place of these, if it comes later.
+    for module in TASK_MODULES:
+        import_module(module)
+    application.finalize()
     for stage in Stage:
+        application.tasks.unregister(task_name(stage))
         _add_stage(application, stage)
     return application
 

@@ -22,6 +22,9 @@ _WANTED = 2.0
 _COUNT = 2000
 _ROUNDS = 3
 _TIMEOUT = 120.0
+WORKERS = 2
+"""Of ours, each with one process."""
+
 _QUEUES = ("celery", *(f"{task_name(stage)}\x06\x163" for stage in Stage))
 """The lists in Redis: the stock queue, and ours at normal priority."""
 
@@ -33,9 +36,7 @@ def rows() -> Iterator[tuple[str, str, str, str, bool]]:
         EmbeddedServers(Path(place), {"valkey"}) as servers,
     ):
         url = servers["REDIS_URL"]
-        rounds = [
-            (ours(url), _stock(url), ours(url, BENCHMARK_DOCUMENTS="yes")) for _ in range(_ROUNDS)
-        ]
+        rounds = [(ours(url), _stock(url), ours(url, documents=True)) for _ in range(_ROUNDS)]
     bare, theirs, kept = (statistics.median(figures) for figures in zip(*rounds, strict=True))
     ratio = statistics.median(one / other for one, other, _ in rounds)
     against = f"stock celery.chain, prefork of two: {theirs:.0f}"
@@ -56,13 +57,17 @@ def rows() -> Iterator[tuple[str, str, str, str, bool]]:
     )
 
 
-def ours(url: str, *options: str, **environment: str) -> float:
+def ours(url: str, *options: str, documents: bool = False, **environment: str) -> float:
     """Interviews per second with two of our workers.
 
     Args:
         url: The broker's URL.
         options: Further options of the workers.
+        documents: Whether the stages keep documents, in Redis.
         environment: What to add to their environment.
+
+    Raises:
+        RuntimeError: Not all interviews were completed.
     """
     dispatcher = CeleryDispatcher(instant.create(url))
 
@@ -72,9 +77,14 @@ def ours(url: str, *options: str, **environment: str) -> float:
 
     workers = [
         ["benchmarks.instant", "--pool=solo", f"--hostname=w{n}@%h", *_OURS, *options]
-        for n in range(2)
+        for n in range(WORKERS)
     ]
-    return _drained(url, enqueue, workers, environment)
+    if not documents:
+        return _drained(url, enqueue, workers, environment)
+    speed = _drained(url, enqueue, workers, {**environment, "BENCHMARK_DOCUMENTS": "yes"})
+    if (ended := instant.completed(url)) != _COUNT:
+        raise RuntimeError(f"{ended} of {_COUNT} interviews were completed")
+    return speed
 
 
 def _stock(url: str) -> float:

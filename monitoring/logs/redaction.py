@@ -14,18 +14,27 @@ from tasks.errors import InterviewWorkerError
 
 MASK = "***"
 
-_SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
+_SHAPES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     # The user of a URL, and its query, which is where signatures are.
-    (re.compile(r"(?<=://)[^/\s@]+@"), f"{MASK}@"),
-    (re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s?#'\"<>]+)[?#][^\s'\"<>]+"), rf"\1?{MASK}"),
-    (re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE), rf"\1 {MASK}"),
+    ("://", re.compile(r"(?<=://)[^/\s@]+@"), f"{MASK}@"),
+    (
+        "://",
+        re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s?#'\"<>]+)[?#][^\s'\"<>]+"),
+        rf"\1?{MASK}",
+    ),
+    ("", re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE), rf"\1 {MASK}"),
     # Keys of ours, webhook secrets, those of OpenAI, Anthropic and Google, and JSON web tokens.
-    (re.compile(r"\b(?:iw_[0-9a-f]{6,}_|whsec_|sk-|AIza|ya29\.|eyJ[\w-]+\.)[\w./+=-]{4,}"), MASK),
-    (re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"), MASK),
+    (
+        "",
+        re.compile(r"\b(?:iw_[0-9a-f]{6,}_|whsec_|sk-|AIza|ya29\.|eyJ[\w-]+\.)[\w./+=-]{4,}"),
+        MASK,
+    ),
+    ("@", re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"), MASK),
     # Telephone numbers: international, with a trunk prefix, or in groups of three, three and four.
-    (re.compile(r"(?<![\w+-])(?:\+|0)\d[\d ()./-]{6,18}\d(?![\w-])"), MASK),
-    (re.compile(r"(?<![\w-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])"), MASK),
+    ("", re.compile(r"(?<![\w+-])(?:\+|0)\d[\d ()./-]{6,18}\d(?![\w-])"), MASK),
+    ("", re.compile(r"(?<![\w-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])"), MASK),
 )
+"""What each shape cannot be without, which is found much faster; its pattern; what replaces it."""
 
 _CELERY_TRACE = "celery.app.trace"
 """The logger whose lines on failed tasks have the text of the exception among their arguments."""
@@ -33,8 +42,9 @@ _CELERY_TRACE = "celery.app.trace"
 
 def masked(text: str) -> str:
     """A text without addresses, telephone numbers, credentials and signatures."""
-    for shape, instead in _SHAPES:
-        text = shape.sub(instead, text)
+    for essential, shape, instead in _SHAPES:
+        if essential in text:
+            text = shape.sub(instead, text)
     return text
 
 
