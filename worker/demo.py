@@ -11,7 +11,6 @@ from typing import Any
 
 from rich.console import Console
 
-from tasks.clock import now
 from tasks.errors import Permanent
 from tasks.interview import Status
 from worker.cli.client import ApiClient
@@ -70,7 +69,6 @@ def run_demo(settings: Settings, out: Console) -> None:
 def _particulars() -> dict[str, Any]:
     text = (files("worker") / "samples" / "screening.submission.json").read_text()
     particulars: dict[str, Any] = json.loads(text)
-    particulars["consent"]["at"] = now().isoformat()
     return particulars
 
 

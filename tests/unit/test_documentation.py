@@ -6,7 +6,10 @@ import pytest
 
 from monitoring import metrics
 from monitoring.definitions import Metric
+from tasks.clock import now
+from tasks.interview import Submission
 from tests.processes import ROOT
+from tests.samples import SAMPLES
 
 TEXT = (ROOT / "docs" / "monitoring.md").read_text()
 
@@ -23,3 +26,29 @@ def test_pictures_are_there_and_small(page: str) -> None:
     assert pictures
     for picture in pictures:
         assert ((ROOT / page).parent / picture).stat().st_size < 150_000
+
+
+def submissions() -> list[tuple[str, str]]:
+    """Every submission that is shown or shipped: in JSON blocks, with curl, and as files."""
+    found = [(str(file), file.read_text()) for file in SAMPLES.glob("*.submission.json")]
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        text = page.read_text()
+        blocks = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+        blocks += re.findall(r"-F 'interview=(.*?)'", text, re.DOTALL)
+        found += [(page.name, block) for block in blocks if '"candidate": {' in block]
+    return found
+
+
+@pytest.mark.parametrize(("place", "text"), submissions(), ids=lambda value: value[-20:])
+def test_a_submission_that_is_shown_is_accepted(place: str, text: str) -> None:
+    submission = Submission.model_validate_json(text)
+    assert submission.consent is not None, place
+    assert submission.consent.at < now(), place
+
+
+def test_submissions_are_found_where_they_are_shown() -> None:
+    assert {place.rpartition("/")[2] for place, _ in submissions()} >= {
+        "README.md",
+        "producers.md",
+        "screening.submission.json",
+    }

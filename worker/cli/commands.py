@@ -32,7 +32,10 @@ Recording = Annotated[
 @app.command()
 def submit(
     recording: Recording,
-    type: Annotated[str, typer.Option(help="Type of interview, such as screening.")],  # noqa: A002
+    type: Annotated[  # noqa: A002
+        str | None,
+        typer.Option(help="Type of interview, such as screening, unless --particulars names it."),
+    ] = None,
     candidate: Annotated[
         str, typer.Option(help="The candidate, as 'Name <e-mail>'.")
     ] = "Candidate <candidate@example.invalid>",
@@ -56,7 +59,12 @@ def submit(
     ] = None,
     particulars_file: Annotated[
         Path | None,
-        typer.Option("--particulars", exists=True, dir_okay=False, help="All of it, as JSON."),
+        typer.Option(
+            "--particulars",
+            exists=True,
+            dir_okay=False,
+            help="A JSON file with any of it; what it says comes before the other options.",
+        ),
     ] = None,
     wait: Annotated[bool, typer.Option(help="Show the progress, and then the report.")] = False,
 ) -> None:

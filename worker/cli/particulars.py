@@ -15,7 +15,7 @@ from tasks.transcript import Speaker
 def submission(
     file: Path | None,
     *,
-    type: str,  # noqa: A002
+    type: str | None,  # noqa: A002
     candidate: str,
     interviewers: Sequence[str],
     time_zone: str,
@@ -28,15 +28,16 @@ def submission(
     """The submission that the options describe; what a file says comes first.
 
     Raises:
-        InvalidInput: An option or the file cannot be understood.
+        InvalidInput: An option or the file cannot be understood, or neither names the type.
     """
     given: dict[str, Any] = {
-        "type": type,
         "candidate": _person(candidate),
         "interviewers": [_person(each) for each in interviewers],
         "time_zone": time_zone,
         "priority": priority,
     }
+    if type is not None:
+        given["type"] = type
     if left is not None:
         given["channels"] = speakers(left)
     if analyses is not None:
@@ -45,7 +46,10 @@ def submission(
         given["consent"] = {"id": consent, "at": now().isoformat()}
     if callback_url is not None:
         given["callback_url"] = callback_url
-    return {**given, **(_read(file) if file else {})}
+    given |= _read(file) if file else {}
+    if "type" not in given:
+        raise InvalidInput("name the type of the interview: --type screening")
+    return given
 
 
 def review(
