@@ -1,5 +1,7 @@
 """What processes take of the machine."""
 
+import resource
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +56,7 @@ class ProcessWatch:
                     cpu=found.cpu_percent() / 100,
                     memory=found.memory_info().rss,
                     open_fds=found.num_fds(),
-                    max_fds=found.rlimit(psutil.RLIMIT_NOFILE)[0],
+                    max_fds=_max_fds(found),
                     started=found.create_time(),
                     **_heap(pid),
                 )
@@ -79,6 +81,14 @@ def network() -> NetworkFigures:
     """All interfaces together, the one that leads back to the host itself among them."""
     counters = psutil.net_io_counters()
     return NetworkFigures(counters.bytes_recv, counters.bytes_sent)
+
+
+def _max_fds(process: psutil.Process) -> int:
+    """The limit of a process; where only Linux tells, ours, which those that we start inherit."""
+    if sys.platform == "linux":
+        return process.rlimit(psutil.RLIMIT_NOFILE)[0]
+    else:  # noqa: RET505 - without it mypy takes what follows for unreachable on Linux
+        return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def _heap(pid: int) -> dict[str, int]:

@@ -2,6 +2,9 @@
 
 Run as a file of its own, before the program, since the same done in `preexec_fn` of a process with
 threads may deadlock. Imports nothing but the standard library, to start in a few milliseconds.
+
+Only Linux kills a program when its parent ends. On macOS a program outlives a parent that is killed
+(SIGKILL); a parent that ends in any other way stops its children itself.
 """
 
 import ctypes
