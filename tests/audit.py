@@ -9,7 +9,7 @@ from typing import Any
 from tests.processes import ROOT
 from tests.tools import tool
 
-_LOCKS = ("requirements.lock", "requirements-tools.lock")
+_LOCKS = ("requirements/dev.lock", "requirements/tools.lock")
 _UNREACHABLE = ("ConnectionError", "Timeout", "ProxyError", "SSLError")
 """How the classes of errors end that pip-audit dies of where it reaches nothing."""
 

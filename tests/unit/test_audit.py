@@ -39,5 +39,5 @@ def test_tells_failures_from_a_service_that_cannot_be_reached() -> None:
     log = "Traceback …\nrequests.exceptions.ConnectionError: Failed to resolve 'api.osv.dev'\n"
     assert verdict("", log)[0] == 0
     assert verdict("", log)[1][0].startswith("NOT AUDITED")
-    assert verdict("", "ERROR: requirements.lock is no file\n")[0] == 1
+    assert verdict("", "ERROR: dev.lock is no file\n")[0] == 1
     assert verdict("", "")[0] == 1

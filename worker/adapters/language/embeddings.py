@@ -1,8 +1,13 @@
-"""Sentence embeddings by WordLlama, whose weights come inside its wheel."""
+"""Sentence embeddings by WordLlama, whose weights come inside its wheel.
 
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+WordLlama is a table with a vector for each token; a text is the mean of its tokens' vectors
+(https://github.com/dleemiller/WordLlama). Only its data is used. The package's code downloads what
+it does not find, and has compiled parts without a wheel for Linux on ARM in later versions; the
+weights have been the same since the version that is pinned.
+"""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +18,9 @@ from tasks.errors import MissingExtra
 MODEL = "wordllama-l2-supercat-256"
 DIMENSIONS = 256
 LONGEST = 1000
-"""Characters of a text that are read: in a batch, each takes as much memory as the longest."""
+"""Characters of a text that are read."""
+
+_TENSOR = "embedding.weight"
 
 Vectors = NDArray[np.float32]
 """A row of length 1 for each text, so that the cosine of two is their dot product."""
@@ -27,18 +34,20 @@ class Embeddings:
     """
 
     def __init__(self) -> None:
+        package = find_spec("wordllama")
+        if package is None or package.origin is None:
+            raise _missing_extra()
         try:
-            with _root_logger_untouched():
-                import wordllama
+            from safetensors.numpy import load_file
+            from tokenizers import Tokenizer
         except ImportError as error:
-            raise MissingExtra(
-                "the local analysis needs: pip install 'interview-worker[local]'"
-            ) from error
-        # The package looks for its own tokenizer in the wrong folder and would then download it;
-        # as a cache, its folder has the right layout.
-        self._model = wordllama.WordLlama.load(
-            cache_dir=Path(wordllama.__file__).parent, dim=DIMENSIONS, disable_download=True
+            raise _missing_extra() from error
+        folder = Path(package.origin).parent
+        self._table = load_file(folder / "weights" / "l2_supercat_256.safetensors")[_TENSOR]
+        self._tokenizer = Tokenizer.from_file(
+            str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json")
         )
+        self._tokenizer.no_padding()
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Embed texts.
@@ -49,20 +58,17 @@ class Embeddings:
         Returns:
             An array of shape (texts, 256); a text without any known token is a row of zeros.
         """
-        if not texts:
-            return np.zeros((0, DIMENSIONS), dtype=np.float32)
-        vectors: Vectors = self._model.embed([text[:LONGEST] for text in texts])
+        vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
+        encoded = self._tokenizer.encode_batch(
+            [text[:LONGEST] for text in texts], add_special_tokens=False
+        )
+        for row, one in zip(vectors, encoded, strict=True):
+            if one.ids:
+                row[:] = self._table[one.ids].mean(axis=0, dtype=np.float32)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors /= np.where(lengths > 0, lengths, 1)
         return vectors
 
 
-@contextmanager
-def _root_logger_untouched() -> Iterator[None]:
-    """WordLlama calls `logging.basicConfig` when imported, which does nothing beside a handler."""
-    root, silent = logging.getLogger(), logging.NullHandler()
-    root.addHandler(silent)
-    try:
-        yield
-    finally:
-        root.removeHandler(silent)
+def _missing_extra() -> MissingExtra:
+    return MissingExtra("the local analysis needs: pip install 'interview-worker[local]'")

@@ -1,0 +1,47 @@
+"""What is in the repository, and where."""
+
+import subprocess
+
+import pytest
+
+from tests.processes import ROOT
+
+KNOWN = {
+    ".ci",
+    ".dockerignore",
+    ".gitignore",
+    "CHANGELOG.md",
+    "Dockerfile",
+    "Makefile",
+    "README.md",
+    "benchmarks",
+    "deployment",
+    "docker-compose.logging.yml",
+    "docker-compose.yml",
+    "docs",
+    "monitoring",
+    "pyproject.toml",
+    "requirements",
+    "scripts",
+    "tasks",
+    "tests",
+    "worker",
+}
+
+
+def tracked() -> list[str]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("this is no clone: nothing tells which files belong to it")
+    return listed.stdout.split("\0")[:-1]
+
+
+def test_nothing_is_at_the_root_that_has_no_business_there() -> None:
+    assert {path.split("/")[0] for path in tracked()} <= KNOWN
+
+
+def test_nothing_that_was_built_is_tracked() -> None:
+    built = (".dist-info/", ".egg-info/", "__pycache__/", ".pyc", "/node_modules/")
+    assert [path for path in tracked() if any(part in path for part in built)] == []
