@@ -49,7 +49,14 @@ def _resolve(platform: str, combination: tuple[str, str]) -> str:
         done = subprocess.run(
             [
                 *(str(Path(sys.executable).with_name("uv")), "--no-config", "pip", "install"),
-                *("--dry-run", "--quiet", "--only-binary", ":all:", "--require-hashes"),
+                *(
+                    "--dry-run",
+                    "--quiet",
+                    "--no-deps",
+                    "--only-binary",
+                    ":all:",
+                    "--require-hashes",
+                ),
                 *("--python-platform", platform, "--python-version", python),
                 *("--target", target, "--requirement", f"requirements/{lock}.lock"),
             ],
