@@ -29,7 +29,7 @@ def check_each_python(place: Path) -> list[str]:
     suitable = {v: path for v, path in pythons.items() if _SUITABLE.match(v)}
     for version, path in suitable.items():
         faults += _check_demo(place / version.replace(" ", "-"), version, path)
-    for version in pythons.keys() - suitable.keys():
+    for version in sorted(pythons.keys() - suitable.keys()):
         faults += _check_refusal(place / version.replace(" ", "-"), version, pythons[version])
     if not suitable:
         faults.append("there is no Python on this machine to try")
