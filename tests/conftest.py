@@ -13,6 +13,7 @@ import pymongo
 import pytest
 from pymongo.database import Database
 
+from tests.timing import SCALE
 from worker.embedded.servers import EmbeddedServers
 
 Document = dict[str, Any]
@@ -40,8 +41,16 @@ _LONGEST = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest: at the end it would keep one process busy, and others idle."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put tests in order, and give them the time that this machine needs.
+
+    What takes longest begins: at the end it would keep one process busy, and others idle.
+    """
+    if SCALE != 1:
+        for item in items:
+            mark = item.get_closest_marker("timeout")
+            seconds = mark.args[0] if mark else float(config.getini("timeout"))
+            item.add_marker(pytest.mark.timeout(seconds * SCALE), append=False)
 
     def rank(item: pytest.Item) -> int:
         found = (n for n, name in enumerate(_LONGEST) if item.nodeid.startswith(name))
