@@ -13,6 +13,7 @@ import pymongo
 import pytest
 from pymongo.database import Database
 
+from tests import requirements
 from tests.timing import SCALE
 from worker.embedded.servers import EmbeddedServers
 
@@ -39,6 +40,11 @@ _LONGEST = (
     "tests/monitoring/",
     "tests/contract/",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell at the end of every run what was missing."""
+    config.pluginmanager.register(requirements, "requirements")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
