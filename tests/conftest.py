@@ -9,11 +9,24 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
+import hypothesis
 import pymongo
 import pytest
 from pymongo.database import Database
 
+from tests import environment, requirements
+from tests.timing import SCALE
 from worker.embedded.servers import EmbeddedServers
+
+_colours = environment.wants_colours()
+# Before anything is imported that reads it.
+environment.clean()
+
+# How long an example takes, or making one, tells of the machine and not of the code.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 Document = dict[str, Any]
 
@@ -40,8 +53,23 @@ _LONGEST = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest: at the end it would keep one process busy, and others idle."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Take part in what every run has: what is missing is told, and colours are as wished."""
+    config.pluginmanager.register(requirements, "requirements")
+    if _colours is not None and config.option.color == "auto":
+        config.option.color = "yes" if _colours else "no"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put tests in order, and give them the time that this machine needs.
+
+    What takes longest begins: at the end it would keep one process busy, and others idle.
+    """
+    if SCALE != 1:
+        for item in items:
+            mark = item.get_closest_marker("timeout")
+            seconds = mark.args[0] if mark else float(config.getini("timeout"))
+            item.add_marker(pytest.mark.timeout(seconds * SCALE), append=False)
 
     def rank(item: pytest.Item) -> int:
         found = (n for n, name in enumerate(_LONGEST) if item.nodeid.startswith(name))

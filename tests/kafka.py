@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
+from tests.timing import allowed, wait_until
 from worker.adapters.kafka import KafkaRequests
 from worker.adapters.kafka.connection import connect
 from worker.adapters.kafka.requests import Handle, Reject
@@ -18,7 +18,7 @@ from worker.adapters.kafka.requests import Handle, Reject
 def write(bootstrap_servers: str, topic: str, *bodies: bytes | None, **options: Any) -> None:
     with closing(connect(KafkaProducer, bootstrap_servers)) as producer:
         for body in bodies:
-            producer.send(topic, value=body, partition=0, **options).get(timeout=10)
+            producer.send(topic, value=body, partition=0, **options).get(timeout=allowed(10))
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def consumed(
         yield
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(allowed(20))
         assert not thread.is_alive()
 
 
@@ -49,11 +49,13 @@ def read(bootstrap_servers: str, topic: str, count: int) -> list[Any]:
         partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
         consumer.assign(partitions)
         records: list[Any] = []
-        deadline = time.monotonic() + 10
-        while len(records) < count:
-            assert time.monotonic() < deadline, f"{len(records)} of {count} messages"
+
+        def complete() -> bool:
             for batch in consumer.poll(timeout_ms=500).values():
-                records += batch
+                records.extend(batch)
+            return len(records) >= count
+
+        wait_until(complete)
     return records
 
 

@@ -2,29 +2,15 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.timing import wait_for, wait_until
+
+__all__ = ["ROOT", "children_of", "frozen", "is_alive", "wait_for", "wait_until"]
+
 ROOT = Path(__file__).parents[1]
-
-
-def wait_until(
-    condition: Callable[[], object], timeout: float = 10, *, interval: float = 0.02
-) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(interval)
-
-
-def wait_for(ask: Callable[[], object], wanted: object, timeout: float = 10) -> None:
-    """Ask again and again; if the wanted answer never comes, fail and tell the last one."""
-    deadline = time.monotonic() + timeout
-    while (answer := ask()) != wanted:
-        assert time.monotonic() < deadline, f"waited in vain for {wanted}, not {answer}"
-        time.sleep(0.02)
 
 
 def is_alive(pid: int) -> bool:

@@ -15,16 +15,20 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.processes import is_alive, wait_until
-from tests.samples import SAMPLES, SCREENING
+from tests.processes import is_alive
+from tests.samples import SAMPLES, SCREENING, true_transcript
+from tests.timing import allowed, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PROGRAM = str(Path(sys.executable).with_name("interview-worker"))
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-# What the settings read from the environment must not leak into the test from outside.
+# What the settings read from the environment must not leak into the test from outside. What tells
+# of the machine does: how it computes, by which clock and in which language, and where files go.
+MACHINE = ("CT2_FORCE_CPU_ISA", "LANG", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE", "TMPDIR", "TZ")
 ENVIRONMENT = {
+    **{name: os.environ[name] for name in MACHINE if name in os.environ},
     "PATH": os.environ["PATH"],
     "HOME": os.environ.get("HOME", "/"),
     "COLUMNS": "100",
@@ -42,7 +46,7 @@ def run(place: Path, *arguments: str, code: int = 0) -> str:
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=allowed(120),
         check=False,
     )
     assert done.returncode == code, done.stdout + done.stderr
@@ -62,7 +66,7 @@ def stack(place: Path) -> Iterator[Mapping[str, str]]:
         started = descendants(process.pid)
         assert len(started) >= 8
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        assert process.wait(allowed(60)) == 0
         assert output.read_text().rstrip().endswith("Stopped.")
         assert [pid for pid in started if is_alive(pid)] == []
         assert not (place / ".interview-worker" / "stack.json").exists()
@@ -139,22 +143,62 @@ def check_report(shown: str) -> str:
     for part in (
         "Advice to the reviewer, who decides",
         "Problem solving",
-        "interviewer 24%, candidate 76%",
         "Booked",
         "ines@company.example, maya@candidates.example",
     ):
         assert part in shown, shown
-    # The evidence is what was said: the sentence about the cache stands in the recording.
-    assert re.search(r"I\s+added\s+a\s+cache", shown), shown
+    check_shares(shown)
+    check_evidence(shown)
     found = ID.search(shown)
     assert found
     return found[0]
 
 
+TRUTH = true_transcript("screening")
+
+
+def check_shares(shown: str) -> None:
+    """Both speak for about as long as they truly did.
+
+    A recogniser leaves out breaths at both ends of what it hears, of which short turns have more,
+    and on each processor in a way of its own: three to four points too much are given to the
+    candidate. Twice that is let pass; who speaks would be mistaken by far more.
+    """
+    found = re.search(r"interviewer (\d+)%, candidate (\d+)%", shown)
+    assert found, shown
+    lasts = {
+        who: sum(one.end - one.start for one in TRUTH.segments if one.speaker == who)
+        for who in ("interviewer", "candidate")
+    }
+    true_share = 100 * lasts["candidate"] / sum(lasts.values())
+    assert int(found[2]) == pytest.approx(true_share, abs=8)
+    # Each of the two is rounded.
+    assert int(found[1]) + int(found[2]) == pytest.approx(100, abs=1)
+
+
+def check_evidence(shown: str) -> None:
+    """What is quoted is what the candidate says in the recording.
+
+    Which sentences are chosen is the model's affair, and a word may be misheard, which spoils three
+    runs of three words: at the worst word error rate that is allowed, a fifth of them.
+    """
+    quotes = re.findall(r"“([^”]+)”", " ".join(shown.split()))
+    said = runs(" ".join(one.text for one in TRUTH.segments if one.speaker == "candidate"))
+    quoted = [run for quote in quotes for run in runs(quote)]
+    assert quoted, shown
+    assert sum(run in said for run in quoted) >= 0.75 * len(quoted), shown
+
+
+def runs(text: str) -> list[tuple[str, ...]]:
+    """All runs of three words."""
+    words = re.findall(r"[\w']+", text.lower())
+    return list(zip(words, words[1:], words[2:], strict=False))
+
+
 def check_flower(url: str) -> None:
     # Flower hears of tasks by events, so it may be a moment late.
     def names() -> str:
-        return httpx2.get(f"{url}/tasks/datatable", params=DATATABLE, timeout=5).text
+        return httpx2.get(f"{url}/tasks/datatable", params=DATATABLE, timeout=allowed(5)).text
 
     wait_until(lambda: "interviews.schedule" in names(), 20)
     for stage in ("transcribe", "analyse", "schedule"):
@@ -208,7 +252,7 @@ def test_a_wrong_setting_is_one_line_before_anything_starts(tmp_path: Path, comm
         env={**ENVIRONMENT, "MAX_ATTEMPTS": "none"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=allowed(60),
         check=False,
     )
     assert done.returncode == 1

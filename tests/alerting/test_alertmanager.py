@@ -1,7 +1,6 @@
 """Who hears of what, by Alertmanager's own judgement."""
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,7 +16,8 @@ from typer.testing import CliRunner
 from monitoring.prometheus.files import all_alerts
 from tasks.clock import now
 from tasks.errors import InvalidInput, Transient
-from tests.processes import wait_until
+from tests.requirements import needs, program
+from tests.timing import wait_until
 from worker.adapters.alertmanager import Alertmanager
 from worker.cli.silences import lasting
 from worker.processes.child import Child
@@ -27,18 +27,18 @@ CONFIG = Path(__file__).parents[2] / "monitoring" / "alertmanager" / "alertmanag
 
 
 def amtool(*arguments: str) -> str:
-    program = shutil.which("amtool")
-    if program is None:
-        pytest.skip("AMTOOL IS MISSING: THE ROUTES ARE NOT TESTED")
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    command = [program("amtool"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
+@needs("amtool")
 def test_alertmanager_takes_the_configuration() -> None:
     assert "SUCCESS" in amtool("check-config", str(CONFIG))
 
 
+@needs("amtool")
 @pytest.mark.parametrize(
     ("severity", "receivers"),
     [("critical", "page,ticket"), ("warning", "ticket"), ("info", "digest")],
@@ -49,6 +49,7 @@ def test_each_severity_goes_where_it_belongs(severity: str, receivers: str) -> N
     assert found.strip() == receivers
 
 
+@needs("amtool")
 def test_every_alert_has_a_receiver_by_its_own_labels() -> None:
     wanted = {"critical": "page,ticket", "warning": "ticket", "info": "digest"}
     kinds = {
@@ -76,14 +77,11 @@ def test_inhibitions_name_alerts_that_there_are() -> None:
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[str]:
-    program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
-    if program is None:
-        pytest.skip("ALERTMANAGER IS MISSING: SILENCES ARE NOT TESTED")
     url = f"http://127.0.0.1:{free_port()}"
     child = Child(
         "alertmanager",
         [
-            program,
+            program("alertmanager"),
             f"--config.file={CONFIG}",
             f"--storage.path={tmp_path}",
             f"--web.listen-address={url.removeprefix('http://')}",
@@ -106,6 +104,7 @@ def is_ready(url: str) -> bool:
         return False
 
 
+@needs("alertmanager")
 def test_a_silence_is_listed_and_ends(running: str) -> None:
     with closing(Alertmanager(running)) as alertmanager:
         all_of_them = alertmanager.silence(
@@ -127,6 +126,7 @@ def test_a_silence_is_listed_and_ends(running: str) -> None:
         assert [silence.id for silence in alertmanager.silences()] == [one]
 
 
+@needs("alertmanager")
 def test_the_command_line_silences(running: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from worker.cli.commands import app as commands
 

@@ -1,7 +1,6 @@
 """Alerts fire when they should and at no other time, by Prometheus' own judgement."""
 
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from functools import cache
@@ -18,6 +17,7 @@ from monitoring.prometheus.alerts import ALWAYS
 from monitoring.prometheus.files import PLACE, all_alerts, contents
 from monitoring.prometheus.rules import Alert
 from tests.alerting.cases import CASES, MISSING, Case, missing_cases, objective_cases
+from tests.requirements import needs, program
 
 EXPORTERS = {
     "up",
@@ -31,12 +31,8 @@ ALL_CASES = (*CASES, *missing_cases(), *objective_cases())
 
 
 def promtool(*arguments: str, cwd: Path | None = None) -> str:
-    program = shutil.which("promtool")
-    if program is None:
-        pytest.skip("PROMTOOL IS MISSING: THE RULES ARE NOT TESTED")
-    done = subprocess.run(
-        [program, *arguments], cwd=cwd, capture_output=True, text=True, check=False
-    )
+    command = [program("promtool"), *arguments]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
     return output
@@ -47,6 +43,7 @@ def test_the_files_are_what_is_generated() -> None:
     assert written == contents(), "run `make rules`"
 
 
+@needs("promtool")
 def test_prometheus_takes_rules_and_configuration() -> None:
     promtool("check", "rules", "--lint=all", "--lint-fatal", *map(str, PLACE.glob("*.yml")))
     promtool("check", "config", str(PLACE.with_name("prometheus.yml")))
@@ -135,6 +132,7 @@ def needed_by(alert: Alert) -> list[dict[str, Any]]:
     return found
 
 
+@needs("promtool")
 @pytest.mark.parametrize(
     ("name", "window"), sorted({(case.alert, case.window) for case in ALL_CASES})
 )

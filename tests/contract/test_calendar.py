@@ -18,6 +18,7 @@ from tests.fakes.calendar import MemoryCalendar
 from tests.servers.google import service_account, with_tokens, without_regions
 from tests.servers.google_calendar import ROOT, Calendars
 from tests.servers.scripted import scripted_server
+from tests.timing import allowed
 from worker.adapters.calendars.caldav import CalDavProvider
 from worker.adapters.calendars.google_calendar import GoogleCalendar
 from worker.adapters.google.identity import credentials_for
@@ -89,7 +90,7 @@ def google(place: Path) -> Iterator[World]:
         provider = GoogleCalendar(
             credentials,
             url=f"{server.url}{ROOT}/",
-            timeout=20,
+            timeout=allowed(20),
             guard=lambda *_: nullcontext(),
         )
         with closing(provider):

@@ -145,7 +145,7 @@ def test_release_gives_up_everything(reservations: Reservations) -> None:
 def test_of_many_who_compete_one_wins(reservations: Reservations) -> None:
     def compete(holder: str) -> bool:
         # In any order of resources, so that orders that block each other would show.
-        resources = random.sample(["anna", "ben", "carla"], 3)
+        resources = random.Random(holder).sample(["anna", "ben", "carla"], 3)
         return take(reservations, holder, hold(60 * int(holder.split("-")[0])), *resources)
 
     with ThreadPoolExecutor(8) as threads:

@@ -1,24 +1,19 @@
 """A real Prometheus that scrapes what it is told to."""
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
-import pytest
 
 from tests.processes import ROOT
+from tests.requirements import program
+from tests.timing import allowed
 from worker.processes.child import Child, stop_all
 from worker.processes.ports import free_port
 
 RULES = ROOT / "monitoring" / "prometheus" / "rules" / "*.yml"
-
-needs_prometheus = pytest.mark.skipif(
-    shutil.which("prometheus") is None,
-    reason="PROMETHEUS IS NOT TESTED: install the Debian package prometheus",
-)
 
 
 @contextmanager
@@ -47,11 +42,10 @@ def scraping(targets: Mapping[str, str], place: Path, *, interval: int) -> Itera
         f"--storage.tsdb.path={place / 'prometheus'}",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
-    program = str(shutil.which("prometheus"))
-    child = Child("prometheus", [program, *arguments], log=place / "prometheus.log")
+    child = Child("prometheus", [program("prometheus"), *arguments], log=place / "prometheus.log")
     child.start()
     try:
-        child.wait_until(lambda: _ready(url), 30)
+        child.wait_until(lambda: _ready(url), allowed(30))
         yield url
     finally:
         stop_all([child], 10)

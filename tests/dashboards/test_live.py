@@ -10,8 +10,8 @@ from monitoring.grafana.__main__ import PLACE
 from monitoring.grafana.preview.page import page
 from monitoring.grafana.preview.source import Source
 from tests.dashboards.check import answers
-from tests.dashboards.prometheus import needs_prometheus
 from tests.dashboards.run import watched_run
+from tests.requirements import needs
 
 pytestmark = [
     pytest.mark.slow,
@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.skipif(
         os.environ.get("DASHBOARDS") != "live", reason="takes minutes: DASHBOARDS=live does it"
     ),
-    needs_prometheus,
+    needs("prometheus"),
 ]
 
 

@@ -14,19 +14,22 @@ import numpy as np
 
 from tasks.errors import InvalidAudio, Permanent
 from tests.fuzz.media import clips, damaged
+from tests.timing import allowed
 from worker.adapters.media import probe, read_blocks
 
-_PATIENCE = 20
+_PATIENCE = allowed(20)
 """Seconds for one recording; then the process ends with a traceback."""
 _MEMORY = 3 << 30
-"""Bytes of address space."""
+"""Bytes of address space, beside what the libraries take, which differs with the cores."""
 _LONGEST = 600.0
 
 
 def main(place: Path, seed: int, numbers: range) -> None:
     """Make and hear recordings; those that something goes wrong with are left behind."""
     whole = clips(place)
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + _MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     for number in numbers:
         suffix, content = damaged(whole, seed, number)
         path = place / f"{number}.{suffix}"

@@ -9,16 +9,15 @@ import pytest
 
 from tasks.interview import DEFAULT_TENANT
 from tests.fuzz import LONG, SEED
+from tests.requirements import needs, program
 from tests.samples import TECHNICAL
 from tests.stack import RunningStack, running_services
 from tests.stored import completed, failed
-from tests.tools import tool
 from worker.keys import Scope, issue
 from worker.stack import Stack, services
 from worker.supervisor import Service
 from worker.wiring import open_stores
 
-PROGRAM = tool("schemathesis")
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = 200 if LONG else 5
 KEY_CHECKS = "ignored_auth,missing_required_header"
@@ -27,7 +26,7 @@ KEY_CHECKS = "ignored_auth,missing_required_header"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1800 if LONG else 180),
-    pytest.mark.skipif(PROGRAM is None, reason="schemathesis is missing; `make test` installs it"),
+    needs("schemathesis"),
 ]
 
 
@@ -52,7 +51,7 @@ def test_answers_as_documented(running: RunningStack, tmp_path: Path) -> None:
         known = [completed(stores.interviews), failed(stores.interviews)]
     done = subprocess.run(
         [
-            *(str(PROGRAM), "--config-file", str(CONFIGURATION)),
+            *(program("schemathesis"), "--config-file", str(CONFIGURATION)),
             *("run", f"{running.stack.api_url}/openapi.json"),
             *("--max-examples", str(EXAMPLES), "--seed", str(SEED)),
             *([] if running.settings.keys_required else ["--exclude-checks", KEY_CHECKS]),

@@ -14,6 +14,7 @@ from tests.fuzz import LONG, SEED
 from tests.fuzz.media import clips, damaged
 from tests.processes import ROOT, children_of
 from tests.stack import RunningStack, running_stack, wait_for
+from tests.timing import allowed
 
 COUNT = 3000 if LONG else 60
 SUBMITTED = 50
@@ -40,7 +41,8 @@ def test_is_heard_or_refused(tmp_path: Path) -> None:
     assert set(outcomes) <= {"heard", "worker:invalid_audio", *REFUSALS}, done.stderr
     # Else they are damaged too little, or too much, to tell anything.
     assert COUNT / 5 < outcomes["heard"] < COUNT * 4 / 5, outcomes
-    assert max(float(seconds) for *_, seconds in lines) < 10
+    # The whole of a clip takes some hundredths: what takes seconds goes round in circles.
+    assert max(float(seconds) for *_, seconds in lines) < allowed(10)
 
 
 @pytest.mark.skipif(not LONG, reason="takes minutes: `make fuzz` does it")
@@ -77,6 +79,6 @@ def submitted(url: str, name: str, content: bytes) -> httpx2.Response:
         f"{url}/api/v1/interviews",
         data={"interview": json.dumps({**particulars, "analyses": []})},
         files={"audio": (name, content)},
-        timeout=30,
+        timeout=allowed(30),
         trust_env=False,
     )

@@ -1,5 +1,6 @@
 """`interview-worker compare`, with real speech."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,10 @@ def test_puts_providers_side_by_side(
     assert shown.exit_code == 0, shown.output
     rows = {line.split("│")[1].strip(): line for line in shown.output.splitlines() if "│" in line}
     assert "tiny.en" in rows["whisper"]
-    assert " 0.0%" in rows["whisper"]
+    # The bar of tests/integration/test_whisper.py: processors differ in a word here and there.
+    errors = re.search(r"(\d+\.\d)%", rows["whisper"])
+    assert errors is not None
+    assert float(errors[1]) <= 3
     assert all(one in shown.output for one in ("word errors", "real-time factor"))
     assert "latest_long" in rows["google"]
     assert "50.0%" in rows["google"]

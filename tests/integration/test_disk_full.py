@@ -1,6 +1,5 @@
 """A sidecar that runs out of space for recordings."""
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +10,7 @@ import pytest
 
 from tasks.errors import Permanent
 from tests.clips import noise
+from tests.requirements import needs
 from tests.stack import RunningStack, running_services
 from worker.stack import Stack, services
 from worker.supervisor import Service
@@ -25,8 +25,6 @@ APART = ["unshare", "--user", "--map-root-user", "--mount"]
 
 
 def can_mount() -> bool:
-    if shutil.which("unshare") is None:
-        return False
     mount = [*APART, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
     return subprocess.run(mount, capture_output=True, check=False).returncode == 0
 
@@ -48,6 +46,7 @@ def running(tmp_path: Path) -> Iterator[RunningStack]:
         yield stack
 
 
+@needs("unshare")
 def test_what_does_not_fit_is_refused_and_leaves_nothing_behind(
     running: RunningStack, tmp_path: Path
 ) -> None:

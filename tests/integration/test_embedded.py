@@ -128,6 +128,15 @@ def test_a_missing_package_names_the_extra(
         EmbeddedServers(tmp_path, {name}).__enter__()
 
 
+@pytest.mark.parametrize("name", [kind.name for kind in KINDS])
+def test_no_server_needs_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    nowhere = tmp_path / "nowhere"
+    monkeypatch.setenv("HOME", str(nowhere))
+    with EmbeddedServers(tmp_path / "data", {name}):
+        pass
+    assert not nowhere.exists()
+
+
 def test_a_missing_program_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     with pytest.raises(MissingExtra, match=r"secantusd-py .*interview-worker\[embedded\]"):

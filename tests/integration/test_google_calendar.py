@@ -17,6 +17,7 @@ from tasks.signals import ServiceCalled, service_called
 from tests.servers.google import google_error, service_account, with_tokens, without_regions
 from tests.servers.google_calendar import ROOT, Calendars
 from tests.servers.scripted import Answer, ScriptedServer, scripted_server
+from tests.timing import allowed
 from worker.adapters.calendars.google import open_provider
 from worker.adapters.calendars.google_calendar import GoogleCalendar
 from worker.adapters.providers import Charge, Context
@@ -65,7 +66,7 @@ def google(tmp_path: Path, **changed: Any) -> Iterator[Place]:
             **{
                 "google_credentials": service_account(tmp_path, server.url),
                 "google_calendar_url": f"{server.url}{ROOT}/",
-                "provider_timeout": 20,
+                "provider_timeout": allowed(20),
                 **changed,
             }
         )

@@ -19,6 +19,7 @@ from tests.samples import SCREENING
 from tests.servers.google import google_error, service_account, with_tokens, without_regions
 from tests.servers.google_speech import heard, recognised, result
 from tests.servers.scripted import Answer, Request, Script, ScriptedServer, scripted_server
+from tests.timing import allowed
 from worker.adapters.media import probe
 from worker.adapters.providers import Charge, Context, Usage
 from worker.adapters.speech.google import open_provider
@@ -78,7 +79,7 @@ def google(tmp_path: Path, script: Script, **changed: Any) -> Iterator[Place]:
                 "google_credentials": service_account(tmp_path, server.url),
                 "google_speech_url": server.url,
                 "google_speech_languages": ("en-US", "de-DE"),
-                "provider_timeout": 20,
+                "provider_timeout": allowed(20),
                 **changed,
             }
         )

@@ -32,6 +32,7 @@ from tests.servers.models import (
 )
 from tests.servers.scripted import Answer, Request, Script, ScriptedServer, scripted_server
 from tests.talk import talk
+from tests.timing import allowed
 from worker.adapters.language import anthropic, openai
 from worker.adapters.language.model import ModelProvider
 from worker.adapters.providers import Charge, Context, Usage
@@ -128,7 +129,8 @@ def place_of(vendor: Vendor, **changed: Any) -> Iterator[Place]:
         scripted_server(vendor.speaks(by_name)) as server,
         service_called.heard_by(calls.append),
     ):
-        settings = Settings(**{"provider_timeout": 20, **vendor.settings(server.url), **changed})
+        given = {"provider_timeout": allowed(20), **vendor.settings(server.url), **changed}
+        settings = Settings(**given)
         with closing(vendor.open(Context(settings, guard, bills))) as provider:
             yield Place(vendor, server, provider, bills, guarded, calls)
 

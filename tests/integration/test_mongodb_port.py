@@ -5,6 +5,7 @@ import socket
 import httpx2
 import pytest
 
+from tests.timing import allowed
 from worker.processes.ports import free_port
 from worker.server import open_context
 from worker.settings import Settings
@@ -30,4 +31,5 @@ def test_listens_on_the_address_of_the_api(settings: Settings, host: str) -> Non
     place = {"api_host": host, "mongodb_metrics_port": port}
     with open_context(settings.model_copy(update=place)):
         shown = f"[{host}]" if ":" in host else host
-        assert "mongodb_up 1.0" in httpx2.get(f"http://{shown}:{port}/metrics", timeout=5).text
+        answer = httpx2.get(f"http://{shown}:{port}/metrics", timeout=allowed(5))
+    assert "mongodb_up 1.0" in answer.text

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 
 import pytest
 import stamina
@@ -15,7 +16,6 @@ from monitoring import metrics
 from monitoring.recording import Recorder
 from monitoring.signals import providers, services, stages
 from tasks.announced import AnnouncedLanguage
-from tasks.clock import now
 from tasks.errors import Permanent, Transient
 from tasks.fallback import Chain, FallbackLanguage
 from tasks.ports import LanguageProvider
@@ -89,6 +89,16 @@ class Weather:
         return self.answers[kind]
 
 
+TODAY = date(2026, 3, 1)
+
+
+@pytest.fixture(autouse=True)
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have all of a test take place on one day, though it be run at midnight."""
+    moment = datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=UTC)
+    monkeypatch.setattr("worker.adapters.billing.now", lambda: moment)
+
+
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
     recorder = Recorder()
@@ -157,4 +167,4 @@ def check(found: Figures, weather: Weather, ledger: MemoryLedger, name: str, mod
     assert price is not None
     money = billed * (1200 * (price.input or 0) + 300 * (price.output or 0)) / 1_000_000
     assert found.value(metrics.ANALYSIS_COST, name, model) == pytest.approx(money)
-    assert ledger.spent(name, now().date()) == pytest.approx(money)
+    assert ledger.spent(name, TODAY) == pytest.approx(money)

@@ -18,9 +18,9 @@ from tests.integration.test_access import api
 from tests.integration.test_api import post, problem
 from tests.monitoring.figures import scraped
 from tests.monitoring.scripted_stack import scripted_stack
-from tests.processes import wait_until
 from tests.sidecar import answers
 from tests.stack import RunningStack, wait_for
+from tests.timing import allowed, wait_until
 from tests.webhooks import SECRET, Answer, Receiver, receiving
 from worker.cli.commands import app
 from worker.requests import parse_request
@@ -82,7 +82,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
         tmp_path_factory.mktemp("webhooks"),
         CALLBACK_URL_ALLOW_PRIVATE="true",
         WEBHOOK_BACKOFF=",".join(["0.2"] * 20),
-        WEBHOOK_TIMEOUT="5",
+        WEBHOOK_TIMEOUT=f"{min(60, allowed(5)):g}",
     ) as running:
         yield running
 
@@ -203,6 +203,6 @@ def test_a_killed_sidecar_delivers_when_it_is_back(
     sidecar.kill()
     receiver.answer = lambda _: (204, {})
     sidecar.start()
-    sidecar.wait_until(lambda: answers(f"{running.stack.api_url}/health/live"), 30)
+    sidecar.wait_until(lambda: answers(f"{running.stack.api_url}/health/live"), allowed(30))
     # Its lease is another one's, and has to lapse first.
     wait_until(lambda: sorted(receiver.types) == sorted(ALL), 40)

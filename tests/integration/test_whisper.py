@@ -2,7 +2,7 @@
 
 import json
 import multiprocessing
-import resource
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,8 +17,14 @@ from tasks.interview import Channels
 from tasks.transcript import Speaker, Transcript
 from tests.recordings import repeat, silence, write
 from tests.samples import SCREENING, TECHNICAL
-from worker.adapters.media import probe
+from worker.adapters.media import SAMPLE_RATE, probe
 from worker.adapters.speech.whisper import WhisperProvider
+
+# Exact words and times differ by processor, number of threads and kind of arithmetic. With int8,
+# float32 and int8_float32, one thread and two, on AVX2, AVX and generic kernels (CT2_FORCE_CPU_ISA)
+# 2.3 to 3.1 % of the words were wrong in stereo and none in mono: the bars are about twice as high.
+WORST_IN_STEREO = 0.06
+WORST_IN_MONO = 0.03
 
 CHANNELS = Channels(left=Speaker.INTERVIEWER, right=Speaker.CANDIDATE)
 
@@ -77,14 +83,14 @@ def heard(transcript: Transcript) -> tuple[list[str], list[str | None]]:
 def test_word_error_rate_in_stereo(screening: Transcript) -> None:
     words, _ = truth(SCREENING)
     found, _ = heard(screening)
-    assert jiwer.wer(" ".join(words), " ".join(found)) <= 0.06
+    assert jiwer.wer(" ".join(words), " ".join(found)) <= WORST_IN_STEREO
 
 
 def test_word_error_rate_in_mono(provider: WhisperProvider) -> None:
     words, _ = truth(TECHNICAL)
     transcript = transcribe(provider, TECHNICAL)
     found, speakers = heard(transcript)
-    assert jiwer.wer(" ".join(words), " ".join(found)) <= 0.03
+    assert jiwer.wer(" ".join(words), " ".join(found)) <= WORST_IN_MONO
     assert set(speakers) == {None}
 
 
@@ -192,17 +198,21 @@ def test_a_directory_without_a_model_is_one_clear_line(tmp_path: Path) -> None:
     assert "\n" not in caught.value.message
 
 
-def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
-    paths = [
-        repeat(tmp_path / f"{minutes}.mkv", silence(60), times=minutes) for minutes in (12, 30)
-    ]
+def test_memory_does_not_grow_with_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = (12, 30)
+    paths = [repeat(tmp_path / f"{n}.mkv", silence(60), times=n) for n in lengths]
+    # How much the allocator keeps must not depend on the number of cores.
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         short, long = pool.apply(_peaks, (paths,))
         pool.close()
         pool.join()
     # Eighteen minutes more would be 104 MB: 35 of 16-bit samples, 69 as the model takes them.
-    # The allocator keeps some 20 MB more of the longer run.
-    assert long - short < 50
+    # The allocator keeps some 20 MB more of the longer run; the bar lies between them.
+    kept_whole = (lengths[1] - lengths[0]) * 60 * SAMPLE_RATE * (2 + 4) / 1e6
+    assert long - short < kept_whole * 0.6
 
 
 def _peaks(paths: Sequence[Path]) -> list[float]:
@@ -211,5 +221,12 @@ def _peaks(paths: Sequence[Path]) -> list[float]:
     peaks = []
     for path in paths:
         transcribe(provider, path)
-        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        peaks.append(_peak())
     return peaks
+
+
+def _peak() -> float:
+    # Not getrusage(2): its maximum begins with that of the process that started this one.
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1000

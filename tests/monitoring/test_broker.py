@@ -19,7 +19,7 @@ from monitoring.recording import Recorder
 from monitoring.signals import celery
 from tasks.interview import Priority, Stage
 from tests.monitoring.figures import Figures, figures_of
-from tests.processes import wait_until
+from tests.timing import allowed, wait_until
 from worker.adapters.broker import REQUESTS, CeleryDispatcher
 from worker.app import QUEUES, STAGES, create_app
 from worker.settings import Settings
@@ -57,7 +57,7 @@ def read(settings: Settings) -> Backlog:
 
 def guarded(reader: Broker) -> GuardedCollectors:
     return GuardedCollectors(
-        [Source("redis", BrokerCollector(reader, STAGES), metrics.REDIS_UP)], timeout=3
+        [Source("redis", BrokerCollector(reader, STAGES), metrics.REDIS_UP)], timeout=allowed(3)
     )
 
 
@@ -87,7 +87,7 @@ def taken(app: Celery, queue: str, count: int) -> Iterator[None]:
     ):
         consumer.qos(prefetch_count=count)
         while len(held) < count:
-            connection.drain_events(timeout=5)
+            connection.drain_events(timeout=allowed(5))
         yield
         for message in held:
             message.ack()
@@ -141,7 +141,7 @@ def test_counts_what_workers_hold(app: Celery, settings: Settings) -> None:
     # A request is no interview yet.
     assert found.value(metrics.INTERVIEWS_ACTIVE) == 11
     assert state.reserved_age is not None
-    assert 0 < state.reserved_age < 60
+    assert 0 <= state.reserved_age < allowed(60)
     found = scraped(settings)
     assert found.value(metrics.QUEUE_RESERVED, TRANSCRIBE) == 0
     assert found.value(metrics.QUEUE_RESERVED_AGE, TRANSCRIBE) == 0
@@ -177,7 +177,8 @@ def test_tells_the_age_of_the_oldest(app: Celery, settings: Settings) -> None:
     backlog = read(settings)
     age = backlog.queues[TRANSCRIBE].oldest_age
     assert age is not None
-    assert time.time() - began >= age >= 0.2
+    # Not quite by one clock: the broker's age is reckoned from a text.
+    assert 0.19 <= age <= time.time() - began + 0.01
     assert backlog.oldest_chain_age == age
     assert backlog.queues[ANALYSE].oldest_age == 0
 
@@ -188,9 +189,9 @@ def test_a_chain_is_as_old_as_its_first_message(app: Celery, settings: Settings)
     backlog = read(settings)
     age = backlog.queues[SCHEDULE].oldest_age
     assert age is not None
-    assert age < 60
+    assert age < allowed(60)
     assert backlog.oldest_chain_age is not None
-    assert 500 <= backlog.oldest_chain_age < 560
+    assert 500 <= backlog.oldest_chain_age < 500 + allowed(60)
 
 
 @pytest.mark.parametrize(

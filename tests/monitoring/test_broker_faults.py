@@ -1,7 +1,7 @@
 """A broker that hangs, goes away and comes back, and what a reading asks of it."""
 
+import tempfile
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,8 @@ from monitoring.collectors.guarded import GuardedCollectors, Source
 from tasks.errors import Transient
 from tasks.interview import Priority, Stage
 from tests.monitoring.figures import figures_of
-from tests.processes import frozen, wait_until
+from tests.processes import frozen
+from tests.timing import wait_until, within
 from worker.adapters.broker import PRIORITIES, CeleryDispatcher
 from worker.app import QUEUES, STAGES, create_app
 from worker.embedded.server import EmbeddedServer
@@ -32,13 +33,24 @@ TRANSCRIBE, *_ = STAGES
 class ValkeyWithSocket(Valkey):
     """A server that listens on a Unix socket, too."""
 
+    def __init__(self, socket: Path) -> None:
+        super().__init__()
+        self._socket = socket
+
     def argv(self, port: int, data: Path) -> list[str]:
-        return [*super().argv(port, data), "--unixsocket", str(data / "socket")]
+        return [*super().argv(port, data), "--unixsocket", str(self._socket)]
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
-    server = EmbeddedServer(ValkeyWithSocket(), tmp_path)
+def socket() -> Iterator[Path]:
+    """A path of less than the 108 characters that the kernel takes, wherever tests keep files."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        yield Path(place) / "socket"
+
+
+@pytest.fixture
+def server(tmp_path: Path, socket: Path) -> Iterator[EmbeddedServer]:
+    server = EmbeddedServer(ValkeyWithSocket(socket), tmp_path)
     server.start()
     try:
         server.wait_until_ready()
@@ -89,10 +101,9 @@ def test_says_that_redis_hangs_and_finds_it_again(
 ) -> None:
     assert figures_of(collector(reader)).value(metrics.REDIS_UP) == 1
     with frozen(server.child.pid):
-        began = time.monotonic()
-        with pytest.raises(Transient):
+        # It waits a second, and asks no second time; redis-py by itself would wait for ever.
+        with within(4), pytest.raises(Transient):
             reader.backlog()
-        assert time.monotonic() - began < 2
         found = figures_of(collector(reader))
     assert found.value(metrics.REDIS_UP) == 0
     for absent in (metrics.QUEUE_DEPTH, metrics.INTERVIEWS_ACTIVE, metrics.REDIS_MEMORY):
@@ -138,8 +149,7 @@ def test_asks_everything_before_any_answer_comes(
         }
 
 
-def test_reads_over_a_unix_socket(server: EmbeddedServer, tmp_path: Path) -> None:
-    socket = next(tmp_path.rglob("socket"))
+def test_reads_over_a_unix_socket(server: EmbeddedServer, socket: Path) -> None:
     url = f"redis+socket://{socket}?virtual_host=1"
     dispatch(url, 2)
     dispatch(server.url, 1)

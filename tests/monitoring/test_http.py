@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import httpx2
@@ -14,7 +14,7 @@ from monitoring import metrics
 from monitoring.http import HttpMonitor, Message, Receive, RequestsInFlight, Scope, Send
 from monitoring.recording import Recorder
 from tests.monitoring.figures import figures_of
-from tests.processes import wait_until
+from tests.timing import allowed, wait_until
 
 START: Message = {"type": "http.response.start", "status": 202, "headers": []}
 
@@ -42,7 +42,7 @@ class Application:
         await send({"type": "http.response.body", "body": b"done"})
 
     async def _released(self) -> None:
-        await asyncio.to_thread(self.release.wait, 20)
+        await asyncio.to_thread(self.release.wait, allowed(20))
 
 
 async def read_all(receive: Receive) -> None:
@@ -98,9 +98,6 @@ class Served:
         assert sum(requests.values()) == sum(figures.counts(metrics.HTTP_DURATION).values())
         return requests
 
-    def wait_for(self, condition: Callable[[], bool]) -> None:
-        wait_until(condition, 5)
-
 
 @pytest.fixture
 def served() -> Iterator[Served]:
@@ -119,7 +116,7 @@ def running(server: uvicorn.Server) -> Iterator[None]:
         yield
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(allowed(10))
         assert not thread.is_alive()
 
 
@@ -138,7 +135,7 @@ def test_counts_what_is_answered(served: Served) -> None:
 def test_an_exception_is_an_error_of_ours(served: Served, path: str) -> None:
     with served.sent(f"GET {path} HTTP/1.1\nHost: x\n\n") as connection:
         connection.recv(1)
-        served.wait_for(lambda: served.requests == {(path, "GET", "500"): 1})
+        wait_until(lambda: served.requests == {(path, "GET", "500"): 1})
     assert served.flying(path) == 0
 
 
@@ -151,25 +148,25 @@ def test_a_request_lasts_until_its_answer_is_complete(served: Served) -> None:
         assert served.requests == {}
         served.application.release.set()
         assert list(pieces) == [b"done"]
-    served.wait_for(lambda: served.requests == {("/slow-body", "GET", "202"): 1})
+    wait_until(lambda: served.requests == {("/slow-body", "GET", "202"): 1})
     assert served.flying("/slow-body") == 0
 
 
 def test_a_client_that_does_not_wait_is_gone(served: Served) -> None:
     connection = served.sent("GET /slow HTTP/1.1\nHost: x\n\n")
-    served.wait_for(lambda: served.flying("/slow") == 1)
+    wait_until(lambda: served.flying("/slow") == 1)
     served.leave(connection)
     served.application.release.set()
-    served.wait_for(lambda: served.requests == {("/slow", "GET", "499"): 1})
+    wait_until(lambda: served.requests == {("/slow", "GET", "499"): 1})
     assert served.flying("/slow") == 0
 
 
 def test_a_client_that_leaves_in_the_middle_of_an_upload_is_gone(served: Served) -> None:
     head = "POST /upload HTTP/1.1\nHost: x\nContent-Length: 100\n\nbegun"
     connection = served.sent(head)
-    served.wait_for(lambda: served.flying("/upload") == 1)
+    wait_until(lambda: served.flying("/upload") == 1)
     served.leave(connection)
-    served.wait_for(lambda: served.requests == {("/upload", "POST", "499"): 1})
+    wait_until(lambda: served.requests == {("/upload", "POST", "499"): 1})
 
 
 def test_a_client_that_leaves_in_the_middle_of_the_answer_had_one(served: Served) -> None:
@@ -177,14 +174,14 @@ def test_a_client_that_leaves_in_the_middle_of_the_answer_had_one(served: Served
     assert connection.recv(1)
     served.leave(connection)
     served.application.release.set()
-    served.wait_for(lambda: served.requests == {("/slow-body", "GET", "202"): 1})
+    wait_until(lambda: served.requests == {("/slow-body", "GET", "202"): 1})
 
 
 def test_a_body_that_nobody_reads_is_not_asked_for(served: Served) -> None:
     head = "POST /refused HTTP/1.1\nHost: x\nContent-Length: 9\nExpect: 100-continue\n\n"
     with closing(served.sent(head)) as connection:
         assert connection.recv(12) == b"HTTP/1.1 202"
-    served.wait_for(lambda: served.requests == {("/refused", "POST", "202"): 1})
+    wait_until(lambda: served.requests == {("/refused", "POST", "202"): 1})
 
 
 def test_what_is_no_request_passes_by() -> None:

@@ -1,7 +1,6 @@
 """Every metric that was promised, as Prometheus' own tools see it."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +11,10 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tasks.interview import Status
-from tests.processes import wait_until
+from tests.requirements import needs, program
 from tests.samples import TECHNICAL
 from tests.stack import RunningStack, running_stack, wait_for
+from tests.timing import allowed, wait_until
 from worker.processes.child import Child, stop_all
 from worker.processes.ports import free_port
 
@@ -103,11 +103,6 @@ LINT = {
 }
 """What promtool dislikes: the first name was asked for, the others are celery-exporter's."""
 
-needs_prometheus = pytest.mark.skipif(
-    shutil.which("promtool") is None,
-    reason="PROMETHEUS IS NOT TESTED: install the Debian package prometheus",
-)
-
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
@@ -160,17 +155,17 @@ def test_requests_have_the_objective_for_a_bucket(running: RunningStack) -> None
     assert "0.5" in {sample.labels.get("le") for sample in samples}
 
 
-@needs_prometheus
+@needs("promtool")
 def test_promtool_finds_no_other_fault(running: RunningStack) -> None:
     text = httpx2.get(f"{running.stack.api_url}/metrics").text
-    command = [str(shutil.which("promtool")), "check", "metrics"]
+    command = [program("promtool"), "check", "metrics"]
     checked = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     faults = dict(line.split(" ", 1) for line in checked.stderr.splitlines())
     assert set(faults) == set(LINT)
     assert all(LINT[name] in fault for name, fault in faults.items())
 
 
-@needs_prometheus
+@needs("prometheus")
 def test_prometheus_scrapes_it(running: RunningStack, tmp_path: Path) -> None:
     port = free_port()
     targets = {
@@ -189,7 +184,7 @@ def test_prometheus_scrapes_it(running: RunningStack, tmp_path: Path) -> None:
     prometheus = Child(
         "prometheus",
         [
-            str(shutil.which("prometheus")),
+            program("prometheus"),
             f"--config.file={path}",
             f"--storage.tsdb.path={tmp_path / 'data'}",
             f"--web.listen-address=127.0.0.1:{port}",
@@ -209,7 +204,7 @@ def test_prometheus_scrapes_it(running: RunningStack, tmp_path: Path) -> None:
 
     prometheus.start()
     try:
-        prometheus.wait_until(lambda: len(ask("up == 1")) == 2, 30)
+        prometheus.wait_until(lambda: len(ask("up == 1")) == 2, allowed(30))
         (success,) = ask('interview_processing_total{status="success", job="interview-worker"}')
         assert success["value"][1] == "1"
         (alone,) = ask('mongodb_up{job="interview-worker-mongodb"}')

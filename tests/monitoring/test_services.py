@@ -22,8 +22,8 @@ from tasks.people import Interval, Person
 from tasks.ports import Meeting
 from tests.kafka import write
 from tests.monitoring.figures import Figures, figures_of
-from tests.processes import wait_until
 from tests.samples import SAMPLES
+from tests.timing import allowed, wait_until
 from worker.adapters.calendars.caldav import CalDavProvider
 from worker.adapters.fetch import fetched
 from worker.adapters.kafka.connection import ensure_topic
@@ -154,7 +154,7 @@ def files() -> Iterator[str]:
         thread.join()
 
 
-def fetch(url: str, *, max_bytes: int = 64 << 20, timeout: float = 5) -> None:
+def fetch(url: str, *, max_bytes: int = 64 << 20, timeout: float = allowed(5)) -> None:
     with fetched(url, max_bytes=max_bytes, timeout=timeout, allow_private=True):
         pass
 
@@ -230,5 +230,5 @@ def test_records_taken_from_kafka_are_counted(
         wait_until(lambda: counted().get((topic, "success"), 0) >= 3, 20)
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(allowed(20))
     assert counted() == {(topic, "success"): 3, (topic, "rejected"): 2, (topic, "error"): 1}

@@ -1,7 +1,6 @@
 """What the sidecar tells while others are down."""
 
 import gzip
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -9,14 +8,16 @@ from typing import Any
 
 import httpx2
 import pytest
+import yaml
 
 from monitoring import metrics
 from monitoring.definitions import Gauge
 from tasks.errors import Transient
 from tests.monitoring.figures import Figures, scraped
 from tests.monitoring.scripted_stack import scripted_stack
-from tests.processes import frozen, wait_until
+from tests.processes import ROOT, frozen
 from tests.stack import RunningStack
+from tests.timing import allowed, wait_until, within
 from worker.adapters.breaker import Breakers
 
 
@@ -27,9 +28,17 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 
 
 def health(running: RunningStack, path: str = "") -> tuple[int, dict[str, Any]]:
-    answer = httpx2.get(f"{running.stack.api_url}/health{path}", timeout=10)
+    answer = httpx2.get(f"{running.stack.api_url}/health{path}", timeout=allowed(10))
     assert answer.headers["cache-control"] == "no-store"
     return answer.status_code, answer.json()
+
+
+def scraped_in_time(url: str) -> Figures:
+    """Scrape a sidecar whose stores hang, for each of which it waits a second, at once for all."""
+    config = yaml.safe_load((ROOT / "monitoring" / "prometheus" / "prometheus.yml").read_text())
+    patience = float(config["global"]["scrape_timeout"].removesuffix("s"))
+    with within(3, before=patience):
+        return scraped(url)
 
 
 def is_ready(running: RunningStack) -> bool:
@@ -49,7 +58,8 @@ def test_says_how_it_is(running: RunningStack) -> None:
 def test_tells_more_when_asked(running: RunningStack) -> None:
     _, body = health(running, "?verbose=1")
     details = body["details"]
-    assert all(found["response_time_ms"] > 0 for found in details.values())
+    # Told to a tenth of a millisecond, in which a fast server may answer.
+    assert all(0 <= found["response_time_ms"] < 10_000 for found in details.values())
     assert details["database"]["connections"]["open"] >= 1
     assert details["redis"]["memory_bytes"] > 100_000
     assert details["kafka"]["consumer_lag"] == 0
@@ -75,9 +85,7 @@ def test_goes_on_while_a_store_hangs(
     url = running.stack.api_url
     wait_until(lambda: scraped(url).value(up) == 1)
     with frozen(running.process(server).pid):
-        began = time.monotonic()
-        found = scraped(url)
-        assert time.monotonic() - began < 2
+        found = scraped_in_time(url)
         assert found.value(up) == 0
         assert found.value(kept) == 1
         assert found.value(metrics.COLLECTOR_UP, check_name(check)) == 0
@@ -120,9 +128,7 @@ def test_goes_on_while_all_of_them_hang(running: RunningStack) -> None:
     names = ("valkey", "mongodb", "kafka")
     first, second, third = (running.process(name).pid for name in names)
     with frozen(first), frozen(second), frozen(third):
-        began = time.monotonic()
-        found = scraped(url)
-        assert time.monotonic() - began < 2
+        found = scraped_in_time(url)
         ups = (metrics.REDIS_UP, metrics.MONGODB_UP, metrics.KAFKA_UP)
         assert [found.value(up) for up in ups] == [0, 0, 0]
         assert found.by_labels(metrics.PROCESS_MEMORY)
@@ -134,16 +140,14 @@ def test_requests_that_hang_do_not_keep_it_from_answering(running: RunningStack)
     path = "/api/v1/interviews"
     limits = httpx2.Limits(max_connections=many)
     with (
-        httpx2.Client(base_url=url, timeout=60, limits=limits) as client,
+        httpx2.Client(base_url=url, timeout=allowed(60), limits=limits) as client,
         ThreadPoolExecutor(many) as threads,
         frozen(running.process("mongodb").pid),
     ):
         for _ in range(many):
             threads.submit(client.get, path)
         wait_until(lambda: (scraped(url).value(metrics.HTTP_IN_FLIGHT, path) or 0) == many, 20)
-        began = time.monotonic()
-        assert scraped(url).value(metrics.MONGODB_UP) == 0
-        assert time.monotonic() - began < 2
+        assert scraped_in_time(url).value(metrics.MONGODB_UP) == 0
         assert health(running)[0] == 503
         assert health(running, "/live")[0] == 200
     wait_until(lambda: health(running)[0] == 200, 20)
@@ -151,7 +155,7 @@ def test_requests_that_hang_do_not_keep_it_from_answering(running: RunningStack)
 
 def test_mongodb_has_a_port_of_its_own(running: RunningStack) -> None:
     port = running.settings.mongodb_metrics_port
-    answer = httpx2.get(f"http://127.0.0.1:{port}/metrics", timeout=5)
+    answer = httpx2.get(f"http://127.0.0.1:{port}/metrics", timeout=allowed(5))
     names = {line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE")}
     assert names == {one.name for one in metrics.ALL if one.name.startswith("mongodb_")}
     assert "mongodb_up 1.0" in answer.text
@@ -190,7 +194,7 @@ def test_says_that_a_worker_was_killed(running: RunningStack) -> None:
     wait_until(lambda: up() == 1)
     assert is_ready(running)
     worker.kill()
-    wait_until(lambda: up() == 0, 5)
+    wait_until(lambda: up() == 0)
     status, body = health(running, "/ready")
     assert status == 503
     assert body["reasons"] == [f"worker {worker_name(url)} is down"]

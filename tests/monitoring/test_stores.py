@@ -1,6 +1,5 @@
 """Figures of MongoDB and Kafka against what was done to them."""
 
-import time
 from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,8 +13,8 @@ from monitoring.collectors.mongodb import MongoCollector
 from tasks.errors import Permanent, Transient
 from tests.kafka import consumed, write
 from tests.monitoring.figures import figures_of
-from tests.processes import wait_until
 from tests.relay import relay
+from tests.timing import wait_until, within
 from worker.adapters.kafka import KafkaStatus, RequestMessage
 from worker.adapters.mongo import Mongo, MongoStatus
 
@@ -48,10 +47,9 @@ def test_a_silent_connection_to_mongodb_is_given_up(mongodb_url: str) -> None:
         status = MongoStatus(mongo.database)
         status.read()
         between.silence()
-        began = time.monotonic()
-        with pytest.raises(Transient):
+        # The client itself would wait for half a minute (`Mongo`, socketTimeoutMS).
+        with within(5, before=30), pytest.raises(Transient):
             status.read()
-        assert time.monotonic() - began < 3
         assert status.read().role == "standalone"
 
 
@@ -72,4 +70,4 @@ def test_lag_is_what_a_group_has_not_come_to(
         handled: list[object] = []
         with consumed(kafka_bootstrap_servers, topic, group, handled.append, reject):
             wait_until(lambda: len(handled) == 5, 20)
-            wait_until(lambda: not sum(lag.records for lag in status.read()), 5)
+            wait_until(lambda: not sum(lag.records for lag in status.read()))

@@ -83,8 +83,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             figures = scraped(running.stack.api_url)
             interviews = {name: running.api.get(one) for name, one in ids.items()}
             logs = running.stack.log_dir
-            # Spans are sent every five seconds.
-            wait_until(lambda: bool(collected.of(ids["retry-analyse-0"])), 20)
+            # Spans are sent every five seconds, which on a fast machine all of this takes.
+            wait_until(lambda: has_ended(collected, ids["retry-analyse-0"]), 20)
             timeline = traced(running, collected, ids["retry-analyse-0"])
         lines = [
             (name, line)
@@ -161,6 +161,14 @@ def ask_by_kafka(servers: str) -> None:
 
 def told(logs: Path, what: str) -> bool:
     return re.search(what, (logs / "server.log").read_text()) is not None
+
+
+def has_ended(collected: Collector, interview_id: str) -> bool:
+    """Whether the spans of an interview have come, from its submission to its last stage."""
+    submitted = collected.named("POST /api/v1/interviews")
+    if not any(one.attributes.get("interview.id") == interview_id for one in submitted):
+        return False
+    return any(one.name == "process interviews.schedule" for one in collected.of(interview_id))
 
 
 def test_every_line_is_as_the_schema_says(story: Story) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,6 @@ import pytest
 from monitoring import metrics
 from monitoring.recording import Recorder
 from monitoring.signals import providers
-from tasks.clock import now
 from tasks.errors import Permanent, Transient, Unusable
 from tests.fakes.ledger import MemoryLedger
 from tests.monitoring.figures import figures_of
@@ -19,6 +18,14 @@ from worker.adapters.prices import load_prices
 from worker.adapters.providers import Charge, Usage
 
 PRICES = load_prices(None)
+TODAY = date(2026, 3, 1)
+
+
+@pytest.fixture(autouse=True)
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have all of a test take place on one day, though it be run at midnight."""
+    moment = datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=UTC)
+    monkeypatch.setattr("worker.adapters.billing.now", lambda: moment)
 
 
 @pytest.fixture
@@ -42,7 +49,7 @@ def test_prices_tokens(recorder: Recorder, model: str) -> None:
     charge = biller(ledger)(tokens(model))
     assert charge.cost == pytest.approx(0.00021)
     assert charge.price_version == PRICES.version
-    assert ledger.spent("openai", now().date()) == charge.cost
+    assert ledger.spent("openai", TODAY) == charge.cost
     figures = figures_of(recorder)
     assert figures.by_labels(metrics.ANALYSIS_TOKENS) == {
         ("openai", "gpt-4o-mini", "input"): 1000,
@@ -71,7 +78,7 @@ def test_an_unknown_price_is_not_nothing(recorder: Recorder, usage: Usage) -> No
     figures = figures_of(recorder)
     assert sum(figures.by_labels(metrics.EXTERNAL_UNPRICED).values()) == 1
     assert figures.by_labels(metrics.ANALYSIS_COST) == {}
-    assert ledger.spent(usage.provider, now().date()) == 0
+    assert ledger.spent(usage.provider, TODAY) == 0
 
 
 def test_names_of_models_are_bounded(recorder: Recorder) -> None:
@@ -108,9 +115,7 @@ def test_what_cannot_be_kept_is_kept_with_the_next() -> None:
     Budgets({"openai": 0}, ledger).admit("openai")
     ledger.away = False
     costs.append(bill(tokens("gpt-4o")).cost or 0)
-    assert (
-        ledger.spent("openai", now().date()) == pytest.approx(sum(costs)) == pytest.approx(0.0105)
-    )
+    assert ledger.spent("openai", TODAY) == pytest.approx(sum(costs)) == pytest.approx(0.0105)
     with pytest.raises(Unusable):
         Budgets({"openai": 0}, ledger).admit("openai")
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tasks.errors import InvalidInput
+from tests.timing import allowed
 from worker.adapters import guard
 from worker.adapters.fetch import FetchLimits, fetched
 
-LIMITS: FetchLimits = {"max_bytes": 1000, "timeout": 5.0, "allow_private": False}
+LIMITS: FetchLimits = {"max_bytes": 1000, "timeout": allowed(5), "allow_private": False}
 OPEN: FetchLimits = {**LIMITS, "allow_private": True}
 
 

@@ -110,7 +110,12 @@ def test_orders_to_the_machine_change_nothing(provider: LocalProvider) -> None:
     hostile = last.model_copy(update={"text": f"{last.text} {' '.join(HOSTILE)}"})
     segments = (*transcript.segments[:-1], hostile)
     attacked = analysed(provider, transcript.model_copy(update={"segments": segments}), "screening")
-    assert attacked.competencies == plain.competencies
+    assert scores(attacked) == scores(plain)
+    for one, other in zip(plain.competencies or (), attacked.competencies or (), strict=True):
+        assert other.evidence == one.evidence
+        # The embeddings of more sentences at once differ in the last bits of a number, by which a
+        # confidence, told to a hundredth, may be rounded another way.
+        assert other.confidence == pytest.approx(one.confidence, abs=0.011)
     assert plain.overall is not None
     assert attacked.overall is not None
     assert attacked.overall.score == plain.overall.score

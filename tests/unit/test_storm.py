@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, date, datetime
 
 import pytest
 import stamina
@@ -12,7 +13,6 @@ from monitoring import metrics
 from monitoring.recording import Recorder
 from monitoring.signals import providers, stages
 from tasks.announced import AnnouncedLanguage
-from tasks.clock import now
 from tasks.errors import CircuitOpen, InterviewWorkerError, Permanent, Transient, Unusable
 from tasks.fallback import Chain, FallbackLanguage
 from tasks.findings import ModelCall, SummaryFinding
@@ -93,6 +93,16 @@ class Cloud(FakeLanguage):
         return SummaryFinding(text=transcript.text[:9], confidence=1.0, call=call)
 
 
+TODAY = date(2026, 3, 1)
+
+
+@pytest.fixture(autouse=True)
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have all of a test take place on one day, though it be run at midnight."""
+    moment = datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=UTC)
+    monkeypatch.setattr("worker.adapters.billing.now", lambda: moment)
+
+
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
     recorder = Recorder()
@@ -140,4 +150,4 @@ def check(found: Figures, service: Service, ledger: MemoryLedger, questions: flo
     billed = seen["good"] + seen["useless"]
     assert found.by_labels(metrics.ANALYSIS_TOKENS)[name, MODEL, "input"] == 1000 * billed
     assert found.value(metrics.ANALYSIS_COST, name, MODEL) == pytest.approx(service.money)
-    assert ledger.spent(name, now().date()) == pytest.approx(service.money)
+    assert ledger.spent(name, TODAY) == pytest.approx(service.money)

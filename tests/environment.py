@@ -1,0 +1,54 @@
+"""What a developer's environment says must not change what the tests find."""
+
+import os
+from collections.abc import Iterator
+
+from worker.settings import Settings
+
+_ASKS_FOR_REAL = "PROVIDER"
+"""Set by `make contract`, which names settings in the environment for its tests to go by."""
+
+_PREFIXES = (
+    *("ANTHROPIC_", "GOOGLE_", "OPENAI_", "OTEL_"),  # read by libraries of providers and of traces
+    *("CELERY_", "FLOWER_", "KOMBU_"),
+    *("ERL_", "RABBITMQ_"),
+)
+_PROXIES = ("all_proxy", "ftp_proxy", "http_proxy", "https_proxy", "no_proxy")
+"""Servers on the loopback address are asked directly."""
+
+_NAMES = {
+    *_PROXIES,
+    *(name.upper() for name in _PROXIES),
+    # How wide and how colourful rich and typer print.
+    *("COLUMNS", "LINES", "TERMINAL_WIDTH", "TTY_COMPATIBLE", "TTY_INTERACTIVE"),
+    *("CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS"),
+    # The processes that are started have warnings of their own.
+    *("PYTHONWARNINGS", "PYTHONDEVMODE"),
+    *("FORWARDED_ALLOW_IPS", "WEB_CONCURRENCY"),  # read by uvicorn
+}
+
+
+def clean() -> None:
+    """Take out of the environment what the service, its libraries and their output go by."""
+    for name in list(_foreign()):
+        del os.environ[name]
+
+
+def wants_colours() -> bool | None:
+    """Whether the environment wants pytest's own output in colours; None if it does not say."""
+    if os.environ.get("NO_COLOR") or os.environ.get("PY_COLORS") == "0":
+        return False
+    if os.environ.get("FORCE_COLOR") or os.environ.get("PY_COLORS") == "1":
+        return True
+    return None
+
+
+def _foreign() -> Iterator[str]:
+    settings = {name.upper() for name in Settings.model_fields}
+    settings |= {f"{name}_FILE" for name in settings}
+    keeps_settings = _ASKS_FOR_REAL in os.environ
+    for name in os.environ:
+        # pydantic-settings takes names in any case.
+        is_setting = name.upper() in settings or name.startswith(_PREFIXES)
+        if name in _NAMES or (is_setting and not keeps_settings):
+            yield name

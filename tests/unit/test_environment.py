@@ -1,0 +1,56 @@
+"""What a developer's environment says does not reach the tests."""
+
+import os
+
+import pytest
+
+from tests import environment
+from worker.settings import Settings
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("REDIS_URL", "redis_url", "API_PORT", "METRICS_TOKEN_FILE", "LOG_LEVEL"),
+        *("CELERY_BROKER_URL", "OPENAI_ORG_ID", "OTEL_SERVICE_NAME", "RABBITMQ_NODENAME"),
+        *("http_proxy", "HTTPS_PROXY", "FORCE_COLOR", "COLUMNS", "GITHUB_ACTIONS"),
+        "PYTHONWARNINGS",
+    ],
+)
+def test_takes_out(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "1")
+    environment.clean()
+    assert name not in os.environ
+
+
+@pytest.mark.parametrize("name", ["CI", "HOME", "LANG", "PATH", "TMPDIR", "TZ", "CHAOS"])
+def test_leaves_what_tells_of_the_machine_and_of_the_run(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    environment.clean()
+    assert os.environ[name] == "1"
+
+
+def test_leaves_settings_where_real_services_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVIDER", "openai")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    environment.clean()
+    assert os.environ["OPENAI_API_KEY"] == "sk-1"
+    assert "NO_COLOR" not in os.environ
+
+
+def test_settings_are_the_defaults() -> None:
+    assert Settings().model_fields_set == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [("NO_COLOR", "1", False), ("FORCE_COLOR", "1", True), ("PY_COLORS", "0", False)],
+)
+def test_pytest_itself_is_as_colourful_as_is_wished(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, wanted: bool
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert environment.wants_colours() is wanted
