@@ -36,14 +36,17 @@ class _Processes(asynpool.AsynPool):
     def flush(self) -> None:
         """Let go of what no process has taken up, as the broker delivers it again.
 
-        Celery asks for it when the connection to the broker is lost, and when the worker stops.
+        Celery asks for it when the connection to the broker is lost, and when the worker stops. A
+        worker that stops waits for its processes, and so lets them finish what they were handed:
+        their work would not be acknowledged else, and be done again.
         """
+        if self._state != RUN:
+            return
         self._forgotten.update(
             (number, job) for number, job in self._cache.items() if self._may_be_taken_up(job)
         )
         super().flush()
-        if self._state == RUN:
-            connection_lost.send([_request_of(job) for job in self._forgotten.values()])
+        connection_lost.send([_request_of(job) for job in self._forgotten.values()])
 
     def process_flush_queues(self, proc: Any) -> None:
         """Hear the last of a process that has ended."""

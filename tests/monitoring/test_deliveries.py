@@ -220,6 +220,21 @@ def test_what_a_process_has_before_a_cut_is_released_when_it_is_killed(
         found.settled(received=3, started=2, connection_lost=1)
 
 
+def test_a_stop_lets_a_process_finish_what_it_has_been_handed(
+    broker: tuple[str, str], tmp_path: Path
+) -> None:
+    with site(broker[1], tmp_path) as found:
+        with found.handed_over():
+            found.worker.terminate()
+            found.says("Stopping Pool")
+        found.ended()
+        found.settled(received=2, started=2)
+        # It is not done again by the next one.
+        found.start()
+        found.send(NOTHING)
+        found.settled(received=3, started=3)
+
+
 def test_a_message_that_is_delayed_is_released_by_a_stop(valkey: str, tmp_path: Path) -> None:
     with site(valkey, tmp_path) as found:
         found.send(NOTHING, countdown=3600)
