@@ -10,6 +10,7 @@ __all__ = [
     "CELERY_QUEUE_WAIT",
     "CELERY_RECEIVED",
     "CELERY_REJECTED",
+    "CELERY_RELEASED",
     "CELERY_RETRIED",
     "CELERY_REVOKED",
     "CELERY_RUNTIME",
@@ -38,13 +39,20 @@ CELERY_QUEUE_WAIT = Histogram(
 )
 CELERY_SENT = Counter(name="celery_task_sent_total", help="Tasks sent.", labels=_TASK)
 CELERY_RECEIVED = Counter(
-    name="celery_task_received_total", help="Tasks received by a worker.", labels=_TASK
+    name="celery_task_received_total",
+    help="Deliveries of tasks that a worker took in hand, each time one is delivered.",
+    labels=_TASK,
 )
 CELERY_STARTED = Counter(
     name="celery_task_started_total",
-    help="Tasks started.",
+    help="Deliveries that a process of a worker took up.",
     labels=_TASK,
     counts=CELERY_QUEUE_WAIT,
+)
+CELERY_RELEASED = Counter(
+    name="celery_task_released_total",
+    help="Deliveries that were received and that no process took up, by the reason.",
+    labels=(*_TASK, "reason"),
 )
 CELERY_SUCCEEDED = Counter(
     name="celery_task_succeeded_total",

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ class Recorder(Collector):
     """
 
     def __init__(self) -> None:
+        self._files: RecordedFigures | None = None
         self._start()
 
     def keep_in(self, directory: Path, identity: str) -> None:
@@ -38,6 +40,7 @@ class Recorder(Collector):
         """
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
         values.ValueClass = values.MultiProcessValue(lambda: identity)  # type: ignore[no-untyped-call]
+        self._files = RecordedFigures(directory, identity)
         self._start()
 
     def count(self, metric: Counter, *labels: str, amount: float = 1) -> None:
@@ -51,6 +54,10 @@ class Recorder(Collector):
     def collect(self) -> Iterable[Family]:
         """The figures of a process that keeps them in memory."""
         return self._registry.collect()
+
+    def recorded(self) -> Iterable[Family]:
+        """The figures of this process, and those of whose place it took."""
+        return self.collect() if self._files is None else self._files.collect()
 
     def _start(self) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
@@ -76,15 +83,17 @@ class RecordedFigures(Collector):
 
     Args:
         directory: Where the files are.
+        identity: The only process whose files are read; None for all.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, identity: str | None = None) -> None:
         self._directory = directory
+        self._pattern = "*.db" if identity is None else f"*_{escape(identity)}.db"
 
     def collect(self) -> Iterable[Family]:
         """Add the files up."""
         # A file is empty for a moment before it gets its size.
-        files = [str(path) for path in self._directory.glob("*.db") if path.stat().st_size]
+        files = [str(path) for path in self._directory.glob(self._pattern) if path.stat().st_size]
         found: Iterable[Family] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
         for family in found:
             # The files' reader names counters with the suffix.

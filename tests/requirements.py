@@ -53,7 +53,7 @@ class Program:
 class Tool(Program):
     """A program of the group `tools`, in an environment of its own."""
 
-    how: str = field(default="make .venv-tools/.ready")
+    how: str = field(default="make .venv-tools/.tools")
 
     def find(self) -> str | None:
         """Where it is; None where it is missing."""

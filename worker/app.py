@@ -69,6 +69,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_track_started": False,
         "task_soft_time_limit": limit,
         "task_time_limit": limit + 60,
+        "worker_pool": "worker.pool:TaskPool",
         "worker_proc_alive_timeout": 30,
         "enable_utc": True,
         "timezone": "UTC",

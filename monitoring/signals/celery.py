@@ -4,7 +4,6 @@ import builtins
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -16,6 +15,7 @@ from celery import exceptions as celery_errors
 from monitoring import metrics
 from monitoring.headers import CHAIN_PUBLISHED_AT, PUBLISHED_AT
 from monitoring.recording import Recorder
+from monitoring.signals import deliveries
 from tasks.errors import InterviewWorkerError
 from tasks.signals import Announcement
 
@@ -38,8 +38,7 @@ def listening(recorder: Recorder, hostname: str) -> Iterator[None]:
     receivers: dict[Any, Callable[..., None]] = {
         signals.before_task_publish: listener.before_publish,
         signals.after_task_publish: listener.after_publish,
-        signals.task_received: listener.received,
-        signals.task_prerun: listener.started,
+        signals.task_prerun: listener.begun,
         signals.task_success: listener.succeeded,
         signals.task_failure: listener.failed,
         signals.task_retry: listener.retried,
@@ -50,6 +49,7 @@ def listening(recorder: Recorder, hostname: str) -> Iterator[None]:
             signal.connect(receiver, weak=False)
             stack.callback(signal.disconnect, receiver)
         stack.enter_context(message_returned.heard_by(listener.returned))
+        stack.enter_context(deliveries.listening(recorder, listener.labels_of))
         yield
 
 
@@ -71,16 +71,8 @@ class _Celery:
     def after_publish(self, *, sender: str, routing_key: str, **_: object) -> None:
         self._count(metrics.CELERY_SENT, sender, self._hostname, routing_key)
 
-    def received(self, *, request: Any, **_: object) -> None:
-        queue = _queue_of(request.task, request.delivery_info)
-        self._count(metrics.CELERY_RECEIVED, request.name, self._hostname, queue)
-
-    def started(self, *, task: Any, **_: object) -> None:
-        request = task.request
-        request.monitoring_started_at = time.perf_counter()
-        queue = _queue_of(task, request.delivery_info)
-        wait = _wait(request)
-        self._observe(metrics.CELERY_QUEUE_WAIT, wait, task.name, self._hostname, queue)
+    def begun(self, *, task: Any, **_: object) -> None:
+        task.request.monitoring_started_at = time.perf_counter()
 
     def succeeded(self, *, sender: Any, **_: object) -> None:
         runtime = time.perf_counter() - sender.request.monitoring_started_at
@@ -99,8 +91,12 @@ class _Celery:
         self._count(metrics.CELERY_REVOKED, *self._labels(sender))
 
     def returned(self, request: Any) -> None:
-        queue = _queue_of(request.task, request.delivery_info)
-        self._count(metrics.CELERY_REJECTED, request.name, self._hostname, queue)
+        self._count(metrics.CELERY_REJECTED, *self.labels_of(request))
+
+    def labels_of(self, request: Any) -> tuple[str, str, str]:
+        """The labels of a message in a worker's hands; it may call its task what it likes."""
+        task = request.task
+        return task.name, self._hostname, _queue_of(task, request.delivery_info)
 
     def _labels(self, task: Any) -> tuple[str, str, str]:
         return task.name, self._hostname, _queue_of(task, task.request.delivery_info)
@@ -121,17 +117,6 @@ def _queue_of(task: Any, delivery: Mapping[str, Any] | None) -> str:
 def _route(task: Any) -> str:
     name: str = task.app.amqp.router.route({}, task.name)["queue"].name
     return name
-
-
-def _wait(request: Any) -> float:
-    """Seconds since the message could be taken; 0 where its publisher did not say."""
-    moment = time.time()
-    due = request.get(PUBLISHED_AT)
-    if not isinstance(due, float | int):
-        return 0.0
-    if request.eta:
-        due = max(due, datetime.fromisoformat(request.eta).timestamp())
-    return max(0.0, moment - due)
 
 
 _KNOWN = frozenset(

@@ -181,7 +181,12 @@ def check_celery(found: Figures, truth: Truth, script: list[str]) -> None:
         assert tasks(metrics.CELERY_SENT)[task] + came_back == truth.attempts(stage) + unheard
         assert resumed.get((stage, "retry"), 0) == kinds["retry", stage]
         assert resumed.get((stage, "message_lost"), 0) == 0
-    assert tasks(metrics.CELERY_STARTED) == tasks(metrics.CELERY_RECEIVED)
+    started, released = tasks(metrics.CELERY_STARTED), tasks(metrics.CELERY_RELEASED)
+    assert tasks(metrics.CELERY_RECEIVED) == {
+        task: count + released.get(task, 0) for task, count in started.items()
+    }
+    # What the worker had in hand when it was restarted; the processes killed had taken theirs up.
+    assert {reason for *_, reason in found.by_labels(metrics.CELERY_RELEASED)} <= {"shutdown"}
 
 
 def check_histograms(found: Figures) -> None:

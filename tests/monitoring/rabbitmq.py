@@ -1,0 +1,65 @@
+"""A real RabbitMQ; a test that starts it is marked `needs("rabbitmq-server", "epmd")`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from monitoring.broker import AmqpBroker
+from tasks.errors import Transient
+from tests.requirements import program
+from tests.timing import allowed
+from worker.app import QUEUES
+from worker.processes.child import Child, stop_all
+from worker.processes.ports import free_port
+
+
+@contextmanager
+def rabbitmq_server(place: Path) -> Iterator[tuple[Child, str]]:
+    """A server that keeps its files in a directory, and its URL."""
+    (place / "plugins").write_text("[].\n")
+    port, names = free_port(), free_port()
+    # Erlang's name server would stay behind, if RabbitMQ started it.
+    epmd = Child("epmd", [program("epmd"), "-port", str(names)], log=place / "epmd.log")
+    server = Child(
+        "rabbitmq",
+        [program("rabbitmq-server")],
+        log=place / "log",
+        env={
+            "ERL_EPMD_PORT": str(names),
+            # The script becomes the server, rather than start it and perhaps leave it behind.
+            "RUNNING_UNDER_SYSTEMD": "true",
+            "HOME": str(place),
+            "RABBITMQ_NODENAME": f"test{port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(port),
+            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_MNESIA_BASE": str(place / "data"),
+            "RABBITMQ_LOG_BASE": str(place / "logs"),
+            # What the machine's own server goes by is not for this one.
+            "RABBITMQ_CONF_ENV_FILE": str(place / "none"),
+            "RABBITMQ_CONFIG_FILE": str(place / "none"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(place / "none"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(place / "plugins"),
+            "RABBITMQ_PID_FILE": str(place / "pid"),
+        },
+    )
+    epmd.start()
+    server.start()
+    try:
+        url = f"amqp://guest:guest@127.0.0.1:{port}//"
+        server.wait_until(lambda: _answers(url), allowed(60))
+        yield server, url
+    finally:
+        stop_all([server], 10)
+        stop_all([epmd], 2)
+
+
+def _answers(url: str) -> bool:
+    reader = AmqpBroker(url, QUEUES)
+    try:
+        reader.backlog()
+    except Transient:
+        return False
+    finally:
+        reader.close()
+    return True
