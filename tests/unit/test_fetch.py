@@ -114,6 +114,17 @@ def test_reaches_nothing_inside(url: str) -> None:
     assert code_of(url, LIMITS) == "audio_url_forbidden"
 
 
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST.", "hooks.localhost"])
+def test_this_machine_is_refused_though_nobody_knows_its_name(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    def unknown(*_: Any, **__: Any) -> list[Any]:
+        raise socket.gaierror("no such host")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert code_of(f"http://{host}/a", LIMITS) == "audio_url_forbidden"
+
+
 def test_a_name_that_leads_inside_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def resolve(*_: Any, **__: Any) -> list[Any]:
         stream = (socket.AF_INET, socket.SOCK_STREAM, 6, "")

@@ -43,6 +43,8 @@ def public_address(url: httpx2.URL) -> str:
         Forbidden: One of the addresses is not public.
         httpx2.ConnectError: The host is not known.
     """
+    if _is_this_machine(url.host):
+        raise Forbidden(f"{url.host} leads to an address that is not public")
     try:
         found = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -58,6 +60,12 @@ def lead_to(request: httpx2.Request, address: str) -> None:
     # The name still goes into the Host header, which is set, and into the TLS handshake.
     request.extensions = {**request.extensions, "sni_hostname": request.url.host}
     request.url = request.url.copy_with(host=address)
+
+
+def _is_this_machine(host: str) -> bool:
+    """Whether a name means this machine, whatever a resolver knows of it (RFC 6761, 6.3)."""
+    name = host.lower().removesuffix(".")
+    return name == "localhost" or name.endswith(".localhost")
 
 
 def _public(address: str) -> bool:
