@@ -15,7 +15,7 @@ import pytest
 from pymongo.database import Database
 
 from tests import environment, requirements
-from tests.timing import SCALE
+from tests.timing import patience
 from worker.embedded.servers import EmbeddedServers
 
 _colours = environment.wants_colours()
@@ -65,11 +65,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     What takes longest begins: at the end it would keep one process busy, and others idle.
     """
-    if SCALE != 1:
-        for item in items:
-            mark = item.get_closest_marker("timeout")
-            seconds = mark.args[0] if mark else float(config.getini("timeout"))
-            item.add_marker(pytest.mark.timeout(seconds * SCALE), append=False)
+    for item in items:
+        mark = item.get_closest_marker("timeout")
+        seconds = mark.args[0] if mark else float(config.getini("timeout"))
+        item.add_marker(pytest.mark.timeout(patience(seconds)), append=False)
 
     def rank(item: pytest.Item) -> int:
         found = (n for n, name in enumerate(_LONGEST) if item.nodeid.startswith(name))

@@ -9,7 +9,7 @@ from typing import Any
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
-from tests.timing import allowed, wait_until
+from tests.timing import allowed, patience, wait_until
 from worker.adapters.kafka import KafkaRequests
 from worker.adapters.kafka.connection import connect
 from worker.adapters.kafka.requests import Handle, Reject
@@ -35,7 +35,7 @@ def consumed(
         yield
     finally:
         stop.set()
-        thread.join(allowed(20))
+        thread.join(patience(20))
         assert not thread.is_alive()
 
 

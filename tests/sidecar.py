@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx2
 
-from tests.timing import allowed
+from tests.timing import patience
 from worker.processes.child import Child
 from worker.processes.ports import free_port
 from worker.settings import Settings
@@ -20,7 +20,7 @@ def running(name: str, settings: Settings, place: Path, health: str) -> Iterator
     child = Child(name, program, env=settings.environment(), log=place / f"{name}.log")
     child.start()
     try:
-        child.wait_until(lambda: answers(health), allowed(30))
+        child.wait_until(lambda: answers(health), patience(30))
         yield child
     finally:
         child.kill()

@@ -12,7 +12,7 @@ from typing import Self
 from worker.processes.child import Child, stop_all
 
 _POLL_SECONDS = 0.1
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 _STOP_SECONDS = 10.0
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ import pytest
 
 from tests.processes import is_alive
 from tests.samples import SAMPLES, SCREENING, true_transcript
-from tests.timing import allowed, wait_until
+from tests.timing import patience, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -46,7 +46,7 @@ def run(place: Path, *arguments: str, code: int = 0) -> str:
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
-        timeout=allowed(120),
+        timeout=patience(120),
         check=False,
     )
     assert done.returncode == code, done.stdout + done.stderr
@@ -66,7 +66,7 @@ def stack(place: Path) -> Iterator[Mapping[str, str]]:
         started = descendants(process.pid)
         assert len(started) >= 8
         process.send_signal(signal.SIGINT)
-        assert process.wait(allowed(60)) == 0
+        assert process.wait(patience(60)) == 0
         assert output.read_text().rstrip().endswith("Stopped.")
         assert [pid for pid in started if is_alive(pid)] == []
         assert not (place / ".interview-worker" / "stack.json").exists()
@@ -198,7 +198,7 @@ def runs(text: str) -> list[tuple[str, ...]]:
 def check_flower(url: str) -> None:
     # Flower hears of tasks by events, so it may be a moment late.
     def names() -> str:
-        return httpx2.get(f"{url}/tasks/datatable", params=DATATABLE, timeout=allowed(5)).text
+        return httpx2.get(f"{url}/tasks/datatable", params=DATATABLE, timeout=patience(5)).text
 
     wait_until(lambda: "interviews.schedule" in names(), 20)
     for stage in ("transcribe", "analyse", "schedule"):
@@ -252,7 +252,7 @@ def test_a_wrong_setting_is_one_line_before_anything_starts(tmp_path: Path, comm
         env={**ENVIRONMENT, "MAX_ATTEMPTS": "none"},
         capture_output=True,
         text=True,
-        timeout=allowed(60),
+        timeout=patience(60),
         check=False,
     )
     assert done.returncode == 1

@@ -17,16 +17,16 @@ from tests.chaos.effects import Listener, Told, booked_wrongly
 from tests.chaos.faults import Fault
 from tests.chaos.report import Outcome
 from tests.chaos.stack import DoomedStack
-from tests.timing import allowed
+from tests.timing import patience
 from worker.wiring import Stores, open_stores
 
 _AT_ONCE = 6
 """Interviews under way at a time, so that recovering is not the same as queueing."""
 
-_GIVEN_UP = allowed(150)
+_GIVEN_UP = patience(150)
 """Seconds after the end of all faults after which what is unfinished is lost."""
 
-_TELLING = allowed(20)
+_TELLING = patience(20)
 """Seconds after the last end until all ends must have been told."""
 
 _PAUSE = 0.2 if os.environ.get("CHAOS") == "long" else 0.05

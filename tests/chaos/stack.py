@@ -11,7 +11,7 @@ import httpx2
 from tests.chaos.deaths import Deaths
 from tests.processes import ROOT
 from tests.stack import RunningStack, running_services
-from tests.timing import allowed
+from tests.timing import patience
 from worker.processes.child import Child
 from worker.stack import Stack, answering, services
 from worker.supervisor import Service
@@ -48,7 +48,7 @@ class DoomedStack:
         """Whether the sidecar can be asked."""
         try:
             url = f"{self.running.stack.api_url}/health/live"
-            return httpx2.get(url, timeout=allowed(2)).is_success
+            return httpx2.get(url, timeout=patience(2)).is_success
         except httpx2.HTTPError:
             return False
 

@@ -17,7 +17,7 @@ from tests.conftest import Document
 from tests.fakes.idempotency import MemoryIdempotency
 from tests.fakes.interviews import MemoryInterviews
 from tests.samples import an_interview
-from tests.timing import allowed
+from tests.timing import patience
 from worker.adapters.mongo import MongoIdempotency
 from worker.idempotency import KEPT, Accepted, Entry, IdempotencyStore, Once
 
@@ -203,7 +203,7 @@ def test_of_many_at_once_one_is_carried_out(once: Once, door: Door) -> None:
     together = threading.Barrier(8)
 
     def send(_: int) -> Accepted | None:
-        together.wait(allowed(10))
+        together.wait(patience(10))
         try:
             return once.accept("print", door, within=MINUTE)
         except Transient:

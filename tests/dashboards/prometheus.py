@@ -9,7 +9,7 @@ import httpx2
 
 from tests.processes import ROOT
 from tests.requirements import program
-from tests.timing import allowed
+from tests.timing import patience
 from worker.processes.child import Child, stop_all
 from worker.processes.ports import free_port
 
@@ -45,7 +45,7 @@ def scraping(targets: Mapping[str, str], place: Path, *, interval: int) -> Itera
     child = Child("prometheus", [program("prometheus"), *arguments], log=place / "prometheus.log")
     child.start()
     try:
-        child.wait_until(lambda: _ready(url), allowed(30))
+        child.wait_until(lambda: _ready(url), patience(30))
         yield url
     finally:
         stop_all([child], 10)

@@ -20,7 +20,7 @@ from monitoring.signals import providers
 from tasks.errors import CircuitOpen, Permanent, Transient, Unusable
 from tests.monitoring.figures import figures_of
 from tests.relay import relay
-from tests.timing import allowed, within
+from tests.timing import allowed, patience, within
 from worker.adapters.breaker import Breakers
 from worker.adapters.circuits import CircuitStates
 
@@ -141,14 +141,14 @@ def test_only_one_request_tries(home: tuple[str | None, str], clock: Clock) -> N
         def probe() -> None:
             with guard(*CALL):
                 trying.set()
-                assert answered.wait(allowed(10))
+                assert answered.wait(patience(10))
 
         clock.passes(MINUTE)
         probing = thread.submit(probe)
-        assert trying.wait(allowed(10))
+        assert trying.wait(patience(10))
         assert [request(guard) for _ in range(5)] == [False] * 5
         answered.set()
-        probing.result(allowed(10))
+        probing.result(patience(10))
         assert request(guard)
 
 
@@ -166,13 +166,13 @@ def _fail(url: str, prefix: str, times: int) -> int:
 def _race(url: str, prefix: str, barrier: Any, asked: Any) -> tuple[int, int]:
     """Ask a service that has come back, with others at the same moment; counts those at once."""
     with closing(breakers(url, prefix)) as guard:
-        barrier.wait(allowed(20))
+        barrier.wait(patience(20))
         with suppress(CircuitOpen), guard(*CALL):
             asked.append(1)
             # The others must have come while this one tries.
-            barrier.wait(allowed(20))
+            barrier.wait(patience(20))
             return 1, 0
-        barrier.wait(allowed(20))
+        barrier.wait(patience(20))
         return 0, 1
 
 

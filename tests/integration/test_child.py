@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import is_alive
-from tests.timing import allowed, wait_until
+from tests.timing import allowed, patience, wait_until
 from worker.processes.child import Child, ProcessFailed, stop_all
 
 
@@ -73,7 +73,7 @@ def test_what_it_started_goes_with_it(tmp_path: Path) -> None:
 def test_one_that_does_not_want_to_stop_is_killed(tmp_path: Path) -> None:
     stubborn = shell("trap '' TERM; echo set; while :; do sleep 0.05; done", tmp_path / "log")
     stubborn.start()
-    stubborn.wait_until(lambda: "set" in (tmp_path / "log").read_text(), allowed(10))
+    stubborn.wait_until(lambda: "set" in (tmp_path / "log").read_text(), patience(10))
     stop_all([stubborn], grace=0.2)
     assert stubborn.exit_code() == -signal.SIGKILL
 

@@ -19,7 +19,7 @@ from tests.conftest import Document
 from tests.integration.test_access import api, bearer
 from tests.integration.test_api import PATH, nothing_left, particulars, problem
 from tests.samples import SCREENING, TECHNICAL
-from tests.timing import allowed
+from tests.timing import patience
 from worker.adapters.mongo import GridFSAudio, MongoKeys
 from worker.idempotency import KEPT
 from worker.keys import Scope
@@ -182,13 +182,13 @@ def test_two_at_once_are_one_interview(
 
     def slowly(*arguments: Any) -> None:
         storing.set()
-        assert asked.wait(allowed(20))
+        assert asked.wait(patience(20))
         save(*arguments)
 
     monkeypatch.setattr(GridFSAudio, "save", slowly)
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(send, client)
-        assert storing.wait(allowed(20))
+        assert storing.wait(patience(20))
         second = send(client)
         other = send(client, priority="high")
         asked.set()

@@ -5,7 +5,7 @@ import socket
 import httpx2
 import pytest
 
-from tests.timing import allowed
+from tests.timing import patience
 from worker.processes.ports import free_port
 from worker.server import open_context
 from worker.settings import Settings
@@ -31,5 +31,5 @@ def test_listens_on_the_address_of_the_api(settings: Settings, host: str) -> Non
     place = {"api_host": host, "mongodb_metrics_port": port}
     with open_context(settings.model_copy(update=place)):
         shown = f"[{host}]" if ":" in host else host
-        answer = httpx2.get(f"http://{shown}:{port}/metrics", timeout=allowed(5))
+        answer = httpx2.get(f"http://{shown}:{port}/metrics", timeout=patience(5))
     assert "mongodb_up 1.0" in answer.text

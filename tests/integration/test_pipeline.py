@@ -25,7 +25,7 @@ from tests.monitoring.figures import scraped
 from tests.processes import children_of, frozen
 from tests.samples import SAMPLES, SCREENING, TECHNICAL
 from tests.stack import RunningStack, running_stack, wait_for, wait_for_progress
-from tests.timing import allowed, wait_until
+from tests.timing import patience, wait_until
 from worker.adapters.media import SAMPLE_RATE, read_blocks
 from worker.adapters.mongo import Mongo, MongoInterviews
 from worker.requests import interview_id_of
@@ -119,7 +119,7 @@ def send(running: RunningStack, *bodies: bytes, **headers: str) -> None:
     with closing(KafkaProducer(bootstrap_servers=servers)) as producer:
         for body in bodies:
             producer.send(running.settings.kafka_requests_topic, body, b"one", headers=encoded)
-        producer.flush(allowed(10))
+        producer.flush(patience(10))
 
 
 def submitted_by_message(running: RunningStack) -> float:

@@ -18,7 +18,7 @@ from tasks.clock import now
 from tasks.errors import Transient
 from tasks.interview import Interview, Priority, Stage, Status
 from tests.samples import an_interview
-from tests.timing import allowed, wait_until
+from tests.timing import patience, wait_until
 from worker.adapters.broker import CeleryDispatcher, HeldMessages
 from worker.adapters.mongo import MongoInterviews, MongoLeadership
 from worker.app import create_app
@@ -281,5 +281,5 @@ def test_it_runs_until_it_is_stopped(
         wait_until(lambda: waiting(queues, Stage.TRANSCRIBE) == 1, 20)
     finally:
         stop.set()
-        thread.join(allowed(10))
+        thread.join(patience(10))
     assert not thread.is_alive()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import ROOT, is_alive
-from tests.timing import allowed, wait_until, within
+from tests.timing import patience, wait_until, within
 from worker.processes.child import Child, ProcessFailed
 from worker.supervisor import Service, Supervisor
 
@@ -122,7 +122,7 @@ def running(directory: Path, *stubborn_names: str) -> Iterator[subprocess.Popen[
 def test_a_signal_drains(tmp_path: Path, number: signal.Signals) -> None:
     with running(tmp_path) as process:
         os.killpg(process.pid, number)
-        assert process.wait(allowed(20)) == 0
+        assert process.wait(patience(20)) == 0
     journal = (tmp_path / "journal").read_text().splitlines()
     assert journal[2:] == ["worker stopped", "api stopped"]
     assert not any(map(is_alive, pids(tmp_path)))

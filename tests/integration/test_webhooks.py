@@ -20,7 +20,7 @@ from tests.monitoring.figures import scraped
 from tests.monitoring.scripted_stack import scripted_stack
 from tests.sidecar import answers
 from tests.stack import RunningStack, wait_for
-from tests.timing import allowed, wait_until
+from tests.timing import allowed, patience, wait_until
 from tests.webhooks import SECRET, Answer, Receiver, receiving
 from worker.cli.commands import app
 from worker.requests import parse_request
@@ -203,6 +203,6 @@ def test_a_killed_sidecar_delivers_when_it_is_back(
     sidecar.kill()
     receiver.answer = lambda _: (204, {})
     sidecar.start()
-    sidecar.wait_until(lambda: answers(f"{running.stack.api_url}/health/live"), allowed(30))
+    sidecar.wait_until(lambda: answers(f"{running.stack.api_url}/health/live"), patience(30))
     # Its lease is another one's, and has to lapse first.
     wait_until(lambda: sorted(receiver.types) == sorted(ALL), 40)

@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 from monitoring import metrics
 from monitoring.definitions import Histogram, Metric
 from monitoring.exposition import Exposition
-from tests.timing import allowed
+from tests.timing import patience
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def figures_of(*sources: Collector) -> Figures:
 
 def scraped(url: str) -> Figures:
     """Scrape a sidecar at its base URL."""
-    answer = httpx2.get(f"{url}/metrics", timeout=allowed(10))
+    answer = httpx2.get(f"{url}/metrics", timeout=patience(10))
     answer.raise_for_status()
     return _parsed(answer.text)
 

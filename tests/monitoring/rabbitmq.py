@@ -7,7 +7,7 @@ from pathlib import Path
 from monitoring.broker import AmqpBroker
 from tasks.errors import Transient
 from tests.requirements import program
-from tests.timing import allowed
+from tests.timing import patience
 from worker.app import QUEUES
 from worker.processes.child import Child, stop_all
 from worker.processes.ports import free_port
@@ -47,7 +47,7 @@ def rabbitmq_server(place: Path) -> Iterator[tuple[Child, str]]:
     server.start()
     try:
         url = f"amqp://guest:guest@127.0.0.1:{port}//"
-        server.wait_until(lambda: _answers(url), allowed(60))
+        server.wait_until(lambda: _answers(url), patience(60))
         yield server, url
     finally:
         stop_all([server], 10)

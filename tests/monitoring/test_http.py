@@ -14,7 +14,7 @@ from monitoring import metrics
 from monitoring.http import HttpMonitor, Message, Receive, RequestsInFlight, Scope, Send
 from monitoring.recording import Recorder
 from tests.monitoring.figures import figures_of
-from tests.timing import allowed, wait_until
+from tests.timing import allowed, patience, wait_until
 
 START: Message = {"type": "http.response.start", "status": 202, "headers": []}
 
@@ -116,7 +116,7 @@ def running(server: uvicorn.Server) -> Iterator[None]:
         yield
     finally:
         server.should_exit = True
-        thread.join(allowed(10))
+        thread.join(patience(10))
         assert not thread.is_alive()
 
 

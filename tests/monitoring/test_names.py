@@ -14,7 +14,7 @@ from tasks.interview import Status
 from tests.requirements import needs, program
 from tests.samples import TECHNICAL
 from tests.stack import RunningStack, running_stack, wait_for
-from tests.timing import allowed, wait_until
+from tests.timing import patience, wait_until
 from worker.processes.child import Child, stop_all
 from worker.processes.ports import free_port
 
@@ -204,7 +204,7 @@ def test_prometheus_scrapes_it(running: RunningStack, tmp_path: Path) -> None:
 
     prometheus.start()
     try:
-        prometheus.wait_until(lambda: len(ask("up == 1")) == 2, allowed(30))
+        prometheus.wait_until(lambda: len(ask("up == 1")) == 2, patience(30))
         (success,) = ask('interview_processing_total{status="success", job="interview-worker"}')
         assert success["value"][1] == "1"
         (alone,) = ask('mongodb_up{job="interview-worker-mongodb"}')

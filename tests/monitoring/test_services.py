@@ -23,7 +23,7 @@ from tasks.ports import Meeting
 from tests.kafka import write
 from tests.monitoring.figures import Figures, figures_of
 from tests.samples import SAMPLES
-from tests.timing import allowed, wait_until
+from tests.timing import allowed, patience, wait_until
 from worker.adapters.calendars.caldav import CalDavProvider
 from worker.adapters.fetch import fetched
 from worker.adapters.kafka.connection import ensure_topic
@@ -230,5 +230,5 @@ def test_records_taken_from_kafka_are_counted(
         wait_until(lambda: counted().get((topic, "success"), 0) >= 3, 20)
     finally:
         stop.set()
-        thread.join(allowed(20))
+        thread.join(patience(20))
     assert counted() == {(topic, "success"): 3, (topic, "rejected"): 2, (topic, "error"): 1}

@@ -17,7 +17,7 @@ from tests.monitoring.figures import Figures, scraped
 from tests.monitoring.scripted_stack import scripted_stack
 from tests.processes import ROOT, frozen
 from tests.stack import RunningStack
-from tests.timing import allowed, wait_until, within
+from tests.timing import patience, wait_until, within
 from worker.adapters.breaker import Breakers
 
 
@@ -28,7 +28,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 
 
 def health(running: RunningStack, path: str = "") -> tuple[int, dict[str, Any]]:
-    answer = httpx2.get(f"{running.stack.api_url}/health{path}", timeout=allowed(10))
+    answer = httpx2.get(f"{running.stack.api_url}/health{path}", timeout=patience(10))
     assert answer.headers["cache-control"] == "no-store"
     return answer.status_code, answer.json()
 
@@ -140,7 +140,7 @@ def test_requests_that_hang_do_not_keep_it_from_answering(running: RunningStack)
     path = "/api/v1/interviews"
     limits = httpx2.Limits(max_connections=many)
     with (
-        httpx2.Client(base_url=url, timeout=allowed(60), limits=limits) as client,
+        httpx2.Client(base_url=url, timeout=patience(60), limits=limits) as client,
         ThreadPoolExecutor(many) as threads,
         frozen(running.process("mongodb").pid),
     ):
@@ -155,7 +155,7 @@ def test_requests_that_hang_do_not_keep_it_from_answering(running: RunningStack)
 
 def test_mongodb_has_a_port_of_its_own(running: RunningStack) -> None:
     port = running.settings.mongodb_metrics_port
-    answer = httpx2.get(f"http://127.0.0.1:{port}/metrics", timeout=allowed(5))
+    answer = httpx2.get(f"http://127.0.0.1:{port}/metrics", timeout=patience(5))
     names = {line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE")}
     assert names == {one.name for one in metrics.ALL if one.name.startswith("mongodb_")}
     assert "mongodb_up 1.0" in answer.text

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.timing import allowed
+from tests.timing import patience
 
 _RESET = struct.pack("ii", 1, 0)
 """Lingering for no time: closing a socket resets its connection (socket(7), SO_LINGER)."""
@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         answer = self.server.script.take(Request(self.command, self.path, headers, body))
         if answer.after is not None:
-            answer.after.wait(allowed(30))
+            answer.after.wait(patience(30))
         if answer.reset:
             self.close_connection = True
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

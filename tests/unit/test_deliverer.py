@@ -20,7 +20,7 @@ from tests.fakes.callbacks import MemoryCallbacks
 from tests.fakes.interviews import MemoryInterviews
 from tests.monitoring.figures import figures_of
 from tests.samples import an_interview
-from tests.timing import allowed, wait_until
+from tests.timing import patience, wait_until
 from worker.deliverer import Deliverer
 
 SOON = (timedelta(0),)
@@ -209,7 +209,7 @@ def test_only_the_leader_delivers(stores: Stores) -> None:
     other.hold = refuse  # type: ignore[method-assign]
     idle, sender = Sender(), Sender()
     with delivering(stores, idle, leader=other):
-        assert asked.wait(allowed(5))
+        assert asked.wait(patience(5))
         with delivering(stores, sender, leader=leader):
             wait_until(lambda: stores.empty)
     assert not idle.sent

@@ -13,7 +13,7 @@ from tasks.interview import Interview
 from tasks.search import uid_of
 from tests.fakes.keys import MemoryKeys
 from tests.fakes.world import World
-from tests.timing import allowed, wait_until
+from tests.timing import patience, wait_until
 from worker.audit import Action, Actor
 from worker.retention import Retention
 
@@ -125,5 +125,5 @@ def test_runs_until_it_is_stopped_through_absences(world: World, leadership: Alo
         wait_until(lambda: world.is_gone(old), 10)
     finally:
         stop.set()
-        thread.join(allowed(10))
+        thread.join(patience(10))
     assert not thread.is_alive()

@@ -11,7 +11,7 @@ from tasks.errors import MissingExtra
 from worker.processes.child import Child, ProcessFailed
 from worker.processes.ports import free_port
 
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 _KNOCK_SECONDS = 0.1
 _ATTEMPTS = 3
 _PORT_TAKEN = ("in use", "addrinuse")

@@ -15,7 +15,7 @@ import httpx2
 from tests.alerting.live.scale import SCRAPE, routes, rules
 from tests.requirements import program
 from tests.stack import RunningStack
-from tests.timing import allowed, wait_until
+from tests.timing import patience, wait_until
 from worker.processes.child import Child, stop_all
 from worker.processes.ports import free_port
 
@@ -103,7 +103,7 @@ def watched(running: RunningStack, place: Path) -> Iterator[Told]:
         for child, port in zip(children, (manager, prometheus), strict=True):
             child.start()
             stack.callback(stop_all, [child], 10)
-            child.wait_until(lambda port=port: _ready(port), allowed(30))  # type: ignore[misc]
+            child.wait_until(lambda port=port: _ready(port), patience(30))  # type: ignore[misc]
         wait_until(lambda: ("watchdog", WATCHDOG) in told.first, 30)
         # Before its first scrape a Prometheus that is new takes all for absent.
         wait_until(lambda: _firing(prometheus) == {WATCHDOG} and _reached(prometheus), 60)
