@@ -21,8 +21,9 @@ from worker.adapters.media import SAMPLE_RATE, probe
 from worker.adapters.speech.whisper import WhisperProvider
 
 # Exact words and times differ by processor, number of threads and kind of arithmetic. With int8,
-# float32 and int8_float32, one thread and two, on AVX2, AVX and generic kernels (CT2_FORCE_CPU_ISA)
-# 2.3 to 3.1 % of the words were wrong in stereo and none in mono: the bars are about twice as high.
+# float32 and int8_float32, one thread and two, on AVX2 and AVX kernels, and with int8 on generic
+# ones (CT2_FORCE_CPU_ISA), 2.3 to 3.1 % of the words were wrong in stereo and none in mono: the
+# bars are about twice as high.
 WORST_IN_STEREO = 0.06
 WORST_IN_MONO = 0.03
 
