@@ -2,21 +2,24 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from tests.timing import wait_for, wait_until
 
-__all__ = ["ROOT", "children_of", "frozen", "is_alive", "wait_for", "wait_until"]
+__all__ = ["ROOT", "children_of", "descendants_of", "frozen", "is_alive", "wait_for", "wait_until"]
 
 ROOT = Path(__file__).parents[1]
 
 
 def is_alive(pid: int) -> bool:
     try:
-        return _state(Path(f"/proc/{pid}")) != "Z"
-    except FileNotFoundError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
 
 
@@ -25,18 +28,26 @@ def frozen(pid: int) -> Iterator[None]:
     """Stop a process, as if it hung, for as long as the context lasts."""
     os.kill(pid, signal.SIGSTOP)
     try:
-        # The signal reaches one thread first; the others may go on for a moment.
-        wait_until(lambda: {_state(each) for each in Path(f"/proc/{pid}/task").iterdir()} == {"T"})
+        wait_until(lambda: _states(pid) == {psutil.STATUS_STOPPED})
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
 
 
-def _state(process: Path) -> str:
-    return (process / "stat").read_text().rpartition(")")[2].split()[0]
+def _states(pid: int) -> set[str]:
+    """The states of a process's threads: the signal reaches one first, others go on for a moment.
+
+    Only Linux tells of each thread; elsewhere the state is that of the process.
+    """
+    threads = psutil.Process(pid).threads() if sys.platform == "linux" else []
+    return {psutil.Process(each.id).status() for each in threads} or {psutil.Process(pid).status()}
 
 
 def children_of(pid: int) -> list[int]:
     """The processes that a process has started and that still run."""
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [child for child in map(int, text.split()) if is_alive(child)]
+    return [child.pid for child in psutil.Process(pid).children() if is_alive(child.pid)]
+
+
+def descendants_of(pid: int) -> list[int]:
+    """The processes that a process has started, and those that these have started, and so on."""
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]

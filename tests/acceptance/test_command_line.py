@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.processes import is_alive
+from tests.processes import descendants_of, is_alive
 from tests.samples import SAMPLES, SCREENING, true_transcript
 from tests.timing import patience, wait_until
 
@@ -63,7 +63,7 @@ def stack(place: Path) -> Iterator[Mapping[str, str]]:
         wait_until(lambda: "Ctrl-C" in output.read_text() or process.poll() is not None, 60)
         assert process.poll() is None, output.read_text()
         yield json.loads((place / ".interview-worker" / "stack.json").read_text())
-        started = descendants(process.pid)
+        started = descendants_of(process.pid)
         assert len(started) >= 8
         process.send_signal(signal.SIGINT)
         assert process.wait(patience(60)) == 0
@@ -73,11 +73,6 @@ def stack(place: Path) -> Iterator[Mapping[str, str]]:
     finally:
         process.kill()
         process.wait()
-
-
-def descendants(pid: int) -> list[int]:
-    children = [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return children + [grandchild for child in children for grandchild in descendants(child)]
 
 
 def particulars(place: Path, **changed: Any) -> str:

@@ -11,6 +11,7 @@ import traceback
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from tasks.errors import InvalidAudio, Permanent
 from tests.fuzz.media import clips, damaged
@@ -27,8 +28,7 @@ _LONGEST = 600.0
 def main(place: Path, seed: int, numbers: range) -> None:
     """Make and hear recordings; those that something goes wrong with are left behind."""
     whole = clips(place)
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    most = pages * resource.getpagesize() + _MEMORY
+    most = psutil.Process().memory_info().vms + _MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     for number in numbers:
         suffix, content = damaged(whole, seed, number)
