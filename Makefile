@@ -37,8 +37,12 @@ worker: $(RUN) ## Run servers, workers, API and Flower until Ctrl-C
 	@exec $(BIN)/interview-worker up
 
 .PHONY: test
-test: $(DEV) $(TOOLS) ## Run all tests, on real servers
-	$(BIN)/python -m pytest $(SPREAD)
+test: $(DEV) $(TOOLS) ## Run the tests, on real servers
+	$(BIN)/python -m pytest $(SPREAD) -m 'not long'
+
+.PHONY: test-long
+test-long: $(DEV) ## Run the tests that take minutes: faults of all servers, memory, the demo
+	$(BIN)/python -m pytest $(SPREAD) -m long
 
 .PHONY: system-packages
 system-packages: ## Install the Debian packages that some tests need: Prometheus, RabbitMQ, Chromium
@@ -65,7 +69,7 @@ coverage: $(DEV) $(TOOLS) ## Run all tests and say which lines they miss
 
 .PHONY: chaos
 chaos: $(DEV) $(TOOLS) ## Kill and freeze everything under hundreds of interviews, for half an hour, and report
-	CHAOS=long $(BIN)/python -m pytest -s tests/chaos tests/monitoring/test_churn.py
+	CHAOS=long $(BIN)/python -m pytest -s tests/chaos tests/monitoring/test_churn.py tests/monitoring/test_ground_truth.py
 
 # Its seed is that of `make test` unless another is named: FUZZ_SEED=7.
 .PHONY: fuzz

@@ -226,6 +226,7 @@ def check_api(url: str, interview_id: str) -> None:
         assert api.get("/docs").is_success
 
 
+@pytest.mark.long
 def test_the_demo(tmp_path: Path) -> None:
     shown = run(tmp_path, "demo")
     check_report(shown)

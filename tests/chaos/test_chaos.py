@@ -64,6 +64,7 @@ IS_LONG = os.environ.get("CHAOS") == "long"
 EXTENT = LONG if IS_LONG else SHORT
 
 
+@pytest.mark.long
 @pytest.mark.timeout(3600 if IS_LONG else 400)
 def test_nothing_is_lost_and_nothing_is_done_twice(tmp_path: Path) -> None:
     clip = noise(tmp_path / "clip.wav")

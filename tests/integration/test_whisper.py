@@ -199,6 +199,7 @@ def test_a_directory_without_a_model_is_one_clear_line(tmp_path: Path) -> None:
     assert "\n" not in caught.value.message
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's own peak")
 def test_memory_does_not_grow_with_the_recording(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

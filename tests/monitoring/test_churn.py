@@ -29,6 +29,7 @@ def app(tmp_path: Path) -> Iterator[Celery]:
         yield create(servers["REDIS_URL"])
 
 
+@pytest.mark.long
 def test_figures_stay_few_and_never_fall(app: Celery, tmp_path: Path) -> None:
     directory = tmp_path / "metrics"
     with joined(directory):

@@ -118,6 +118,7 @@ def test_too_long(tmp_path: Path) -> None:
     assert refusal(flac(tmp_path / "long.flac", LONGEST + 1)) == "too_long"
 
 
+@pytest.mark.slow
 def test_ten_hours_of_silence(tmp_path: Path) -> None:
     path = repeat(tmp_path / "silence.mkv", silence(1), times=36_000)
     assert path.stat().st_size < 10_000_000

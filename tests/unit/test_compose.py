@@ -155,6 +155,7 @@ def test_its_settings_exist(name: str) -> None:
             assert value.removeprefix("/run/secrets/") in SERVICES[name]["secrets"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sidecar", "worker", "flower"])
 def test_its_settings_are_right(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path)
@@ -172,6 +173,7 @@ def test_its_settings_are_right(name: str, tmp_path: Path, monkeypatch: pytest.M
     assert settings.webhook_secrets
 
 
+@pytest.mark.slow
 @EACH_OF_OURS
 def test_its_command_exists(name: str) -> None:
     service = SERVICES[name]

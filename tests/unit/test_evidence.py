@@ -94,6 +94,7 @@ def test_every_run_of_words_that_was_said_is_found(words: list[str], data: st.Da
         assert [t.key for t in found.tokens] == [key(word) for word in wanted]
 
 
+@pytest.mark.slow
 @given(words=WORDS, quote=st.text(max_size=80))
 def test_what_is_shown_was_said(words: list[str], quote: str) -> None:
     found = Quotes(candidate_sentences(talk(("c", " ".join(words))))).find(quote)

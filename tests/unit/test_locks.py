@@ -87,6 +87,7 @@ def left_out() -> set[str]:
     return {canonicalize_name(Requirement(one).name) for one in given}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["run", "dev"])
 def test_what_is_reached_through_an_extra_is_pinned(name: str) -> None:
     """Walk all dependencies with their extras, as an installer would, on each platform."""

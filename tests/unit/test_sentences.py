@@ -105,6 +105,7 @@ def test_compares_words_without_case_and_punctuation(word: str, expected: str) -
     assert key(word) == expected
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from("ic?"), st.text(max_size=60)), max_size=8))
 def test_loses_no_word(said: list[tuple[str, str]]) -> None:
     transcript = talk(*said)

@@ -92,6 +92,7 @@ def cases(draw: st.DrawFn) -> tuple[list[Presence], list[Interval], Interval, ti
     return people, busy, window, draw(five_minutes(30, least=1)), draw(five_minutes(12))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cases())
 def test_finds_what_brute_force_finds(
