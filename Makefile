@@ -2,6 +2,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
+# Each of the many processes would compile all of its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # A Python of 3.11 to 3.13; found on this machine where none is named.
 PYTHON ?=

@@ -24,6 +24,7 @@ _NAMES = {
     *("CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS"),
     # The processes that are started have warnings of their own.
     *("PYTHONWARNINGS", "PYTHONDEVMODE"),
+    "PYTEST_ADDOPTS",  # for this run of pytest, and not for those that it starts
     *("FORWARDED_ALLOW_IPS", "WEB_CONCURRENCY"),  # read by uvicorn
 }
 
