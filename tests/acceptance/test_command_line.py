@@ -8,9 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -21,6 +19,7 @@ from tests.timing import patience, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
+SUBMISSION = str(SAMPLES / "screening.submission.json")
 PROGRAM = str(Path(sys.executable).with_name("interview-worker"))
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -75,22 +74,14 @@ def stack(place: Path) -> Iterator[Mapping[str, str]]:
         process.wait()
 
 
-def particulars(place: Path, **changed: Any) -> str:
-    given = json.loads((SAMPLES / "screening.submission.json").read_text())
-    given["consent"]["at"] = datetime.now(UTC).isoformat()
-    file = place / "particulars.json"
-    file.write_text(json.dumps({**given, **changed}))
-    return str(file)
-
-
 def test_a_day_with_the_command_line(tmp_path: Path) -> None:
     assert "nothing runs here" in run(tmp_path, "list", code=1)
 
     with stack(tmp_path) as addresses:
         shown = run(
             tmp_path,
-            *("submit", str(SCREENING), "--type", "screening"),
-            *("--particulars", particulars(tmp_path), "--wait"),
+            *("submit", str(SCREENING), "--wait"),
+            *("--particulars", SUBMISSION),
         )
         interview_id = check_report(shown)
 
@@ -113,11 +104,7 @@ def test_a_day_with_the_command_line(tmp_path: Path) -> None:
             assert "illegal_transition" in run(tmp_path, action, interview_id, code=1)
         assert "not_audio" in run(
             tmp_path,
-            "submit",
-            particulars(tmp_path),
-            "--type",
-            "screening",
-            "--no-analysis",
+            *("submit", SUBMISSION, "--type", "screening", "--no-analysis"),
             code=1,
         )
         assert "consent_missing" in run(
