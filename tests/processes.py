@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -25,13 +25,17 @@ def is_alive(pid: int) -> bool:
 
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
-    """Stop a process, as if it hung, for as long as the context lasts."""
+    """Stop a process, as if it hung, for as long as the context lasts.
+
+    The process may be killed meanwhile.
+    """
     os.kill(pid, signal.SIGSTOP)
     try:
         wait_until(lambda: _states(pid) == {psutil.STATUS_STOPPED})
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 def _states(pid: int) -> set[str]:

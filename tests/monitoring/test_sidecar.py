@@ -202,7 +202,8 @@ def test_says_that_a_worker_was_killed(running: RunningStack) -> None:
     worker.start()
     wait_until(lambda: up() == 1, 20)
     wait_until(lambda: is_ready(running))
-    assert served(scraped(url)) == {1}
+    # A worker reports its queues once it consumes from them, some moments after it is up.
+    wait_until(lambda: served(scraped(url)) == {1}, 20)
 
 
 def worker_name(url: str) -> str:
