@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import httpx2
 
-from tasks.interview import Priority, Stage
+from tasks.interviews.interview import Priority, Stage
 from tests.samples import TECHNICAL
 from worker.adapters.broker import CeleryDispatcher
 from worker.app import create_app

@@ -6,9 +6,9 @@ from itertools import islice
 from typing import Any
 from uuid import uuid4
 
-from tasks import changes
 from tasks.clock import now
-from tasks.interview import Priority, Stage
+from tasks.interviews import transitions
+from tasks.interviews.interview import Priority, Stage
 from tests.samples import AUDIO, an_interview
 from worker.adapters.broker import CeleryDispatcher
 from worker.app import create_app
@@ -49,7 +49,7 @@ def _store(stores: Stores, interview_id: str) -> None:
     audio = AUDIO.model_copy(update={"name": "pass-none-queued.flac"})
     interview = an_interview(id=interview_id, type="technical", analyses=(), audio=audio)
     interview = interview.model_copy(update={"message_at": interview.created_at})
-    stores.interviews.create(interview, changes.created(interview))
+    stores.interviews.create(interview, transitions.created(interview))
     stores.audio.save(interview_id, audio.name, BytesIO(bytes(audio.size)))
 
 

@@ -19,9 +19,9 @@ from redis import Redis
 
 from monitoring.recording import Recorder
 from tasks import services
-from tasks.changes import Change
 from tasks.errors import IllegalTransition
-from tasks.interview import Interview, Stage, StageRecord, Status
+from tasks.interviews.interview import Interview, Stage, StageRecord, Status
+from tasks.interviews.transitions import Change
 from tasks.services import Services
 from tasks.stage import Outcome, execute, task_name
 from tests.samples import an_interview

@@ -16,7 +16,7 @@ from benchmarks.orchestration import ours
 from monitoring.directory import joined
 from monitoring.exposition import Exposition
 from monitoring.recording import RecordedFigures
-from tasks.interview import Priority, Stage
+from tasks.interviews.interview import Priority, Stage
 from tests.monitoring.plain_worker import NOTHING, create, plain_worker
 from worker.adapters.broker import CeleryDispatcher
 from worker.app import create_app

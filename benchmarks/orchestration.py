@@ -13,7 +13,7 @@ from uuid import uuid4
 from redis import Redis
 
 from benchmarks import instant, stock
-from tasks.interview import Priority, Stage
+from tasks.interviews.interview import Priority, Stage
 from tasks.stage import task_name
 from worker.adapters.broker import CeleryDispatcher
 from worker.embedded.servers import EmbeddedServers

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.bare_whisper import bare_loop
-from tasks.interview import Interview, Stage
+from tasks.interviews.interview import Interview, Stage
 from tests.processes import frozen
 from tests.samples import SCREENING, TECHNICAL
 from tests.stack import RunningStack, running_stack

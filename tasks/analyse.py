@@ -6,14 +6,14 @@ from tasks.analysis import analyse as compose
 from tasks.announced import confidences
 from tasks.clock import now
 from tasks.errors import Permanent
-from tasks.interview import Stage
+from tasks.interviews.interview import Stage
+from tasks.interviews.transcript import Transcript
 from tasks.masking import MaskedLanguage
 from tasks.ports import LanguageProvider
 from tasks.report import Report
 from tasks.rubric import rubric_for
 from tasks.signals import AnalysisScored, analysis_scored
 from tasks.stage import Outcome, Run, execute, task_name
-from tasks.transcript import Transcript
 
 
 @shared_task(name=task_name(Stage.ANALYSE))

@@ -10,7 +10,8 @@ from tasks.competencies import follow_ups, judged, unscored
 from tasks.delivery import delivery, milliseconds
 from tasks.evidence import Quotes
 from tasks.findings import ModelCall, SentimentFinding
-from tasks.interview import AnalysisType, Interview, Stage
+from tasks.interviews.interview import AnalysisType, Interview, Stage
+from tasks.interviews.transcript import Speaker, Transcript
 from tasks.ports import LanguageProvider
 from tasks.questions import Exchange, exchanges
 from tasks.report import (
@@ -29,7 +30,6 @@ from tasks.report import (
 )
 from tasks.rubric import Rubric
 from tasks.sentences import Sentence, candidate_sentences, sentences, speakers_known
-from tasks.transcript import Speaker, Transcript
 
 
 def analyse(

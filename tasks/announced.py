@@ -8,8 +8,9 @@ from typing import Protocol, TypeVar
 from tasks.context import about
 from tasks.errors import UNWANTED
 from tasks.findings import CompetencyFindings, ModelCall, SentimentFinding, SummaryFinding
-from tasks.interview import AnalysisType, Audio, Channels
-from tasks.people import Interval, Person
+from tasks.interviews.interview import AnalysisType, Audio, Channels
+from tasks.interviews.people import Interval, Person
+from tasks.interviews.transcript import Transcript
 from tasks.ports import (
     CalendarProvider,
     LanguageProvider,
@@ -28,7 +29,6 @@ from tasks.signals import (
     stopwatch,
     transcription_ended,
 )
-from tasks.transcript import Transcript
 
 
 class _Answer(Protocol):

@@ -26,9 +26,9 @@ from tasks.errors import (
     Unusable,
 )
 from tasks.fallback import Failures
-from tasks.interview import Booking, BookingOutcome, Interview, Stage
+from tasks.interviews.interview import Booking, BookingOutcome, Interview, Stage
+from tasks.interviews.people import Interval
 from tasks.lease import check_lease
-from tasks.people import Interval
 from tasks.ports import CalendarProvider, Meeting, Reservations
 from tasks.search import (
     ATTEMPTS,

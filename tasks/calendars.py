@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from tasks.errors import Permanent
 from tasks.fallback import Patience
-from tasks.people import Interval, Person
+from tasks.interviews.people import Interval, Person
 from tasks.ports import CalendarProvider, Meeting
 
 

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from tasks.interviews.transcript import Segment, Speaker, Transcript
 from tasks.report import Delivery
 from tasks.sentences import speakers_known
 from tasks.tokens import key
-from tasks.transcript import Segment, Speaker, Transcript
 
 FILLERS = (
     ("um",),

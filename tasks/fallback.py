@@ -12,12 +12,12 @@ from typing import Generic, Protocol, TypeVar
 
 from tasks.errors import InterviewWorkerError, Transient, Unusable
 from tasks.findings import CompetencyFindings, SentimentFinding, SummaryFinding
-from tasks.interview import AnalysisType, Audio, Channels, Stage
+from tasks.interviews.interview import AnalysisType, Audio, Channels, Stage
+from tasks.interviews.transcript import Transcript
 from tasks.lease import check_lease
 from tasks.ports import LanguageProvider, Progress, SpeechProvider
 from tasks.rubric import Rubric
 from tasks.signals import FellBack, fell_back
-from tasks.transcript import Transcript
 
 log = logging.getLogger(__name__)
 

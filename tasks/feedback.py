@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from tasks.errors import IllegalTransition
-from tasks.interview import AnalysisType
+from tasks.interviews.interview import AnalysisType
 from tasks.report import Report
 
 

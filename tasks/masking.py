@@ -8,10 +8,10 @@ said, and people read names.
 from typing import Protocol
 
 from tasks.findings import CompetencyFinding, CompetencyFindings, SentimentFinding, SummaryFinding
-from tasks.people import Person
+from tasks.interviews.people import Person
+from tasks.interviews.transcript import Segment, Transcript
 from tasks.ports import LanguageProvider
 from tasks.rubric import Rubric
-from tasks.transcript import Segment, Transcript
 
 
 class Mask(Protocol):

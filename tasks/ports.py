@@ -11,12 +11,11 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from tasks.callbacks import Callback
-from tasks.changes import Change
-from tasks.events import Event
 from tasks.feedback import Feedback
 from tasks.findings import CompetencyFindings, SentimentFinding, SummaryFinding
-from tasks.interview import (
+from tasks.interviews.callbacks import Callback
+from tasks.interviews.events import Event
+from tasks.interviews.interview import (
     DEFAULT_TENANT,
     AnalysisType,
     Audio,
@@ -26,10 +25,11 @@ from tasks.interview import (
     Stage,
     Status,
 )
-from tasks.people import Interval, Person
+from tasks.interviews.people import Interval, Person
+from tasks.interviews.transcript import Transcript
+from tasks.interviews.transitions import Change
 from tasks.report import Report
 from tasks.rubric import Rubric
-from tasks.transcript import Transcript
 
 Progress = Callable[[float], None]
 """Takes the percent done; raises `Superseded` where the work is no longer wanted."""

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tasks.delivery import FILLERS
+from tasks.interviews.transcript import Speaker
 from tasks.sentences import Sentence
 from tasks.tokens import Token, joined
-from tasks.transcript import Speaker
 
 OPENING = 30
 """Words of an answer that are shown."""

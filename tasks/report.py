@@ -10,9 +10,9 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tasks.evidence import QuoteMatch
-from tasks.interview import Consent, Stage
+from tasks.interviews.interview import Consent, Stage
+from tasks.interviews.transcript import Speaker
 from tasks.rubric import Level
-from tasks.transcript import Speaker
 
 SCHEMA_VERSION = "1"
 

@@ -7,7 +7,7 @@ from celery import shared_task
 from tasks.booking import schedule as book
 from tasks.booking import unschedule
 from tasks.clock import now
-from tasks.interview import BookingOutcome, Stage
+from tasks.interviews.interview import BookingOutcome, Stage
 from tasks.signals import SchedulingEnded, scheduling_ended, stopwatch
 from tasks.stage import Outcome, Run, execute, task_name
 

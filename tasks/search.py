@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tasks.errors import CalendarUnreadable, InvalidInput, Transient
-from tasks.interview import Interview
-from tasks.people import Interval, Person
+from tasks.interviews.interview import Interview
+from tasks.interviews.people import Interval, Person
 from tasks.ports import CalendarProvider, Hold, Reservations
 from tasks.slots import Presence, common_time, slots
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tasks.calendars import Calendars
-from tasks.changes import LEASE
+from tasks.interviews.transitions import LEASE
 from tasks.masking import Masker
 from tasks.ports import (
     AudioStore,

@@ -15,8 +15,8 @@ from celery.utils.dispatch import Signal
 
 from tasks.clock import now
 from tasks.findings import ModelCall
-from tasks.interview import AnalysisType, Audio, Interview, Stage, Status
-from tasks.transcript import Transcript
+from tasks.interviews.interview import AnalysisType, Audio, Interview, Stage, Status
+from tasks.interviews.transcript import Transcript
 
 F = TypeVar("F")
 

@@ -10,13 +10,13 @@ from uuid import uuid4
 
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
-from tasks import changes
 from tasks.backoff import delay
-from tasks.changes import Change
 from tasks.clock import now
 from tasks.context import note
 from tasks.errors import UNWANTED, InterviewWorkerError, NotFound, Permanent, Transient
-from tasks.interview import Interview, Stage, StageRecord, Status
+from tasks.interviews import transitions
+from tasks.interviews.interview import Interview, Stage, StageRecord, Status
+from tasks.interviews.transitions import Change
 from tasks.lease import keeping
 from tasks.services import Services, current
 from tasks.signals import (
@@ -66,7 +66,7 @@ class Run:
         Raises:
             Superseded, IllegalTransition, NotFound: The work is no longer wanted.
         """
-        step = changes.advance(self.stage, self.id, round(percent, 1), now())
+        step = transitions.advance(self.stage, self.id, round(percent, 1), now())
         self.services.interviews.apply(self.interview.id, step)
 
 
@@ -143,7 +143,7 @@ def execute(stage: Stage, interview_id: str, work: Work, undo: Undo | None = Non
 
 def _begin(services: Services, stage: Stage, interview_id: str) -> Run:
     run_id = uuid4().hex
-    services.interviews.apply(interview_id, changes.begin(stage, run_id, now(), services.lease))
+    services.interviews.apply(interview_id, transitions.begin(stage, run_id, now(), services.lease))
     run = Run(stage, run_id, services.interviews.get(interview_id), services)
     note(attempt=run.attempt)
     before, last = run.attempt - 1, run.record.error
@@ -158,7 +158,7 @@ def _given_back_at_exit(run: Run) -> Iterator[None]:
     try:
         yield
     except SystemExit:
-        given_back = changes.give_back(run.interview, run.stage, run.id)
+        given_back = transitions.give_back(run.interview, run.stage, run.id)
         try:
             run.services.interviews.apply(run.interview.id, given_back)
         except InterviewWorkerError as error:
@@ -175,7 +175,7 @@ class _StumbledError(Exception):
 
 
 def _renew(run: Run) -> None:
-    renewed = changes.renew(run.stage, run.id, now(), run.services.lease)
+    renewed = transitions.renew(run.stage, run.id, now(), run.services.lease)
     run.services.interviews.apply(run.interview.id, renewed)
 
 
@@ -214,12 +214,12 @@ def _check_attempts(run: Run) -> None:
 
 def _stumble(run: Run, error: Transient) -> None:
     wait = delay(run.services.backoff, run.attempt, error.retry_after)
-    _write(run, changes.stumble(run.interview, run.stage, run.id, error, now(), wait))
+    _write(run, transitions.stumble(run.interview, run.stage, run.id, error, now(), wait))
 
 
 def _fail(run: Run, error: InterviewWorkerError) -> None:
     _undo(run)
-    _write(run, changes.fail(run.interview, run.stage, run.id, error, now()))
+    _write(run, transitions.fail(run.interview, run.stage, run.id, error, now()))
     announce_end(run.interview, Status.FAILED)
 
 
@@ -238,7 +238,7 @@ def _undo(run: Run) -> None:
 
 
 def _deliver(run: Run, outcome: Outcome) -> None:
-    finished = changes.finish(
+    finished = transitions.finish(
         run.interview,
         run.stage,
         run.id,

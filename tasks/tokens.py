@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from tasks.transcript import Segment, Speaker, Transcript
+from tasks.interviews.transcript import Segment, Speaker, Transcript
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tasks.interview import Interview
-from tasks.people import Interval, Person
+from tasks.interviews.interview import Interview
+from tasks.interviews.people import Interval, Person
 from tests.samples import an_interview
 
 MONDAY = datetime(2030, 5, 6, tzinfo=UTC)

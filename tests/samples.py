@@ -7,11 +7,11 @@ from uuid import uuid4
 
 from tasks.analysis import analyse
 from tasks.clock import now
-from tasks.interview import AnalysisType, Audio, AudioQuality, Consent, Interview, Source
-from tasks.people import Person
+from tasks.interviews.interview import AnalysisType, Audio, AudioQuality, Consent, Interview, Source
+from tasks.interviews.people import Person
+from tasks.interviews.transcript import Segment, Speaker, Transcript
 from tasks.report import Report
 from tasks.rubric import rubric_for
-from tasks.transcript import Segment, Speaker, Transcript
 from tests.fakes.language import FakeLanguage
 from tests.talk import talk
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from tasks.interview import Interview, Stage, Status
+from tasks.interviews.interview import Interview, Stage, Status
 from tests.timing import allowed, wait_until
 from worker.cli.client import ApiClient
 from worker.processes.child import Child

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from tasks import changes
 from tasks.clock import now
 from tasks.errors import Permanent
-from tasks.interview import Booking, BookingOutcome, Stage
+from tasks.interviews import transitions
+from tasks.interviews.interview import Booking, BookingOutcome, Stage
 from tests.integration.test_api import analysed
 from tests.samples import an_interview
 from worker.adapters.mongo import MongoInterviews
@@ -14,10 +14,10 @@ from worker.adapters.mongo import MongoInterviews
 def completed(store: MongoInterviews) -> str:
     """Put in an interview that is done, with a transcript, a report and a meeting."""
     interview = an_interview()
-    store.create(interview, changes.created(interview))
+    store.create(interview, transitions.created(interview))
     analysed(store, interview.id)
     moment = now()
-    store.apply(interview.id, changes.begin(Stage.SCHEDULE, "run", moment))
+    store.apply(interview.id, transitions.begin(Stage.SCHEDULE, "run", moment))
     booking = Booking(
         outcome=BookingOutcome.BOOKED,
         uid=interview.id,
@@ -25,7 +25,7 @@ def completed(store: MongoInterviews) -> str:
         end=moment + timedelta(days=2, hours=1),
         invitation="BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n",
     )
-    done = changes.finish(
+    done = transitions.finish(
         store.get(interview.id),
         Stage.SCHEDULE,
         "run",
@@ -41,9 +41,9 @@ def completed(store: MongoInterviews) -> str:
 def failed(store: MongoInterviews) -> str:
     """Put in an interview whose recording could not be transcribed."""
     interview = an_interview()
-    store.create(interview, changes.created(interview))
-    store.apply(interview.id, changes.begin(Stage.TRANSCRIBE, "run", now()))
+    store.create(interview, transitions.created(interview))
+    store.apply(interview.id, transitions.begin(Stage.TRANSCRIBE, "run", now()))
     error = Permanent("there is no sound", code="no_sound")
     running = store.get(interview.id)
-    store.apply(interview.id, changes.fail(running, Stage.TRANSCRIBE, "run", error, now()))
+    store.apply(interview.id, transitions.fail(running, Stage.TRANSCRIBE, "run", error, now()))
     return interview.id

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tasks.transcript import Segment, Speaker, Transcript
+from tasks.interviews.transcript import Segment, Speaker, Transcript
 
 _SPEAKERS = {"i": Speaker.INTERVIEWER, "c": Speaker.CANDIDATE, "?": None}
 

@@ -5,7 +5,7 @@ from typing import Any
 from celery import Celery
 from kombu import Queue
 
-from tasks.interview import Stage
+from tasks.interviews.interview import Stage
 from tasks.stage import task_name
 from worker.adapters.broker import FETCH, REQUESTS
 from worker.settings import Settings

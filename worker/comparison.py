@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.errors import InterviewWorkerError, MissingExtra
-from tasks.interview import Audio, Channels
+from tasks.interviews.interview import Audio, Channels
+from tasks.interviews.transcript import Transcript
 from tasks.ports import SpeechProvider
 from tasks.signals import stopwatch
-from tasks.transcript import Transcript
 
 
 @dataclass(frozen=True, slots=True)

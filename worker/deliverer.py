@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from monitoring.tracing import continuing
-from tasks.callbacks import Callback, NotAccepted, Unwanted, next_attempt
 from tasks.clock import now
 from tasks.context import about
 from tasks.errors import InterviewWorkerError
+from tasks.interviews.callbacks import Callback, NotAccepted, Unwanted, next_attempt
 from tasks.ports import CallbackSender, CallbackStore
 from tasks.signals import CallbackEnded, callback_ended
 from worker.leadership import Leadership

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from tasks.errors import Permanent
-from tasks.interview import Status
+from tasks.interviews.interview import Status
 from worker.cli.client import ApiClient
 from worker.cli.following import follow
 from worker.cli.report import render

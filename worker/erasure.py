@@ -4,12 +4,12 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from tasks import changes
 from tasks.booking import unschedule
 from tasks.calendars import Calendars
 from tasks.clock import now
 from tasks.errors import Erased, Permanent
-from tasks.interview import Interview, Stage
+from tasks.interviews import transitions
+from tasks.interviews.interview import Interview, Stage
 from tasks.ports import AudioStore, InterviewStore, Reservations
 from worker.audit import Action, Actor, AuditTrail, record
 from worker.operations import cancel
@@ -61,7 +61,7 @@ class Eraser:
         self._erase(interview)
 
     def _erase(self, interview: Interview) -> None:
-        self.interviews.apply(interview.id, changes.erasing(interview, now()))
+        self.interviews.apply(interview.id, transitions.erasing(interview, now()))
         if _may_be_booked(interview):
             self._unschedule(interview)
         self.audio.delete(interview.id)

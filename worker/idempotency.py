@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from tasks.clock import now
 from tasks.errors import AlreadyExists, InvalidInput, Permanent, Transient
-from tasks.interview import Interview
+from tasks.interviews.interview import Interview
 from tasks.ports import InterviewStore
 
 log = logging.getLogger(__name__)

@@ -7,11 +7,19 @@ from typing import Protocol
 from uuid import uuid4
 
 from monitoring.tracing import continuing, current_traceparent
-from tasks import changes
 from tasks.clock import now
 from tasks.context import note
 from tasks.errors import AlreadyExists, InvalidInput, NotFound, Transient
-from tasks.interview import DEFAULT_TENANT, Audio, Interview, Priority, Source, Stage, Submission
+from tasks.interviews import transitions
+from tasks.interviews.interview import (
+    DEFAULT_TENANT,
+    Audio,
+    Interview,
+    Priority,
+    Source,
+    Stage,
+    Submission,
+)
 from tasks.ports import AudioStore, InterviewStore
 from worker.adapters.fetch import FetchLimits
 from worker.adapters.media import probe
@@ -142,7 +150,7 @@ class Intake:
             self.audio.save(interview.id, interview.audio.name, stream)
         trace = current_traceparent()
         on_its_way = interview.model_copy(update={"message_at": now(), "traceparent": trace})
-        self.interviews.create(on_its_way, changes.created(on_its_way))
+        self.interviews.create(on_its_way, transitions.created(on_its_way))
         return on_its_way
 
     def _refuse_known(self, interview_id: str) -> None:

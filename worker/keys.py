@@ -13,7 +13,7 @@ from typing import Annotated, Protocol
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tasks.clock import now
-from tasks.interview import DEFAULT_TENANT
+from tasks.interviews.interview import DEFAULT_TENANT
 
 _TOKEN = re.compile(r"iw_([0-9a-f]{12})_([\w-]{43})", re.ASCII)
 

@@ -1,10 +1,10 @@
 """What people do to an interview that is under way or done."""
 
-from tasks import changes
 from tasks.clock import now
 from tasks.errors import IllegalTransition
 from tasks.feedback import Feedback, Opinion, check
-from tasks.interview import Interview, Status
+from tasks.interviews import transitions
+from tasks.interviews.interview import Interview, Status
 from tasks.ports import InterviewStore
 from tasks.report import Report
 from tasks.review import Decision, apply_review
@@ -20,7 +20,7 @@ def cancel(interviews: InterviewStore, interview_id: str) -> Interview:
         IllegalTransition: It is over already.
     """
     interview = interviews.get(interview_id)
-    interviews.apply(interview_id, changes.cancel(interview, now()))
+    interviews.apply(interview_id, transitions.cancel(interview, now()))
     announce_end(interview, Status.CANCELLED)
     return interviews.get(interview_id)
 
@@ -34,7 +34,7 @@ def retry(interviews: InterviewStore, dispatcher: Dispatcher, interview_id: str)
     """
     failed = interviews.get(interview_id)
     stage = failed.failed_stage
-    interviews.apply(interview_id, changes.retry(failed, now()))
+    interviews.apply(interview_id, transitions.retry(failed, now()))
     if stage is None:  # changes.retry refuses it
         raise IllegalTransition("cannot retry")
     resumed = interviews.get(interview_id)
@@ -50,7 +50,7 @@ def review(
     if report is None:
         raise IllegalTransition("there is no analysis to review yet", code="not_ready")
     reviewed = apply_review(report, decision, by=by, at=now(), reason=reason)
-    interviews.apply(interview_id, changes.reviewed(report, reviewed, now()))
+    interviews.apply(interview_id, transitions.reviewed(report, reviewed, now()))
     return reviewed
 
 
@@ -66,5 +66,5 @@ def give_feedback(interviews: InterviewStore, interview_id: str, opinion: Opinio
         raise IllegalTransition("there is no analysis to judge yet", code="not_ready")
     check(opinion, report)
     feedback = Feedback(**dict(opinion), at=now())
-    interviews.apply(interview_id, changes.judged(report, feedback))
+    interviews.apply(interview_id, transitions.judged(report, feedback))
     return feedback

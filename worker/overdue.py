@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from monitoring.broker import QueueState
 from tasks.clock import now
-from tasks.interview import Priority
+from tasks.interviews.interview import Priority
 
 
 class Overdue:

@@ -11,7 +11,7 @@ from uuid import uuid4
 from tasks.backoff import delay
 from tasks.clock import now
 from tasks.errors import UNWANTED, AlreadyExists, Permanent, Transient
-from tasks.events import Event, EventType, event_id
+from tasks.interviews.events import Event, EventType, event_id
 from tasks.lease import keeping
 from worker.adapters.fetch import FetchFailed, fetched
 from worker.intake import Intake

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 from monitoring.broker import Broker, QueueState
 from monitoring.tracing import continuing
-from tasks import changes
 from tasks.clock import now
 from tasks.context import about
 from tasks.errors import UNWANTED, NotFound, Transient
-from tasks.interview import Interview, Priority, Stage
+from tasks.interviews import transitions
+from tasks.interviews.interview import Interview, Priority, Stage
 from tasks.ports import InterviewStore
 from tasks.signals import Resumed, resumed
 from tasks.stage import task_name
@@ -152,7 +152,7 @@ class Reconciler:
         if stage is None:
             return False
         try:
-            self._interviews.apply(interview.id, changes.dispatched(interview, now()))
+            self._interviews.apply(interview.id, transitions.dispatched(interview, now()))
         except UNWANTED:
             return False
         with continuing(interview.traceparent), about(interview_id=interview.id):

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from monitoring.broker import Broker
 from tasks.clock import now
-from tasks.interview import Priority
+from tasks.interviews.interview import Priority
 from worker.adapters.broker import REQUESTS
 from worker.overdue import Overdue
 from worker.requests import PendingRequest, RequestStore

@@ -9,8 +9,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from tasks.clock import now
 from tasks.errors import InvalidInput, NotFound
-from tasks.events import Event
-from tasks.interview import Source, Submission
+from tasks.interviews.events import Event
+from tasks.interviews.interview import Source, Submission
 from tasks.ports import InterviewStore, Outbox
 
 

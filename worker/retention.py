@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from tasks.clock import now
 from tasks.errors import InterviewWorkerError
-from tasks.interview import DEFAULT_TENANT
+from tasks.interviews.interview import DEFAULT_TENANT
 from worker.audit import Actor
 from worker.erasure import Eraser
 from worker.keys import KeyStore

@@ -15,7 +15,7 @@ from monitoring import metrics
 from monitoring.exposition import Exposition, metrics_application
 from tasks.clock import now
 from tasks.errors import Permanent, Transient
-from tasks.interview import Source
+from tasks.interviews.interview import Source
 from worker.adapters.broker import CeleryDispatcher
 from worker.adapters.kafka import KafkaEvents, KafkaRequests, RequestMessage
 from worker.adapters.limits import RequestLimit

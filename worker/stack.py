@@ -10,7 +10,7 @@ import httpx2
 from rich.console import Console
 from rich.table import Table
 
-from tasks.interview import Stage
+from tasks.interviews.interview import Stage
 from tasks.stage import task_name
 from worker.adapters.broker import REQUESTS
 from worker.app import create_app

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 from celery import Task, shared_task
 
 from tasks.errors import Transient
-from tasks.interview import Source
+from tasks.interviews.interview import Source
 from worker.adapters.broker import FETCH, REQUESTS
 from worker.process import current_receiver
 from worker.requests import receive

@@ -14,7 +14,7 @@ from tasks.announced import AnnouncedCalendar, AnnouncedLanguage, AnnouncedSpeec
 from tasks.calendars import Calendars, PatientCalendar
 from tasks.errors import Permanent
 from tasks.fallback import Chain, FallbackLanguage, FallbackSpeech
-from tasks.interview import Priority
+from tasks.interviews.interview import Priority
 from tasks.masking import Masker
 from tasks.ports import Ledger
 from tasks.services import Services

@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 
 from monitoring.collectors.families import family
 from monitoring.metrics import REVIEW_AGREEMENT
-from tasks.interview import AnalysisType
+from tasks.interviews.interview import AnalysisType
 
 Agreement = Mapping[AnalysisType, tuple[int, int]]
 

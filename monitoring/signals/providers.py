@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from monitoring import metrics
 from monitoring.recording import Recorder
 from tasks import signals
-from tasks.interview import AnalysisType, Stage
+from tasks.interviews.interview import AnalysisType, Stage
 from tasks.signals import AskedAgain, Billed, BudgetSpent, CircuitOpened, FellBack
 
 _FALLBACKS = {

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from monitoring import metrics
 from monitoring.recording import Recorder
 from tasks import signals
-from tasks.interview import Status
+from tasks.interviews.interview import Status
 from tasks.signals import (
     AnalysisEnded,
     AnalysisScored,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tasks.errors import InterviewWorkerError
-from tasks.interview import ACTIVE, Interview, Status
+from tasks.interviews.interview import ACTIVE, Interview, Status
 from tasks.ports import Query
 from tests.chaos.deaths import Death, Victim
 from tests.chaos.effects import Listener, Told, booked_wrongly

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from tasks.interview import Stage
+from tasks.interviews.interview import Stage
 
 
 class Boundary(StrEnum):

@@ -11,10 +11,10 @@ from celery import current_task
 from celery.signals import after_task_publish, task_postrun, task_prerun, worker_process_init
 
 from tasks import services
-from tasks.changes import Change
-from tasks.interview import Audio, Channels, Stage
+from tasks.interviews.interview import Audio, Channels, Stage
+from tasks.interviews.transcript import Transcript
+from tasks.interviews.transitions import Change
 from tasks.ports import InterviewStore, Progress
-from tasks.transcript import Transcript
 from tests.chaos.deaths import Boundary, Deaths
 from tests.fakes.language import FakeLanguage
 from tests.samples import true_transcript

@@ -11,7 +11,7 @@ import httpx2
 from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
-from tasks.interview import Booking, BookingOutcome, Interview
+from tasks.interviews.interview import Booking, BookingOutcome, Interview
 from tests.stack import RunningStack
 from worker.adapters.kafka.connection import connect
 

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from tasks.errors import InvalidInput
-from tasks.people import Interval, Person
+from tasks.interviews.people import Interval, Person
 from tasks.ports import CalendarProvider, Meeting
 from tests.fakes.calendar import MemoryCalendar
 from tests.servers.google import service_account, with_tokens, without_regions

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tasks import changes
-from tasks.callbacks import Callback
 from tasks.clock import now
 from tasks.errors import Erased, Superseded
-from tasks.events import EventType
-from tasks.interview import Interview, Stage
+from tasks.interviews import transitions
+from tasks.interviews.callbacks import Callback
+from tasks.interviews.events import EventType
+from tasks.interviews.interview import Interview, Stage
 from tasks.ports import CallbackStore, InterviewStore
 from tests.contract.test_interviews import begin, complete, fail, finish
 from tests.fakes.callbacks import MemoryCallbacks
@@ -30,7 +30,7 @@ class Stores:
 
     def created(self, callback_url: str | None = URL, **particulars: Any) -> Interview:
         interview = an_interview(callback_url=callback_url, **particulars)
-        self.interviews.create(interview, changes.created(interview))
+        self.interviews.create(interview, transitions.created(interview))
         return interview
 
     def due(self, moment: datetime | None = None, limit: int = 10) -> Sequence[Callback]:
@@ -80,7 +80,7 @@ def test_failing_and_cancelling_are_told(stores: Stores) -> None:
         begin(stores.interviews, failing, Stage.TRANSCRIBE),
         Stage.TRANSCRIBE,
     )
-    stores.interviews.apply(cancelled.id, changes.cancel(cancelled, now()))
+    stores.interviews.apply(cancelled.id, transitions.cancel(cancelled, now()))
     assert sorted(stores.drained()) == ["cancelled", "created", "created", "failed"]
 
 
@@ -113,7 +113,7 @@ def test_what_is_postponed_makes_way(stores: Stores) -> None:
     # It was read before it was postponed: another process was quicker.
     stores.callbacks.postpone(callback, now() + 2 * LATER)
     assert not stores.due()
-    stores.interviews.apply(interview.id, changes.cancel(interview, now()))
+    stores.interviews.apply(interview.id, transitions.cancel(interview, now()))
     assert stores.drained() == [EventType.CANCELLED]
     (again,) = stores.due(now() + LATER)
     assert again.event == callback.event

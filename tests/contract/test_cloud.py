@@ -13,7 +13,7 @@ import pytest
 
 from tasks.clock import now
 from tasks.errors import MissingExtra, Permanent
-from tasks.people import Interval, Person
+from tasks.interviews.people import Interval, Person
 from tasks.ports import CalendarProvider, LanguageProvider, Meeting, SpeechProvider
 from tasks.rubric import rubric_for
 from tests.samples import TECHNICAL, true_transcript

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tasks.errors import Transient
-from tasks.events import Event, EventType, event_id
+from tasks.interviews.events import Event, EventType, event_id
 from tasks.ports import EventPublisher
 from tests.fakes.events import FakeEvents
 from tests.kafka import read_json

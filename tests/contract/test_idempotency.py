@@ -9,10 +9,10 @@ from datetime import timedelta
 import pytest
 from pymongo.database import Database
 
-from tasks import changes
 from tasks.clock import now
 from tasks.errors import Erased, InvalidInput, Transient
-from tasks.interview import Interview
+from tasks.interviews import transitions
+from tasks.interviews.interview import Interview
 from tests.conftest import Document
 from tests.fakes.idempotency import MemoryIdempotency
 from tests.fakes.interviews import MemoryInterviews
@@ -98,7 +98,7 @@ class Door:
 
     def __call__(self, interview_id: str | None) -> Interview:
         interview = an_interview(**({"id": interview_id} if interview_id else {}))
-        self.interviews.create(interview, changes.created(interview))
+        self.interviews.create(interview, transitions.created(interview))
         self.taken.append(interview.id)
         self.then()
         return interview
@@ -266,7 +266,7 @@ def test_a_key_is_free_when_it_was_kept_long_enough(
 
 def test_what_was_erased_is_not_shown_and_not_made_again(once: Once, door: Door) -> None:
     interview = once.accept("print", door, within=MINUTE).interview
-    door.interviews.apply(interview.id, changes.cancel(interview, now()))
+    door.interviews.apply(interview.id, transitions.cancel(interview, now()))
     door.interviews.erase(interview.id, now())
     with pytest.raises(Erased):
         once.accept("print", door, within=MINUTE)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tasks import changes
 from tasks.clock import now
 from tasks.errors import (
     AlreadyExists,
@@ -19,13 +18,14 @@ from tasks.errors import (
     Superseded,
     Transient,
 )
-from tasks.events import EventType
 from tasks.feedback import Feedback
-from tasks.interview import AnalysisType, Interview, Priority, Stage, Status
+from tasks.interviews import transitions
+from tasks.interviews.events import EventType
+from tasks.interviews.interview import AnalysisType, Interview, Priority, Stage, Status
+from tasks.interviews.transcript import Segment, Speaker, Transcript
 from tasks.ports import InterviewStore, Query
 from tasks.report import Report, ReviewState
 from tasks.review import Decision, apply_review
-from tasks.transcript import Segment, Speaker, Transcript
 from tests.fakes.interviews import MemoryInterviews
 from tests.samples import a_report, an_interview
 
@@ -57,19 +57,19 @@ def store(request: pytest.FixtureRequest) -> InterviewStore:
 @pytest.fixture
 def interview(store: InterviewStore) -> Interview:
     interview = an_interview()
-    store.create(interview, changes.created(interview))
+    store.create(interview, transitions.created(interview))
     return interview
 
 
 def begin(store: InterviewStore, interview: Interview, stage: Stage, run: str = "run") -> Interview:
-    store.apply(interview.id, changes.begin(stage, run, now()))
+    store.apply(interview.id, transitions.begin(stage, run, now()))
     return store.get(interview.id)
 
 
 def finish(
     store: InterviewStore, interview: Interview, stage: Stage, run: str = "run", **results: Any
 ) -> Interview:
-    done = changes.finish(
+    done = transitions.finish(
         interview, stage, run, now(), provider="whisper", results=results, facts={"segments": 1}
     )
     store.apply(interview.id, done)
@@ -77,7 +77,7 @@ def finish(
 
 
 def fail(store: InterviewStore, interview: Interview, stage: Stage) -> Interview:
-    failed = changes.fail(interview, stage, "run", Permanent("broken", code="broken"), now())
+    failed = transitions.fail(interview, stage, "run", Permanent("broken", code="broken"), now())
     store.apply(interview.id, failed)
     return store.get(interview.id)
 
@@ -135,12 +135,14 @@ def test_refuses_to_skip_a_stage(store: InterviewStore, interview: Interview, st
 
 
 def test_a_later_run_takes_over(store: InterviewStore, interview: Interview) -> None:
-    store.apply(interview.id, changes.begin(Stage.TRANSCRIBE, "first", now(), lease=timedelta(0)))
+    store.apply(
+        interview.id, transitions.begin(Stage.TRANSCRIBE, "first", now(), lease=timedelta(0))
+    )
     first = store.get(interview.id)
     second = begin(store, interview, Stage.TRANSCRIBE, "second")
     assert second.stages[Stage.TRANSCRIBE].attempts == 2
     with pytest.raises(Superseded):
-        store.apply(interview.id, changes.advance(Stage.TRANSCRIBE, "first", 50, now()))
+        store.apply(interview.id, transitions.advance(Stage.TRANSCRIBE, "first", 50, now()))
     with pytest.raises(Superseded):
         finish(store, first, Stage.TRANSCRIBE, "first", transcript=TRANSCRIPT)
     assert store.transcript(interview.id) is None
@@ -149,14 +151,14 @@ def test_a_later_run_takes_over(store: InterviewStore, interview: Interview) -> 
 
 def test_records_progress(store: InterviewStore, interview: Interview) -> None:
     begin(store, interview, Stage.TRANSCRIBE)
-    store.apply(interview.id, changes.advance(Stage.TRANSCRIBE, "run", 42.5, now()))
+    store.apply(interview.id, transitions.advance(Stage.TRANSCRIBE, "run", 42.5, now()))
     assert store.get(interview.id).stages[Stage.TRANSCRIBE].progress == 42.5
 
 
 def test_records_a_stumble_and_stays(store: InterviewStore, interview: Interview) -> None:
     begin(store, interview, Stage.TRANSCRIBE)
     error = Transient("away", code="away")
-    store.apply(interview.id, changes.stumble(interview, Stage.TRANSCRIBE, "run", error, now()))
+    store.apply(interview.id, transitions.stumble(interview, Stage.TRANSCRIBE, "run", error, now()))
     found = store.get(interview.id)
     assert found.status is Status.TRANSCRIBING
     recorded = found.stages[Stage.TRANSCRIBE].error
@@ -172,7 +174,7 @@ def test_a_failed_interview_goes_on_from_its_stage(
     assert failed.status is Status.FAILED
     assert failed.failed_stage is Stage.ANALYSE
     assert failed.finished_at is not None
-    store.apply(interview.id, changes.retry(failed, now()))
+    store.apply(interview.id, transitions.retry(failed, now()))
     resumed = store.get(interview.id)
     assert resumed.status is Status.ANALYSING
     assert resumed.rounds == 2
@@ -185,7 +187,7 @@ def test_is_retried_once_however_often_it_is_asked(
     store: InterviewStore, interview: Interview
 ) -> None:
     failed = fail(store, begin(store, interview, Stage.TRANSCRIBE), Stage.TRANSCRIBE)
-    again = changes.retry(failed, now())
+    again = transitions.retry(failed, now())
     store.apply(interview.id, again)
     with pytest.raises(IllegalTransition):
         store.apply(interview.id, again)
@@ -194,11 +196,11 @@ def test_is_retried_once_however_often_it_is_asked(
 
 def test_cancelling_stops_the_run(store: InterviewStore, interview: Interview) -> None:
     running = begin(store, interview, Stage.TRANSCRIBE)
-    store.apply(interview.id, changes.cancel(running, now()))
+    store.apply(interview.id, transitions.cancel(running, now()))
     with pytest.raises(IllegalTransition):
         finish(store, running, Stage.TRANSCRIBE, transcript=TRANSCRIPT)
     with pytest.raises(IllegalTransition):
-        store.apply(interview.id, changes.cancel(running, now()))
+        store.apply(interview.id, transitions.cancel(running, now()))
     assert store.get(interview.id).status is Status.CANCELLED
     assert store.transcript(interview.id) is None
 
@@ -206,9 +208,9 @@ def test_cancelling_stops_the_run(store: InterviewStore, interview: Interview) -
 def test_what_is_final_stays(store: InterviewStore, interview: Interview) -> None:
     completed = complete(store, interview)
     for change in (
-        changes.begin(Stage.SCHEDULE, "late", now()),
-        changes.cancel(completed, now()),
-        changes.fail(completed, Stage.SCHEDULE, "run", Permanent("late"), now()),
+        transitions.begin(Stage.SCHEDULE, "late", now()),
+        transitions.cancel(completed, now()),
+        transitions.fail(completed, Stage.SCHEDULE, "run", Permanent("late"), now()),
     ):
         with pytest.raises(IllegalTransition):
             store.apply(interview.id, change)
@@ -274,7 +276,7 @@ def test_a_refused_change_announces_nothing(store: InterviewStore, interview: In
 
 def analysed(store: InterviewStore) -> Report:
     interview = an_interview()
-    store.create(interview, changes.created(interview))
+    store.create(interview, transitions.created(interview))
     transcribed = finish(store, begin(store, interview, Stage.TRANSCRIBE), Stage.TRANSCRIBE)
     running = begin(store, transcribed, Stage.ANALYSE)
     finish(store, running, Stage.ANALYSE, report=a_report(interview))
@@ -286,7 +288,7 @@ def analysed(store: InterviewStore) -> Report:
 def judge(store: InterviewStore, report: Report, **given: Any) -> Feedback:
     defaults = {"type": AnalysisType.OVERALL, "agrees": True, "by": "Ines", "at": EPOCH}
     feedback = Feedback(**{**defaults, **given})
-    store.apply(report.interview_id, changes.judged(report, feedback))
+    store.apply(report.interview_id, transitions.judged(report, feedback))
     return feedback
 
 
@@ -318,7 +320,7 @@ def test_feedback_stays_apart_from_the_report_and_its_review(store: InterviewSto
     confirmed = apply_review(
         report, Decision(state=ReviewState.CONFIRMED), by="Robin", at=EPOCH, reason=""
     )
-    store.apply(report.interview_id, changes.reviewed(report, confirmed, now()))
+    store.apply(report.interview_id, transitions.reviewed(report, confirmed, now()))
     assert store.feedback(report.interview_id) == [given]
 
 
@@ -343,7 +345,7 @@ def test_refuses_feedback_on_an_analysis_that_is_not_there(
 def test_feedback_is_erased_with_its_interview(store: InterviewStore) -> None:
     report = analysed(store)
     judge(store, report)
-    store.apply(report.interview_id, changes.cancel(store.get(report.interview_id), now()))
+    store.apply(report.interview_id, transitions.cancel(store.get(report.interview_id), now()))
     store.erase(report.interview_id, now())
     assert store.agreement() == {}
     with pytest.raises(Erased):
@@ -360,7 +362,7 @@ def test_erasing_leaves_a_tombstone(store: InterviewStore, interview: Interview)
         with pytest.raises(Erased):
             read(interview.id)
     with pytest.raises(Erased):
-        store.apply(interview.id, changes.cancel(interview, now()))
+        store.apply(interview.id, transitions.cancel(interview, now()))
     with pytest.raises(AlreadyExists):
         store.create(interview)
     assert store.find(Query()) == []
@@ -399,7 +401,7 @@ def test_filters_what_it_lists(store: InterviewStore) -> None:
     late = an_interview(created_at=start + timedelta(minutes=1), type="technical")
     for one in (early, late):
         store.create(one)
-    store.apply(late.id, changes.cancel(late, now()))
+    store.apply(late.id, transitions.cancel(late, now()))
 
     def found(query: Query) -> list[str]:
         return [one.id for one in store.find(query)]
@@ -424,40 +426,40 @@ def test_a_lease_keeps_others_out_until_it_lapses(
     begin(store, interview, Stage.TRANSCRIBE, "first")
     with pytest.raises(Superseded):
         begin(store, interview, Stage.TRANSCRIBE, "second")
-    later = now() + changes.LEASE + timedelta(seconds=1)
+    later = now() + transitions.LEASE + timedelta(seconds=1)
     assert not store.stuck(now(), 9)
     assert [one.id for one in store.stuck(later, 9)] == [interview.id]
-    store.apply(interview.id, changes.renew(Stage.TRANSCRIBE, "first", later))
+    store.apply(interview.id, transitions.renew(Stage.TRANSCRIBE, "first", later))
     assert not store.stuck(later, 9)
     with pytest.raises(Superseded):
-        store.apply(interview.id, changes.renew(Stage.TRANSCRIBE, "second", later))
-    much_later = later + changes.LEASE + timedelta(seconds=1)
-    store.apply(interview.id, changes.begin(Stage.TRANSCRIBE, "second", much_later))
+        store.apply(interview.id, transitions.renew(Stage.TRANSCRIBE, "second", later))
+    much_later = later + transitions.LEASE + timedelta(seconds=1)
+    store.apply(interview.id, transitions.begin(Stage.TRANSCRIBE, "second", much_later))
     with pytest.raises(Superseded):
-        store.apply(interview.id, changes.renew(Stage.TRANSCRIBE, "first", much_later))
+        store.apply(interview.id, transitions.renew(Stage.TRANSCRIBE, "first", much_later))
 
 
 def test_finds_attempts_that_are_due(store: InterviewStore, interview: Interview) -> None:
     running = begin(store, interview, Stage.TRANSCRIBE)
     delay = timedelta(minutes=5)
     error = Transient("away", code="away")
-    stumbled = changes.stumble(running, Stage.TRANSCRIBE, "run", error, now(), delay)
+    stumbled = transitions.stumble(running, Stage.TRANSCRIBE, "run", error, now(), delay)
     store.apply(interview.id, stumbled)
     assert not store.stuck(now(), 9)
     (due,) = store.stuck(now() + delay, 9)
     assert due.id == interview.id
-    store.apply(due.id, changes.dispatched(due, now()))
+    store.apply(due.id, transitions.dispatched(due, now()))
     assert not store.stuck(now() + delay, 9)
     # Of two who notice, one sends it on.
     with pytest.raises(Superseded):
-        store.apply(due.id, changes.dispatched(due, now()))
+        store.apply(due.id, transitions.dispatched(due, now()))
 
 
 def test_finds_those_whose_message_is_old(store: InterviewStore) -> None:
     sent = now()
     for name, priority in (("one", Priority.NORMAL), ("two", Priority.HIGH)):
         made = an_interview(id=name, priority=priority, message_at=sent)
-        store.create(made, changes.created(made))
+        store.create(made, transitions.created(made))
     later = sent + timedelta(minutes=1)
 
     def unheard(stage: Stage, priority: Priority, before: datetime) -> list[str]:
@@ -468,7 +470,7 @@ def test_finds_those_whose_message_is_old(store: InterviewStore) -> None:
     assert not unheard(Stage.TRANSCRIBE, Priority.LOW, later)
     assert not unheard(Stage.ANALYSE, Priority.NORMAL, later)
     assert not unheard(Stage.TRANSCRIBE, Priority.NORMAL, sent)
-    store.apply("one", changes.begin(Stage.TRANSCRIBE, "run", now()))
+    store.apply("one", transitions.begin(Stage.TRANSCRIBE, "run", now()))
     assert not unheard(Stage.TRANSCRIBE, Priority.NORMAL, later)
 
 
@@ -495,7 +497,7 @@ def test_tells_whose_an_interview_is_and_was(store: InterviewStore) -> None:
 def over_since(store: InterviewStore, finished_at: datetime, **particulars: Any) -> str:
     interview = an_interview(created_at=EPOCH, **particulars)
     store.create(interview)
-    store.apply(interview.id, changes.cancel(interview, finished_at))
+    store.apply(interview.id, transitions.cancel(interview, finished_at))
     return interview.id
 
 
@@ -510,13 +512,13 @@ def test_finds_what_has_long_been_over(store: InterviewStore, interview: Intervi
     store.create(failed)
     running = begin(store, failed, Stage.TRANSCRIBE)
     error = Permanent("broken", code="broken")
-    store.apply(failed.id, changes.fail(running, Stage.TRANSCRIBE, "run", error, limit - day))
+    store.apply(failed.id, transitions.fail(running, Stage.TRANSCRIBE, "run", error, limit - day))
     tenant = interview.tenant
     assert set(store.over(tenant, limit, 9)) == {early, failed.id}
     assert len(store.over(tenant, limit, 1)) == 1
     assert list(store.over("acme", limit, 9)) == [theirs]
     # One that is sent on its way again is over no longer, nor is one that is erased.
-    store.apply(failed.id, changes.retry(store.get(failed.id), now()))
+    store.apply(failed.id, transitions.retry(store.get(failed.id), now()))
     store.erase(early, now())
     assert list(store.over(tenant, limit, 9)) == []
 
@@ -532,17 +534,17 @@ def test_what_is_being_erased_is_not_sent_on_its_way_again(
     store: InterviewStore, interview: Interview
 ) -> None:
     failed = fail(store, begin(store, interview, Stage.TRANSCRIBE), Stage.TRANSCRIBE)
-    store.apply(failed.id, changes.erasing(failed, now()))
+    store.apply(failed.id, transitions.erasing(failed, now()))
     with pytest.raises(Superseded):
-        store.apply(failed.id, changes.retry(store.get(failed.id), now()))
+        store.apply(failed.id, transitions.retry(store.get(failed.id), now()))
     # A second call takes up where the first was interrupted.
-    store.apply(failed.id, changes.erasing(store.get(failed.id), now()))
+    store.apply(failed.id, transitions.erasing(store.get(failed.id), now()))
 
 
 def test_what_was_sent_on_its_way_again_is_not_being_erased(
     store: InterviewStore, interview: Interview
 ) -> None:
     failed = fail(store, begin(store, interview, Stage.TRANSCRIBE), Stage.TRANSCRIBE)
-    store.apply(failed.id, changes.retry(failed, now()))
+    store.apply(failed.id, transitions.retry(failed, now()))
     with pytest.raises(IllegalTransition):
-        store.apply(failed.id, changes.erasing(failed, now()))
+        store.apply(failed.id, transitions.erasing(failed, now()))

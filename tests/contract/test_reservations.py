@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from tasks.people import Interval
+from tasks.interviews.people import Interval
 from tasks.ports import Hold, Reservations
 from tests.fakes.reservations import MemoryReservations
 from worker.adapters.mongo.reservations import MongoReservations

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from tasks.errors import Transient
 from tasks.findings import CompetencyFindings, ModelCall, SentimentFinding, SummaryFinding
-from tasks.interview import Audio, Channels
+from tasks.interviews.interview import Audio, Channels
+from tasks.interviews.transcript import Transcript
 from tasks.ports import Progress
 from tasks.rubric import Rubric
-from tasks.transcript import Transcript
 from tests.fakes.language import FakeLanguage
 from tests.samples import true_transcript
 from worker.adapters.calls import announced_call

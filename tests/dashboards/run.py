@@ -15,7 +15,7 @@ import numpy as np
 
 from monitoring import metrics
 from monitoring.grafana.preview.source import Source, Window
-from tasks.interview import Status
+from tasks.interviews.interview import Status
 from tests.dashboards.prometheus import scraping
 from tests.kafka import write
 from tests.processes import ROOT, wait_until

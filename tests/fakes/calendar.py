@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 
 from tasks.errors import CalendarUnreadable, InvalidInput, Permanent
-from tasks.people import Interval, Person
+from tasks.interviews.people import Interval, Person
 from tasks.ports import Meeting
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from tasks.callbacks import Callback
+from tasks.interviews.callbacks import Callback
 from tests.fakes.interviews import MemoryInterviews
 
 

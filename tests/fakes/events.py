@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tasks.errors import Transient
-from tasks.events import Event, cloud_event
+from tasks.interviews.events import Event, cloud_event
 
 
 class FakeEvents:

@@ -6,16 +6,16 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from tasks.callbacks import Callback, callbacks
-from tasks.changes import Change
 from tasks.errors import AlreadyExists, Erased, IllegalTransition, NotFound, Superseded
-from tasks.events import Event, EventType, event_id
 from tasks.feedback import Feedback
-from tasks.interview import FINAL, AnalysisType, Interview, Priority, Stage
-from tasks.plain import plain
+from tasks.interviews.callbacks import Callback, callbacks
+from tasks.interviews.documents import plain
+from tasks.interviews.events import Event, EventType, event_id
+from tasks.interviews.interview import FINAL, AnalysisType, Interview, Priority, Stage
+from tasks.interviews.transcript import Transcript
+from tasks.interviews.transitions import Change
 from tasks.ports import Query
 from tasks.report import Report
-from tasks.transcript import Transcript
 
 
 class MemoryInterviews:

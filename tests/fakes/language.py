@@ -11,9 +11,9 @@ from tasks.findings import (
     SentimentFinding,
     SummaryFinding,
 )
+from tasks.interviews.transcript import Transcript
 from tasks.rubric import Rubric
 from tasks.sentences import candidate_sentences
-from tasks.transcript import Transcript
 
 CALL = ModelCall(provider="fake", model="fake-1", prompt_version="7", input_tokens=10, cost=0.25)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from threading import Lock
 
-from tasks.people import Interval
+from tasks.interviews.people import Interval
 from tasks.ports import Hold
 
 

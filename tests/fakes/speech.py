@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks.interview import Audio, Channels
+from tasks.interviews.interview import Audio, Channels
+from tasks.interviews.transcript import Transcript
 from tasks.ports import Progress
-from tasks.transcript import Transcript
 
 SILENCE = Transcript(language=None, duration=1.0, provider="scripted", model="none")
 

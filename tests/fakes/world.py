@@ -3,12 +3,12 @@
 import io
 from datetime import datetime
 
-from tasks import changes
 from tasks.booking import schedule
 from tasks.calendars import Calendars
 from tasks.clock import now
 from tasks.errors import Erased
-from tasks.interview import BookingOutcome, Interview, Stage
+from tasks.interviews import transitions
+from tasks.interviews.interview import BookingOutcome, Interview, Stage
 from tests.fakes.audio import MemoryAudio
 from tests.fakes.audit import MemoryAudit
 from tests.fakes.calendar import MemoryCalendar
@@ -33,17 +33,17 @@ class World:
 
     def queued(self) -> Interview:
         interview = an_interview()
-        self.interviews.create(interview, changes.created(interview))
+        self.interviews.create(interview, transitions.created(interview))
         self.audio.save(interview.id, "a.flac", io.BytesIO(b"sound"))
         return interview
 
     def begun(self, stage: Stage, interview: Interview) -> Interview:
-        self.interviews.apply(interview.id, changes.begin(stage, "run", now()))
+        self.interviews.apply(interview.id, transitions.begin(stage, "run", now()))
         return self.interviews.get(interview.id)
 
     def done(self, stage: Stage, interview: Interview, at: datetime | None = None) -> Interview:
         running = self.begun(stage, interview)
-        finished = changes.finish(
+        finished = transitions.finish(
             running, stage, "run", at or now(), provider=None, results={}, facts={}
         )
         self.interviews.apply(interview.id, finished)

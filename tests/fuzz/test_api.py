@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.interview import DEFAULT_TENANT
+from tasks.interviews.interview import DEFAULT_TENANT
 from tests.fuzz import LONG, SEED
 from tests.requirements import needs, program
 from tests.samples import TECHNICAL

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tasks.interview import Status
+from tasks.interviews.interview import Status
 from tests.fuzz import LONG, SEED
 from tests.fuzz.media import clips, damaged
 from tests.processes import ROOT, children_of

@@ -16,9 +16,9 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from pymongo.database import Database
 
-from tasks import changes
 from tasks.clock import now
 from tasks.errors import Permanent
+from tasks.interviews import transitions
 from tests.conftest import Document
 from tests.integration.test_api import PATH, problem, submitted
 from tests.processes import wait_until
@@ -179,7 +179,7 @@ def test_open_access_is_that_of_the_default_tenant(
     assert interview["tenant"] == "default"
     store = MongoInterviews(database)
     theirs = store.get(interview["id"]).model_copy(update={"id": str(uuid4()), "tenant": "acme"})
-    store.create(theirs, changes.created(theirs))
+    store.create(theirs, transitions.created(theirs))
     assert [one["id"] for one in client.get(PATH).json()["items"]] == [interview["id"]]
     problem(client.get(f"{PATH}/{theirs.id}"), 404, "not_found")
 

@@ -18,12 +18,12 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from pymongo.database import Database
 
-from tasks import changes
 from tasks.clock import now
 from tasks.errors import Permanent
-from tasks.events import EventType
-from tasks.interview import AnalysisType, Priority, Stage, Status
-from tasks.transcript import Transcript
+from tasks.interviews import transitions
+from tasks.interviews.events import EventType
+from tasks.interviews.interview import AnalysisType, Priority, Stage, Status
+from tasks.interviews.transcript import Transcript
 from tests.conftest import Document
 from tests.contract.test_interviews import TRANSCRIPT
 from tests.samples import SAMPLES, SCREENING, TECHNICAL, a_report
@@ -321,11 +321,11 @@ def test_what_is_not_ready_says_so(client: TestClient) -> None:
 
 
 def transcribed(store: MongoInterviews, interview_id: str, transcript: Transcript) -> None:
-    store.apply(interview_id, changes.begin(Stage.TRANSCRIBE, "run", now()))
+    store.apply(interview_id, transitions.begin(Stage.TRANSCRIBE, "run", now()))
     running = store.get(interview_id)
     store.apply(
         interview_id,
-        changes.finish(
+        transitions.finish(
             running,
             Stage.TRANSCRIBE,
             "run",
@@ -365,8 +365,8 @@ def test_retries_from_the_stage_that_failed(
 ) -> None:
     interview_id = submitted(client)["id"]
     transcribed(store, interview_id, TRANSCRIPT)
-    store.apply(interview_id, changes.begin(Stage.ANALYSE, "run", now()))
-    failed = changes.fail(
+    store.apply(interview_id, transitions.begin(Stage.ANALYSE, "run", now()))
+    failed = transitions.fail(
         store.get(interview_id), Stage.ANALYSE, "run", Permanent("no", code="no"), now()
     )
     store.apply(interview_id, failed)
@@ -388,8 +388,8 @@ def test_a_retry_that_cannot_be_sent_is_not_forgotten(
     from worker.app import create_app
 
     interview_id = submitted(client)["id"]
-    store.apply(interview_id, changes.begin(Stage.TRANSCRIBE, "run", now()))
-    failed = changes.fail(
+    store.apply(interview_id, transitions.begin(Stage.TRANSCRIBE, "run", now()))
+    failed = transitions.fail(
         store.get(interview_id), Stage.TRANSCRIBE, "run", Permanent("no", code="no"), now()
     )
     store.apply(interview_id, failed)
@@ -403,9 +403,9 @@ def test_a_retry_that_cannot_be_sent_is_not_forgotten(
 def analysed(store: MongoInterviews, interview_id: str, *parts: AnalysisType) -> None:
     transcribed(store, interview_id, TRANSCRIPT)
     interview = store.get(interview_id)
-    store.apply(interview_id, changes.begin(Stage.ANALYSE, "run", now()))
+    store.apply(interview_id, transitions.begin(Stage.ANALYSE, "run", now()))
     report = a_report(interview, *parts)
-    done = changes.finish(
+    done = transitions.finish(
         interview, Stage.ANALYSE, "run", now(), provider="x", results={"report": report}, facts={}
     )
     store.apply(interview_id, done)

@@ -7,10 +7,10 @@ import pytest
 from fastapi.testclient import TestClient
 from pymongo.database import Database
 
-from tasks import changes
 from tasks.clock import now
 from tasks.errors import Permanent
-from tasks.interview import Booking, BookingOutcome, Stage
+from tasks.interviews import transitions
+from tasks.interviews.interview import Booking, BookingOutcome, Stage
 from tests.conftest import Document
 from tests.contract.test_interviews import TRANSCRIPT
 from tests.integration.test_access import api, bearer, submitted_by
@@ -51,9 +51,9 @@ def analysed(store: MongoInterviews, interview_id: str) -> str:
         },
     }
     for stage in Stage:
-        store.apply(interview_id, changes.begin(stage, "run", now()))
+        store.apply(interview_id, transitions.begin(stage, "run", now()))
         running = store.get(interview_id)
-        done = changes.finish(
+        done = transitions.finish(
             running, stage, "run", now(), provider=None, results=results[stage], facts={}
         )
         store.apply(interview_id, done)

@@ -10,7 +10,7 @@ import icalendar
 import pytest
 
 from tasks.errors import CalendarUnreadable, InvalidInput, Permanent, Transient
-from tasks.people import Interval, Person
+from tasks.interviews.people import Interval, Person
 from tasks.ports import Meeting
 from worker.adapters.calendars.caldav import CalDavProvider
 

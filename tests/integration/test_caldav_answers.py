@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from tasks.errors import CalendarUnreadable, Permanent, Transient
-from tasks.people import Interval, Person
+from tasks.interviews.people import Interval, Person
 from tasks.ports import Meeting
 from tests.timing import allowed
 from worker.adapters.calendars.caldav import CalDavProvider

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitoring import metrics
-from tasks.interview import Status
+from tasks.interviews.interview import Status
 from tasks.rubric import rubric_for
 from tests.monitoring.figures import scraped
 from tests.samples import TECHNICAL

@@ -19,7 +19,7 @@ from celery import Celery
 
 from tasks.clock import now
 from tasks.errors import Permanent
-from tasks.interview import BookingOutcome, Status
+from tasks.interviews.interview import BookingOutcome, Status
 from tests.kafka import read
 from tests.processes import wait_until
 from tests.samples import TECHNICAL

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tasks.errors import CalendarUnreadable, InterviewWorkerError, Permanent, Transient, Unusable
-from tasks.people import Interval, Person
+from tasks.interviews.people import Interval, Person
 from tasks.ports import Meeting
 from tasks.signals import ServiceCalled, service_called
 from tests.servers.google import google_error, service_account, with_tokens, without_regions

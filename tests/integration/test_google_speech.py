@@ -11,9 +11,9 @@ import pytest
 from google.cloud.speech_v1.types import RecognitionConfig
 
 from tasks.errors import InterviewWorkerError, Permanent, Transient, Unusable
-from tasks.interview import Audio, Channels
+from tasks.interviews.interview import Audio, Channels
+from tasks.interviews.transcript import Speaker, Transcript
 from tasks.signals import ServiceCalled, service_called
-from tasks.transcript import Speaker, Transcript
 from tests.clips import noise
 from tests.samples import SCREENING
 from tests.servers.google import google_error, service_account, with_tokens, without_regions

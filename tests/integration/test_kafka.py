@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import Permanent, Transient
-from tasks.events import Event, EventType
+from tasks.interviews.events import Event, EventType
 from tests.kafka import consumed, read, write
 from tests.processes import frozen
 from tests.timing import wait_until, within

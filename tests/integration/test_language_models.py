@@ -14,10 +14,10 @@ from tasks.competencies import judged
 from tasks.errors import InterviewWorkerError, Permanent, Transient, Unusable
 from tasks.evidence import Quotes
 from tasks.findings import CompetencyFindings
+from tasks.interviews.transcript import Transcript
 from tasks.rubric import rubric_for
 from tasks.sentences import candidate_sentences
 from tasks.signals import ServiceCalled, service_called
-from tasks.transcript import Transcript
 from tests.samples import true_transcript
 from tests.servers.models import (
     anthropic_answer,

@@ -18,8 +18,8 @@ from pymongo.database import Database
 from tasks.booking import schedule, unschedule
 from tasks.calendars import Calendars
 from tasks.errors import Transient
-from tasks.interview import Booking, BookingOutcome
-from tasks.people import Person
+from tasks.interviews.interview import Booking, BookingOutcome
+from tasks.interviews.people import Person
 from tests.meetings import NOW, at, interview
 from worker.adapters.calendars.caldav import CalDavProvider
 from worker.adapters.mongo.reservations import MongoReservations

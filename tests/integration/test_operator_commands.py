@@ -8,10 +8,10 @@ from pymongo.database import Database
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from tasks import changes
 from tasks.clock import now
 from tasks.errors import Permanent
-from tasks.interview import Interview, Stage, Status
+from tasks.interviews import transitions
+from tasks.interviews.interview import Interview, Stage, Status
 from tests.conftest import Document
 from tests.samples import an_interview
 from tests.sidecar import serving
@@ -45,10 +45,10 @@ def run(*arguments: str) -> Result:
 def failed(store: MongoInterviews) -> Interview:
     interview = an_interview()
     store.create(interview)
-    store.apply(interview.id, changes.begin(Stage.TRANSCRIBE, "run", now()))
+    store.apply(interview.id, transitions.begin(Stage.TRANSCRIBE, "run", now()))
     error = Permanent("the interview has no recording", code="audio_missing")
     running = store.get(interview.id)
-    store.apply(interview.id, changes.fail(running, Stage.TRANSCRIBE, "run", error, now()))
+    store.apply(interview.id, transitions.fail(running, Stage.TRANSCRIBE, "run", error, now()))
     return store.get(interview.id)
 
 

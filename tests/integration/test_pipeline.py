@@ -19,7 +19,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from monitoring import metrics
 from tasks.clock import now
 from tasks.errors import Permanent
-from tasks.interview import BookingOutcome, Interview, Source, Stage, Status
+from tasks.interviews.interview import BookingOutcome, Interview, Source, Stage, Status
 from tasks.report import Gate, GateReason
 from tests.monitoring.figures import scraped
 from tests.processes import children_of, frozen

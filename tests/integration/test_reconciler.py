@@ -13,10 +13,10 @@ from redis import Redis
 from monitoring.broker import Broker
 from monitoring.recording import Recorder
 from monitoring.signals import celery
-from tasks import changes
 from tasks.clock import now
 from tasks.errors import Transient
-from tasks.interview import Interview, Priority, Stage, Status
+from tasks.interviews import transitions
+from tasks.interviews.interview import Interview, Priority, Stage, Status
 from tests.samples import an_interview
 from tests.timing import patience, wait_until
 from worker.adapters.broker import CeleryDispatcher, HeldMessages
@@ -95,7 +95,7 @@ def take(app: Celery, stage: Stage) -> None:
 
 def queued(store: MongoInterviews, **particulars: Any) -> Interview:
     interview = an_interview(**{"message_at": now() - LONG_AGO, **particulars})
-    store.create(interview, changes.created(interview))
+    store.create(interview, transitions.created(interview))
     return store.get(interview.id)
 
 
@@ -127,7 +127,7 @@ def test_what_waits_in_its_queue_is_left_there(
     CeleryDispatcher(app).dispatch(old.id, Stage.TRANSCRIBE, old.priority)
     newer = queued(store, message_at=now())
     CeleryDispatcher(app).dispatch(newer.id, Stage.TRANSCRIBE, newer.priority)
-    store.apply(old.id, changes.begin(Stage.TRANSCRIBE, "run", now()))
+    store.apply(old.id, transitions.begin(Stage.TRANSCRIBE, "run", now()))
     assert look_twice(reconciler) == 0
     assert waiting(queues, Stage.TRANSCRIBE) == 2
 
@@ -180,11 +180,13 @@ def test_what_a_lost_run_held_goes_on_from_its_stage(
     store: MongoInterviews, queues: Broker, reconciler: Reconciler
 ) -> None:
     interview = queued(store)
-    store.apply(interview.id, changes.begin(Stage.TRANSCRIBE, "lost", now(), lease=timedelta(0)))
+    store.apply(
+        interview.id, transitions.begin(Stage.TRANSCRIBE, "lost", now(), lease=timedelta(0))
+    )
     assert reconciler.resume_stuck() == 1
     assert waiting(queues, Stage.TRANSCRIBE) == 1
     assert reconciler.resume_stuck() == 0
-    store.apply(interview.id, changes.begin(Stage.TRANSCRIBE, "next", now()))
+    store.apply(interview.id, transitions.begin(Stage.TRANSCRIBE, "next", now()))
     held = store.get(interview.id)
     assert held.status is Status.TRANSCRIBING
     assert held.stages[Stage.TRANSCRIBE].attempts == 2
@@ -196,12 +198,12 @@ def test_attempts_are_made_when_they_are_due(
 ) -> None:
     for delay in (timedelta(0), timedelta(hours=1)):
         interview = queued(store)
-        store.apply(interview.id, changes.begin(Stage.TRANSCRIBE, "run", now()))
+        store.apply(interview.id, transitions.begin(Stage.TRANSCRIBE, "run", now()))
         error = Transient("away", code="away")
         running = store.get(interview.id)
         store.apply(
             interview.id,
-            changes.stumble(running, Stage.TRANSCRIBE, "run", error, now(), delay),
+            transitions.stumble(running, Stage.TRANSCRIBE, "run", error, now(), delay),
         )
     assert reconciler.resume_stuck() == 1
     assert waiting(queues, Stage.TRANSCRIBE) == 1
@@ -231,7 +233,7 @@ def test_what_a_dead_worker_holds_is_dropped_when_it_is_over(
     CeleryDispatcher(app).dispatch(interview.id, Stage.TRANSCRIBE, interview.priority)
     take(app, Stage.TRANSCRIBE)
     if end != "unknown":
-        store.apply(interview.id, changes.cancel(interview, now()))
+        store.apply(interview.id, transitions.cancel(interview, now()))
     if end == "erased":
         store.erase(interview.id, now())
     wait_until(lambda: hasty.drop_superseded() == 1)
@@ -244,7 +246,7 @@ def test_what_was_taken_just_now_is_left_alone(
     interview = queued(store)
     CeleryDispatcher(app).dispatch(interview.id, Stage.TRANSCRIBE, interview.priority)
     take(app, Stage.TRANSCRIBE)
-    store.apply(interview.id, changes.cancel(interview, now()))
+    store.apply(interview.id, transitions.cancel(interview, now()))
     assert reconciler.drop_superseded() == 0
 
 

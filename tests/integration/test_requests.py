@@ -15,7 +15,7 @@ from monitoring.recording import Recorder
 from monitoring.signals import celery
 from tasks.clock import now
 from tasks.errors import InvalidInput, NotFound, Permanent, Superseded
-from tasks.interview import Source, Status
+from tasks.interviews.interview import Source, Status
 from tests.fakes.audio import MemoryAudio
 from tests.fakes.interviews import MemoryInterviews
 from tests.samples import TECHNICAL

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.interview import Interview, Stage, Status
+from tasks.interviews.interview import Interview, Stage, Status
 from tests.clips import noise
 from tests.monitoring.figures import busy, scraped
 from tests.processes import ROOT

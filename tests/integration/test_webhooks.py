@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from monitoring import metrics
 from tasks.errors import InvalidInput
-from tasks.interview import Interview
+from tasks.interviews.interview import Interview
 from tests.conftest import Document
 from tests.integration.test_access import api
 from tests.integration.test_api import post, problem

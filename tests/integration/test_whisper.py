@@ -13,8 +13,8 @@ import jiwer
 import pytest
 
 from tasks.errors import Permanent, Superseded
-from tasks.interview import Channels
-from tasks.transcript import Speaker, Transcript
+from tasks.interviews.interview import Channels
+from tasks.interviews.transcript import Speaker, Transcript
 from tests.recordings import repeat, silence, write
 from tests.samples import SCREENING, TECHNICAL
 from worker.adapters.media import SAMPLE_RATE, probe

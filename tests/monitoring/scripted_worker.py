@@ -20,10 +20,10 @@ from tasks.announced import AnnouncedLanguage, AnnouncedSpeech
 from tasks.calendars import Calendars
 from tasks.errors import Permanent, Transient
 from tasks.findings import SentimentFinding
-from tasks.interview import Audio, Channels, Stage
-from tasks.people import Interval
+from tasks.interviews.interview import Audio, Channels, Stage
+from tasks.interviews.people import Interval
+from tasks.interviews.transcript import Transcript
 from tasks.ports import Progress
-from tasks.transcript import Transcript
 from tests.fakes.calendar import MemoryCalendar
 from tests.fakes.language import FakeLanguage
 from tests.samples import true_transcript

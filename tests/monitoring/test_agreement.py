@@ -7,7 +7,7 @@ import pytest
 from monitoring import metrics
 from monitoring.collectors.agreement import AgreementCollector
 from tasks.errors import Transient
-from tasks.interview import AnalysisType
+from tasks.interviews.interview import AnalysisType
 from tests.monitoring.figures import figures_of
 
 

@@ -17,7 +17,7 @@ from monitoring.collectors.broker import BrokerCollector
 from monitoring.collectors.guarded import GuardedCollectors, Source
 from monitoring.recording import Recorder
 from monitoring.signals import celery
-from tasks.interview import Priority, Stage
+from tasks.interviews.interview import Priority, Stage
 from tests.monitoring.figures import Figures, figures_of
 from tests.timing import allowed, wait_until
 from worker.adapters.broker import REQUESTS, CeleryDispatcher

@@ -16,7 +16,7 @@ from monitoring.broker import RedisBroker
 from monitoring.collectors.broker import BrokerCollector
 from monitoring.collectors.guarded import GuardedCollectors, Source
 from tasks.errors import Transient
-from tasks.interview import Priority, Stage
+from tasks.interviews.interview import Priority, Stage
 from tests.monitoring.figures import figures_of
 from tests.processes import frozen
 from tests.timing import wait_until, within

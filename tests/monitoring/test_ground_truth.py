@@ -13,7 +13,7 @@ import pytest
 
 from monitoring import metrics
 from monitoring.definitions import Histogram, Metric
-from tasks.interview import BookingOutcome, Interview, Stage, Status
+from tasks.interviews.interview import BookingOutcome, Interview, Stage, Status
 from tests.monitoring.figures import Figures, busy, scraped
 from tests.monitoring.scripted_stack import scripted_stack
 from tests.processes import wait_for

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from tasks.interview import Status
+from tasks.interviews.interview import Status
 from tests.requirements import needs, program
 from tests.samples import TECHNICAL
 from tests.stack import RunningStack, running_stack, wait_for

@@ -17,8 +17,8 @@ from monitoring.recording import Recorder
 from monitoring.signals import services
 from tasks.announced import AnnouncedCalendar
 from tasks.errors import CalendarUnreadable, InvalidInput, Permanent, Transient
-from tasks.events import Event, EventType
-from tasks.people import Interval, Person
+from tasks.interviews.events import Event, EventType
+from tasks.interviews.people import Interval, Person
 from tasks.ports import Meeting
 from tests.kafka import write
 from tests.monitoring.figures import Figures, figures_of

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from monitoring import metrics
 from monitoring.aggregation.fields import FIELDS
-from tasks.interview import Interview, Stage, Status
+from tasks.interviews.interview import Interview, Stage, Status
 from tests.monitoring.figures import Figures, busy, scraped
 from tests.monitoring.scripted_stack import scripted_stack
 from tests.monitoring.scripted_worker import CANARY, RECYCLE_AFTER

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from tasks.analysis import analyse
 from tasks.findings import CompetencyFinding, Quote
-from tasks.interview import AnalysisType, Stage, StageRecord
-from tasks.plain import plain
+from tasks.interviews.documents import plain
+from tasks.interviews.interview import AnalysisType, Stage, StageRecord
+from tasks.interviews.transcript import Transcript
 from tasks.report import Gate, QuestionStatus, Report, ReportStatus
 from tasks.rubric import rubric_for
-from tasks.transcript import Transcript
 from tests.fakes.language import FakeLanguage
 from tests.samples import AUDIO, an_interview
 from tests.talk import talk

@@ -11,7 +11,7 @@ from monitoring.signals import providers
 from tasks.booking import schedule, unschedule
 from tasks.calendars import Calendars, PatientCalendar
 from tasks.errors import InterviewWorkerError, Permanent, Transient, Unusable
-from tasks.interview import Booking, BookingOutcome, Interview
+from tasks.interviews.interview import Booking, BookingOutcome, Interview
 from tasks.ports import Hold
 from tests.fakes.calendar import MemoryCalendar
 from tests.fakes.reservations import MemoryReservations

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tasks.callbacks import Callback, CallbackUrl, callbacks, next_attempt
 from tasks.clock import now
-from tasks.events import Event, EventType
+from tasks.interviews.callbacks import Callback, CallbackUrl, callbacks, next_attempt
+from tasks.interviews.events import Event, EventType
 from worker.settings import Settings
 
 URL: TypeAdapter[str] = TypeAdapter(CallbackUrl)

@@ -11,11 +11,11 @@ import pytest
 from monitoring import metrics
 from monitoring.recording import Recorder
 from monitoring.signals import services
-from tasks import changes
-from tasks.callbacks import Callback, NotAccepted, Unwanted
 from tasks.clock import now
 from tasks.errors import Transient
-from tasks.interview import Interview
+from tasks.interviews import transitions
+from tasks.interviews.callbacks import Callback, NotAccepted, Unwanted
+from tasks.interviews.interview import Interview
 from tests.fakes.callbacks import MemoryCallbacks
 from tests.fakes.interviews import MemoryInterviews
 from tests.monitoring.figures import figures_of
@@ -56,13 +56,13 @@ class Stores:
 
     def created(self, url: str = "https://hooks.example/") -> Interview:
         interview = an_interview(callback_url=url)
-        self.interviews.create(interview, changes.created(interview))
+        self.interviews.create(interview, transitions.created(interview))
         return interview
 
     def cancelled(self) -> Interview:
         """An interview of which two events are due."""
         interview = self.created()
-        self.interviews.apply(interview.id, changes.cancel(interview, now()))
+        self.interviews.apply(interview.id, transitions.cancel(interview, now()))
         return interview
 
     @property

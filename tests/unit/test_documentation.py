@@ -7,7 +7,7 @@ import pytest
 from monitoring import metrics
 from monitoring.definitions import Metric
 from tasks.clock import now
-from tasks.interview import Submission
+from tasks.interviews.interview import Submission
 from tests.processes import ROOT
 from tests.samples import SAMPLES
 

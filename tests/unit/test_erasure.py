@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from tasks import changes
 from tasks.booking import schedule
 from tasks.clock import now
 from tasks.errors import Permanent, Transient
-from tasks.interview import Stage, Status
+from tasks.interviews import transitions
+from tasks.interviews.interview import Stage, Status
 from tasks.search import uid_of
 from tests.fakes.audit import MemoryAudit
 from tests.fakes.world import World
@@ -45,9 +45,11 @@ def test_takes_the_meeting_that_an_attempt_before_a_retry_has_left(world: World)
     interview = world.done(Stage.ANALYSE, world.done(Stage.TRANSCRIBE, world.queued()))
     running = world.begun(Stage.SCHEDULE, interview)
     schedule(running, world.calendars, world.reservations, now())
-    failed = changes.fail(running, Stage.SCHEDULE, "run", Permanent("no", code="no"), now())
+    failed = transitions.fail(running, Stage.SCHEDULE, "run", Permanent("no", code="no"), now())
     world.interviews.apply(interview.id, failed)
-    world.interviews.apply(interview.id, changes.retry(world.interviews.get(interview.id), now()))
+    world.interviews.apply(
+        interview.id, transitions.retry(world.interviews.get(interview.id), now())
+    )
     assert uid_of(interview.id) in world.events()
     world.eraser.erase(interview.id, ROBIN)
     assert world.events() == []

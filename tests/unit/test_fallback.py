@@ -23,9 +23,9 @@ from tasks.errors import (
 )
 from tasks.fallback import Chain, FallbackLanguage, FallbackSpeech
 from tasks.findings import ModelCall, SummaryFinding
+from tasks.interviews.transcript import Transcript
 from tasks.lease import keeping
 from tasks.ports import LanguageProvider, Progress, SpeechProvider
-from tasks.transcript import Transcript
 from tests.fakes.language import FakeLanguage
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.speech import ScriptedSpeech

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from tasks import changes
-from tasks.changes import Change
 from tasks.clock import now
 from tasks.errors import IllegalTransition, InvalidInput, Transient
-from tasks.events import Event, EventType, cloud_event
-from tasks.interview import ACTIVE, FINAL, TRANSITIONS, Channels, Stage, Status
-from tasks.people import FollowUp, Interval, Person, WorkingHours
-from tasks.transcript import Speaker
+from tasks.interviews import transitions
+from tasks.interviews.events import Event, EventType, cloud_event
+from tasks.interviews.interview import ACTIVE, FINAL, TRANSITIONS, Channels, Stage, Status
+from tasks.interviews.people import FollowUp, Interval, Person, WorkingHours
+from tasks.interviews.transcript import Speaker
+from tasks.interviews.transitions import Change
 from tests.samples import an_interview
 
 ALLOWED = {
@@ -51,14 +51,14 @@ def test_final_statuses_are_left_by_a_retry_only() -> None:
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.FAILED}))
 def test_only_a_failed_interview_is_retried(status: Status) -> None:
     with pytest.raises(IllegalTransition, match=status):
-        changes.retry(an_interview(status=status), now())
+        transitions.retry(an_interview(status=status), now())
 
 
 def test_event_ids_are_the_same_each_time_and_differ_by_round() -> None:
     interview = an_interview()
-    first = changes.cancel(interview, now()).events[0]
-    again = changes.cancel(interview, now() + timedelta(seconds=1)).events[0]
-    later = changes.cancel(interview.model_copy(update={"rounds": 2}), now()).events[0]
+    first = transitions.cancel(interview, now()).events[0]
+    again = transitions.cancel(interview, now() + timedelta(seconds=1)).events[0]
+    later = transitions.cancel(interview.model_copy(update={"rounds": 2}), now()).events[0]
     assert first.id == again.id == f"{interview.id}:cancelled:1"
     assert later.id == f"{interview.id}:cancelled:2"
 

@@ -11,10 +11,10 @@ import pytest
 
 from tasks.analysis import analyse
 from tasks.errors import MissingExtra
-from tasks.interview import AnalysisType
+from tasks.interviews.interview import AnalysisType
+from tasks.interviews.transcript import Transcript
 from tasks.report import Report, ReportStatus
 from tasks.rubric import Rubric, rubric_for
-from tasks.transcript import Transcript
 from tests.samples import AUDIO, an_interview, true_transcript
 from tests.sentences import HOSTILE, OFF_TOPIC, ON_TOPIC
 from tests.talk import talk

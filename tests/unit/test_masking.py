@@ -5,11 +5,11 @@ import pytest
 from tasks.competencies import judged
 from tasks.evidence import Quotes
 from tasks.findings import CompetencyFinding, CompetencyFindings, Quote, SummaryFinding
+from tasks.interviews.people import Person
+from tasks.interviews.transcript import Transcript
 from tasks.masking import MaskedLanguage
-from tasks.people import Person
 from tasks.rubric import Rubric, rubric_for
 from tasks.sentences import candidate_sentences
-from tasks.transcript import Transcript
 from tests.fakes.language import CALL, FakeLanguage
 from tests.talk import talk
 from worker.adapters.patterns import PatternMasker

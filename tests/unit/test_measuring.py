@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.delivery import count_fillers, delivery
+from tasks.interviews.transcript import Speaker, Transcript
 from tasks.questions import exchanges
 from tasks.report import Gate, GateReason, InputQuality
 from tasks.rubric import DEFAULT, LEVELS, Competency, rubric_for, rubric_ids
@@ -19,7 +20,6 @@ from tasks.scoring import (
     weights,
 )
 from tasks.sentences import sentences
-from tasks.transcript import Speaker, Transcript
 from tests.talk import talk
 
 

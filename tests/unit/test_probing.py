@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tasks.interview import Audio, AudioQuality
+from tasks.interviews.interview import Audio, AudioQuality
 from tests.recordings import Signal, silence, tone, write
 from tests.samples import SCREENING, TECHNICAL
 from worker.adapters.media import probe

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.interview import AudioQuality
+from tasks.interviews.interview import AudioQuality
 from worker.adapters.media.quality import measure
 
 RATE = 16_000

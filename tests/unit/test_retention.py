@@ -9,7 +9,7 @@ import pytest
 
 from tasks.clock import now
 from tasks.errors import Transient
-from tasks.interview import Interview
+from tasks.interviews.interview import Interview
 from tasks.search import uid_of
 from tests.fakes.keys import MemoryKeys
 from tests.fakes.world import World

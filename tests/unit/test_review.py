@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from tasks.analysis import analyse
 from tasks.errors import InvalidInput
-from tasks.interview import AnalysisType
+from tasks.interviews.interview import AnalysisType
 from tasks.report import Report, ReviewState
 from tasks.review import Decision, apply_review
 from tasks.rubric import rubric_for

@@ -7,11 +7,12 @@ from typing import Any, cast
 import pytest
 from celery.exceptions import Ignore
 
-from tasks import changes, services
+from tasks import services
 from tasks.booking import schedule as book
 from tasks.clock import now
 from tasks.errors import Permanent, Transient
-from tasks.interview import Interview, Stage, Status
+from tasks.interviews import transitions
+from tasks.interviews.interview import Interview, Stage, Status
 from tasks.schedule import schedule
 from tasks.services import Services
 from tests.fakes.world import World
@@ -46,7 +47,7 @@ def interview(world: World) -> Interview:
 def die_after_booking(world: World, interview: Interview, times: int = 1) -> None:
     """Attempts that put the meeting into the calendar, and do not live to say so."""
     for hours in range(times, 0, -1):
-        lapsed = changes.begin(Stage.SCHEDULE, "dead", now() - timedelta(hours=hours))
+        lapsed = transitions.begin(Stage.SCHEDULE, "dead", now() - timedelta(hours=hours))
         world.interviews.apply(interview.id, lapsed)
         book(interview, world.calendars, world.reservations, now())
 
@@ -91,7 +92,7 @@ def test_whoever_has_lost_the_stage_takes_nothing_back(world: World, interview: 
     def taken_over(operation: str) -> None:
         if operation == "book":
             world.interviews.apply(
-                interview.id, changes.begin(Stage.SCHEDULE, "other", now() + timedelta(hours=1))
+                interview.id, transitions.begin(Stage.SCHEDULE, "other", now() + timedelta(hours=1))
             )
             raise RuntimeError
 

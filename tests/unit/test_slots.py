@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.people import Interval, WorkingHours
+from tasks.interviews.people import Interval, WorkingHours
 from tasks.slots import GRID, Presence, common_time, slots
 
 STEP = timedelta(minutes=5)

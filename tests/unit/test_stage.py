@@ -9,10 +9,11 @@ from typing import Any, cast
 import pytest
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
-from tasks import changes, services, signals, stage
+from tasks import services, signals, stage
 from tasks.clock import now
 from tasks.errors import Permanent, Transient
-from tasks.interview import Interview, Stage, Status
+from tasks.interviews import transitions
+from tasks.interviews.interview import Interview, Stage, Status
 from tasks.services import Services
 from tasks.signals import Attempt
 from tasks.stage import Outcome, Run
@@ -64,7 +65,7 @@ def provided(
 @pytest.fixture
 def interview(store: MemoryInterviews, audio: MemoryAudio) -> Interview:
     interview = an_interview()
-    store.create(interview, changes.created(interview))
+    store.create(interview, transitions.created(interview))
     audio.save(interview.id, "a.flac", io.BytesIO(b"sound"))
     return interview
 
@@ -86,9 +87,9 @@ def execute(store: MemoryInterviews) -> Execute:
     return run
 
 
-def begun_long_ago(run: str) -> changes.Change:
+def begun_long_ago(run: str) -> transitions.Change:
     """A run whose lease has lapsed."""
-    return changes.begin(Stage.TRANSCRIBE, run, now(), timedelta(0))
+    return transitions.begin(Stage.TRANSCRIBE, run, now(), timedelta(0))
 
 
 def done(_: Run) -> Outcome:
@@ -213,7 +214,7 @@ def test_gives_up_on_work_that_kills_its_process(
 def test_leaves_alone_what_is_cancelled(
     execute: Execute, store: MemoryInterviews, interview: Interview
 ) -> None:
-    store.apply(interview.id, changes.cancel(interview, now()))
+    store.apply(interview.id, transitions.cancel(interview, now()))
     with pytest.raises(Ignore):
         execute(interview.id, done)
     assert store.get(interview.id).stages[Stage.TRANSCRIBE].attempts == 0
@@ -231,7 +232,7 @@ def test_stops_at_its_next_step_when_it_is_cancelled(
 
     def work(run: Run) -> Outcome:
         run.progress(10)
-        store.apply(interview.id, changes.cancel(run.interview, now()))
+        store.apply(interview.id, transitions.cancel(run.interview, now()))
         steps.append(10)
         run.progress(20)
         steps.append(20)
@@ -249,7 +250,7 @@ def test_takes_back_what_it_did_when_its_result_is_refused(
     undone = []
 
     def work(run: Run) -> Outcome:
-        store.apply(interview.id, changes.cancel(run.interview, now()))
+        store.apply(interview.id, transitions.cancel(run.interview, now()))
         return Outcome(results={}, undo=lambda: undone.append(True))
 
     with pytest.raises(Ignore):
@@ -350,7 +351,7 @@ def test_announces_the_end_of_an_interview_that_fails(
 def test_announces_work_that_is_not_wanted(
     execute: Execute, store: MemoryInterviews, interview: Interview, announced: list[object]
 ) -> None:
-    store.apply(interview.id, changes.cancel(interview, now()))
+    store.apply(interview.id, transitions.cancel(interview, now()))
     with pytest.raises(Ignore):
         execute(interview.id, done)
     assert told(announced) == [(Stage.TRANSCRIBE, Attempt.UNWANTED, None)]
@@ -370,7 +371,7 @@ def test_a_listener_that_breaks_harms_nothing(
 def test_a_stage_that_is_held_is_left_alone(
     execute: Execute, store: MemoryInterviews, interview: Interview
 ) -> None:
-    store.apply(interview.id, changes.begin(Stage.TRANSCRIBE, "other", now()))
+    store.apply(interview.id, transitions.begin(Stage.TRANSCRIBE, "other", now()))
     with pytest.raises(Ignore):
         execute(interview.id, done)
     assert store.get(interview.id).stages[Stage.TRANSCRIBE].attempts == 1
@@ -402,7 +403,7 @@ def test_a_result_is_written_though_the_store_was_away(
 ) -> None:
     apply, failures = store.apply, [True, True]
 
-    def flaky(interview_id: str, change: changes.Change) -> None:
+    def flaky(interview_id: str, change: transitions.Change) -> None:
         if change.name.startswith("finish") and failures:
             failures.pop()
             raise Transient("the store is away")

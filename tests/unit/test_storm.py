@@ -16,8 +16,8 @@ from tasks.announced import AnnouncedLanguage
 from tasks.errors import CircuitOpen, InterviewWorkerError, Permanent, Transient, Unusable
 from tasks.fallback import Chain, FallbackLanguage
 from tasks.findings import ModelCall, SummaryFinding
+from tasks.interviews.transcript import Transcript
 from tasks.ports import LanguageProvider
-from tasks.transcript import Transcript
 from tests.fakes.language import FakeLanguage
 from tests.fakes.ledger import MemoryLedger
 from tests.monitoring.figures import Figures, figures_of

@@ -1,6 +1,6 @@
 """Transcripts as subtitles: what was said is never taken for markup."""
 
-from tasks.transcript import Segment, Speaker, Transcript, Word, weighted_confidence
+from tasks.interviews.transcript import Segment, Speaker, Transcript, Word, weighted_confidence
 from worker.api import subtitles
 
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tasks.clock import now
-from tasks.interview import Stage, StageError, StageRecord, Status
+from tasks.interviews.interview import Stage, StageError, StageRecord, Status
 from tests.samples import an_interview
 from worker.cli.timeline import of_interview, of_logs, rendered
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tasks.callbacks import Callback, NotAccepted, Unwanted, callbacks
 from tasks.clock import now
 from tasks.errors import InvalidInput
-from tasks.events import Event, EventType, cloud_event
+from tasks.interviews.callbacks import Callback, NotAccepted, Unwanted, callbacks
+from tasks.interviews.events import Event, EventType, cloud_event
 from tests.timing import allowed, within
 from tests.webhooks import SECRET, Receiver, receiving
 from worker.adapters import webhooks

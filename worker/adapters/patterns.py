@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from phonenumbers import Leniency, PhoneNumberMatcher
 
-from tasks.people import Person
+from tasks.interviews.people import Person
 
 _EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 _SPOKEN_EMAIL = re.compile(r"\b[\w.+-]+ at [\w-]+(?: dot [a-z]{2,})+\b", re.IGNORECASE)

@@ -9,10 +9,10 @@ from importlib.metadata import version
 import httpx2
 from standardwebhooks import Webhook
 
-from tasks.callbacks import Callback, NotAccepted, Unwanted
 from tasks.clock import now
 from tasks.errors import InvalidInput
-from tasks.events import CONTENT_TYPE, cloud_event_json
+from tasks.interviews.callbacks import Callback, NotAccepted, Unwanted
+from tasks.interviews.events import CONTENT_TYPE, cloud_event_json
 from worker.adapters.calls import announced_call
 from worker.adapters.guard import Forbidden, lead_to, public_address
 from worker.adapters.retry_after import parse_retry_after

@@ -13,7 +13,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from monitoring.http import HttpMonitor, RequestsInFlight
 from monitoring.recording import Recorder
-from tasks.interview import Submission
+from tasks.interviews.interview import Submission
 from worker.api import audit, health, interviews, log_level, metrics, problems
 from worker.api.context import Context
 from worker.api.headers import SecurityHeaders

@@ -5,7 +5,7 @@ import binascii
 from datetime import UTC, datetime
 
 from tasks.errors import InvalidInput
-from tasks.interview import Interview
+from tasks.interviews.interview import Interview
 
 
 def cursor_after(interview: Interview) -> str:

@@ -12,11 +12,11 @@ from pydantic import BaseModel, Field
 from tasks import ports
 from tasks.errors import NotFound
 from tasks.feedback import Feedback, Opinion
-from tasks.interview import Interview, Source, Status
-from tasks.people import Moment
+from tasks.interviews.interview import Interview, Source, Status
+from tasks.interviews.people import Moment
+from tasks.interviews.transcript import Transcript
 from tasks.report import Report
 from tasks.review import Decision
-from tasks.transcript import Transcript
 from worker import operations
 from worker.api import subtitles
 from worker.api.access import EraseId, Reader, ReadId, Remover, WriteId, Writer

@@ -14,7 +14,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from tasks.errors import InvalidAudio, InvalidInput
-from tasks.interview import Interview, Source, Submission
+from tasks.interviews.interview import Interview, Source, Submission
 from worker.adapters.fetch import fetched
 from worker.adapters.scratch import scratch_file, space_needed
 from worker.idempotency import Accepted, Once

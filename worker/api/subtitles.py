@@ -5,7 +5,7 @@ Written out here since the subtitle libraries take braces and angle brackets in 
 
 import html
 
-from tasks.transcript import Segment, Transcript
+from tasks.interviews.transcript import Segment, Transcript
 
 
 def srt(transcript: Transcript) -> str:

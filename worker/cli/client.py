@@ -14,7 +14,7 @@ import httpx2
 from monitoring.logs import LevelName
 from tasks.errors import Permanent, Transient
 from tasks.feedback import Feedback
-from tasks.interview import Interview, Status
+from tasks.interviews.interview import Interview, Status
 from tasks.report import Report
 from worker.audit import Entry
 from worker.cli.sending import answered

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from monitoring.logs import LevelName
-from tasks.interview import AnalysisType, Priority, Status
+from tasks.interviews.interview import AnalysisType, Priority, Status
 from worker.cli import listing, particulars
 from worker.cli.client import ApiClient
 from worker.cli.following import follow

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tasks.errors import InvalidInput
-from tasks.interview import Channels
+from tasks.interviews.interview import Channels
 from worker.adapters.media import probe
 from worker.cli.particulars import speakers
 from worker.comparison import Comparison, compare

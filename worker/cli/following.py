@@ -5,7 +5,7 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tasks.interview import Interview, Stage, StageRecord, Status
+from tasks.interviews.interview import Interview, Stage, StageRecord, Status
 from worker.cli.client import ApiClient
 
 _POLL = 0.3

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from tasks.clock import now
 from tasks.errors import InvalidInput
-from tasks.interview import DEFAULT_TENANT
+from tasks.interviews.interview import DEFAULT_TENANT
 from worker.audit import Action, Actor, record
 from worker.keys import Key, Scope, issue
 from worker.settings import Settings, load_settings

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from rich.table import Column, Table
 from rich.text import Text
 
-from tasks.interview import Interview, StageRecord, Status
+from tasks.interviews.interview import Interview, StageRecord, Status
 from worker.audit import Entry
 from worker.settings import Settings
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from tasks.clock import now
 from tasks.errors import InvalidInput
-from tasks.interview import AnalysisType, Priority
-from tasks.transcript import Speaker
+from tasks.interviews.interview import AnalysisType, Priority
+from tasks.interviews.transcript import Speaker
 
 
 def submission(

@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from tasks.interview import AudioQuality, Booking, BookingOutcome, Interview
+from tasks.interviews.interview import AudioQuality, Booking, BookingOutcome, Interview
 from tasks.report import CompetencyScore, Delivery, Report, Sentiment
 from worker.cli.client import ApiClient
 from worker.cli.listing import coloured

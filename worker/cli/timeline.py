@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.table import Column, Table
 from rich.text import Text
 
-from tasks.interview import Interview, Stage, StageRecord
+from tasks.interviews.interview import Interview, Stage, StageRecord
 
 _COLOURS = {"interview": "bold", "log": "default", "span": "dim"}
 _LOUD = {"WARN": "yellow", "ERROR": "red"}

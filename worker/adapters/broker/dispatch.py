@@ -7,7 +7,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from tasks.errors import Transient
-from tasks.interview import Priority, Stage
+from tasks.interviews.interview import Priority, Stage
 from tasks.stage import task_name
 
 PRIORITIES: Mapping[Priority, int] = {Priority.HIGH: 0, Priority.NORMAL: 3, Priority.LOW: 9}

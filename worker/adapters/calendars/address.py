@@ -3,7 +3,7 @@
 from urllib.parse import quote, unquote, urlsplit
 
 from tasks.errors import InvalidInput, Permanent
-from tasks.people import Person
+from tasks.interviews.people import Person
 
 
 def root_of(url: str) -> str:

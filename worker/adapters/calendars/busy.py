@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import recurring_ical_events
 from icalendar import Calendar, Component, vPeriod
 
-from tasks.people import Interval
+from tasks.interviews.people import Interval
 from worker.adapters.calendars.dav import unreadable
 
 _DAY = timedelta(days=1)

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from tasks.errors import CalendarUnreadable, Permanent, Transient
-from tasks.people import Interval, Person
+from tasks.interviews.people import Interval, Person
 from tasks.ports import Meeting
 from worker.adapters.calendars import address, busy, event
 from worker.adapters.calendars.dav import MISSING, Answer, Dav, calendar_data

@@ -10,7 +10,7 @@ from caldav.lib.error import AuthorizationError, DAVError, RateLimitError
 from caldav.response import DAVResponse
 
 from tasks.errors import CalendarUnreadable, Transient
-from tasks.people import Interval
+from tasks.interviews.people import Interval
 from worker.adapters.calendars.session import AnnouncedSession
 
 MISSING = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)

@@ -14,7 +14,7 @@ from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
 from tasks.errors import CalendarUnreadable, InvalidInput, Permanent, Transient
-from tasks.people import Interval, Person
+from tasks.interviews.people import Interval, Person
 from tasks.ports import Meeting
 from worker.adapters.calendars import event, google_events
 from worker.adapters.calendars.google_events import Stored, event_id, resource_of

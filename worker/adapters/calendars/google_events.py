@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tasks.errors import CalendarUnreadable
-from tasks.people import Interval
+from tasks.interviews.people import Interval
 from tasks.ports import Meeting
 
 Resource = Mapping[str, Any]

@@ -11,7 +11,7 @@ from kafka.producer.future import FutureRecordMetadata
 from monitoring.tracing import continuing
 from tasks.context import about
 from tasks.errors import Transient
-from tasks.events import CONTENT_TYPE, Event, cloud_event_json
+from tasks.interviews.events import CONTENT_TYPE, Event, cloud_event_json
 from tasks.signals import RecordProduced, record_produced
 from worker.adapters.kafka.connection import connect, ensure_topic
 

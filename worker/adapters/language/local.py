@@ -8,9 +8,9 @@ done only roughly. See docs/analysis.md.
 from functools import cached_property
 
 from tasks.findings import CompetencyFindings, ModelCall, SentimentFinding, SummaryFinding
+from tasks.interviews.transcript import Transcript
 from tasks.rubric import Rubric
 from tasks.sentences import Sentence, candidate_sentences
-from tasks.transcript import Transcript
 from worker.adapters.language import embeddings, summary
 from worker.adapters.language.judging import judge
 from worker.adapters.language.matching import Matcher

@@ -20,8 +20,8 @@ from tasks.findings import (
     SentimentFinding,
     SummaryFinding,
 )
+from tasks.interviews.transcript import Segment, Transcript
 from tasks.rubric import Rubric
-from tasks.transcript import Segment, Transcript
 from worker.adapters.language.chat import ChatModel, Completion, Turn
 from worker.adapters.language.prompts import Prompt, prompt
 from worker.adapters.language.replies import (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tasks.transcript import Segment, Transcript
+from tasks.interviews.transcript import Segment, Transcript
 
 _BYTES_A_TOKEN = 2.5
 """English has four and more, other languages fewer: better one part too many."""

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from tasks.errors import MissingExtra
 from tasks.findings import ModelCall, SegmentSentiment, SentimentFinding
+from tasks.interviews.transcript import Segment, Transcript
 from tasks.sentences import split
 from tasks.tokens import joined, tokens
-from tasks.transcript import Segment, Transcript
 
 MODEL = "vader"
 CEILING = 0.7

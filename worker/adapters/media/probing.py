@@ -9,7 +9,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from tasks.errors import InvalidAudio
-from tasks.interview import Audio
+from tasks.interviews.interview import Audio
 from worker.adapters.media.claims import check_claim, claimed_duration
 from worker.adapters.media.container import Track, opened
 from worker.adapters.media.quality import Samples, measure

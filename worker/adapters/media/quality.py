@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tasks.interview import AudioQuality
+from tasks.interviews.interview import AudioQuality
 
 Samples = npt.NDArray[np.float32]
 

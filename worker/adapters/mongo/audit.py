@@ -6,7 +6,7 @@ from typing import Any
 from pymongo import DESCENDING, IndexModel
 from pymongo.database import Database
 
-from tasks.plain import plain
+from tasks.interviews.documents import plain
 from worker.adapters.mongo.client import Document, translated
 from worker.audit import Entry, TrailQuery
 

@@ -7,7 +7,7 @@ from typing import Any
 from pymongo import IndexModel
 from pymongo.database import Database
 
-from tasks.callbacks import Callback
+from tasks.interviews.callbacks import Callback
 from worker.adapters.mongo.client import Document, translated
 
 

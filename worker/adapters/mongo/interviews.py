@@ -11,13 +11,13 @@ from pymongo.cursor import Cursor
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from tasks.callbacks import callbacks
-from tasks.changes import Change
 from tasks.clock import now
 from tasks.errors import AlreadyExists, Erased, IllegalTransition, NotFound, Superseded
-from tasks.events import Event, EventType, event_id
 from tasks.feedback import Feedback
-from tasks.interview import (
+from tasks.interviews.callbacks import callbacks
+from tasks.interviews.documents import plain
+from tasks.interviews.events import Event, EventType, event_id
+from tasks.interviews.interview import (
     ACTIVE,
     DEFAULT_TENANT,
     FINAL,
@@ -27,10 +27,10 @@ from tasks.interview import (
     Stage,
     Status,
 )
-from tasks.plain import plain
+from tasks.interviews.transcript import Transcript
+from tasks.interviews.transitions import Change
 from tasks.ports import Query
 from tasks.report import Report
-from tasks.transcript import Transcript
 from worker.adapters.mongo.client import Document, translated
 from worker.adapters.mongo.outbox import MongoOutbox
 

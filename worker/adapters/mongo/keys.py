@@ -6,7 +6,7 @@ from datetime import datetime
 from pymongo.database import Database
 
 from tasks.errors import NotFound
-from tasks.plain import plain
+from tasks.interviews.documents import plain
 from worker.adapters.mongo.client import Document, translated
 from worker.keys import Key
 

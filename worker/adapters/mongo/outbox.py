@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pymongo import UpdateOne
 from pymongo.collection import Collection
 
-from tasks.events import Event
+from tasks.interviews.events import Event
 from worker.adapters.mongo.client import Document, translated
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)

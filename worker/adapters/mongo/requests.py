@@ -9,8 +9,8 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from tasks.errors import NotFound, Superseded
-from tasks.events import Event
-from tasks.plain import plain
+from tasks.interviews.documents import plain
+from tasks.interviews.events import Event
 from worker.adapters.mongo.client import Document, translated
 from worker.adapters.mongo.outbox import MongoOutbox
 from worker.requests import PendingRequest

@@ -8,7 +8,7 @@ from pymongo import IndexModel, WriteConcern
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from tasks.people import Interval
+from tasks.interviews.people import Interval
 from tasks.ports import Hold
 from worker.adapters.mongo.client import Document, translated
 

@@ -11,9 +11,9 @@ import numpy as np
 from google.cloud.speech_v1 import SpeechClient, types
 from google.cloud.speech_v1.services.speech.transports.rest import SpeechRestTransport
 
-from tasks.interview import Audio, Channels
+from tasks.interviews.interview import Audio, Channels
+from tasks.interviews.transcript import Segment, Speaker, Transcript, Word
 from tasks.ports import Progress
-from tasks.transcript import Segment, Speaker, Transcript, Word
 from worker.adapters.google.endpoints import RECOGNIZE, SPEECH
 from worker.adapters.google.failures import translated
 from worker.adapters.google.identity import credentials_for

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from tasks.interviews.transcript import Segment, Speaker, Word
 from tasks.ports import Progress
-from tasks.transcript import Segment, Speaker, Word
 from worker.adapters.media import Block
 from worker.adapters.speech.utterances import utterances
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from tasks.interview import Audio, Channels
+from tasks.interviews.interview import Audio, Channels
+from tasks.interviews.transcript import Speaker, Transcript
 from tasks.ports import Progress
-from tasks.transcript import Speaker, Transcript
 from worker.adapters.media import read_blocks
 from worker.adapters.providers import Context
 from worker.adapters.speech.listening import Listener

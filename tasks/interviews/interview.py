@@ -7,9 +7,9 @@ from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from tasks.callbacks import CallbackUrl
-from tasks.people import FollowUp, Moment, Person, TimeZone
-from tasks.transcript import Speaker
+from tasks.interviews.callbacks import CallbackUrl
+from tasks.interviews.people import FollowUp, Moment, Person, TimeZone
+from tasks.interviews.transcript import Speaker
 
 DEFAULT_TENANT = "default"
 """Whose an interview is that nobody with a key of another tenant has submitted."""

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from tasks.errors import Permanent, Transient
-from tasks.events import Event
+from tasks.interviews.events import Event
 
 _URL: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
 _MAX_LENGTH = 2000

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tasks.errors import IllegalTransition, InterviewWorkerError, Transient
-from tasks.events import Event, EventType, event_id
 from tasks.feedback import Feedback
-from tasks.interview import (
+from tasks.interviews.events import Event, EventType, event_id
+from tasks.interviews.interview import (
     ACTIVE,
     FINAL,
     TRANSITIONS,

@@ -1,0 +1,1 @@
+"""The interview: its document, its people, and what may become of it."""
