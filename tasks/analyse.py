@@ -2,7 +2,9 @@
 
 from celery import shared_task
 
-from tasks.analysis import analyse as compose
+from tasks.analysis.build import analyse as compose
+from tasks.analysis.report import Report
+from tasks.analysis.rubric import rubric_for
 from tasks.announced import confidences
 from tasks.clock import now
 from tasks.errors import Permanent
@@ -10,8 +12,6 @@ from tasks.interviews.interview import Stage
 from tasks.interviews.transcript import Transcript
 from tasks.masking import MaskedLanguage
 from tasks.ports import LanguageProvider
-from tasks.report import Report
-from tasks.rubric import rubric_for
 from tasks.signals import AnalysisScored, analysis_scored
 from tasks.stage import Outcome, Run, execute, task_name
 

@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from tasks.analysis.findings import CompetencyFindings, ModelCall, SentimentFinding, SummaryFinding
+from tasks.analysis.report import Report
+from tasks.analysis.rubric import Rubric
 from tasks.context import about
 from tasks.errors import UNWANTED
-from tasks.findings import CompetencyFindings, ModelCall, SentimentFinding, SummaryFinding
 from tasks.interviews.interview import AnalysisType, Audio, Channels
 from tasks.interviews.people import Interval, Person
 from tasks.interviews.transcript import Transcript
@@ -18,8 +20,6 @@ from tasks.ports import (
     Progress,
     SpeechProvider,
 )
-from tasks.report import Report
-from tasks.rubric import Rubric
 from tasks.signals import (
     AnalysisEnded,
     CalendarCalled,

@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+from tasks.analysis.findings import CompetencyFindings, SentimentFinding, SummaryFinding
+from tasks.analysis.rubric import Rubric
 from tasks.errors import InterviewWorkerError, Transient, Unusable
-from tasks.findings import CompetencyFindings, SentimentFinding, SummaryFinding
 from tasks.interviews.interview import AnalysisType, Audio, Channels, Stage
 from tasks.interviews.transcript import Transcript
 from tasks.lease import check_lease
 from tasks.ports import LanguageProvider, Progress, SpeechProvider
-from tasks.rubric import Rubric
 from tasks.signals import FellBack, fell_back
 
 log = logging.getLogger(__name__)

@@ -7,11 +7,16 @@ said, and people read names.
 
 from typing import Protocol
 
-from tasks.findings import CompetencyFinding, CompetencyFindings, SentimentFinding, SummaryFinding
+from tasks.analysis.findings import (
+    CompetencyFinding,
+    CompetencyFindings,
+    SentimentFinding,
+    SummaryFinding,
+)
+from tasks.analysis.rubric import Rubric
 from tasks.interviews.people import Person
 from tasks.interviews.transcript import Segment, Transcript
 from tasks.ports import LanguageProvider
-from tasks.rubric import Rubric
 
 
 class Mask(Protocol):

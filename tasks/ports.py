@@ -11,8 +11,10 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from tasks.feedback import Feedback
-from tasks.findings import CompetencyFindings, SentimentFinding, SummaryFinding
+from tasks.analysis.feedback import Feedback
+from tasks.analysis.findings import CompetencyFindings, SentimentFinding, SummaryFinding
+from tasks.analysis.report import Report
+from tasks.analysis.rubric import Rubric
 from tasks.interviews.callbacks import Callback
 from tasks.interviews.events import Event
 from tasks.interviews.interview import (
@@ -28,8 +30,6 @@ from tasks.interviews.interview import (
 from tasks.interviews.people import Interval, Person
 from tasks.interviews.transcript import Transcript
 from tasks.interviews.transitions import Change
-from tasks.report import Report
-from tasks.rubric import Rubric
 
 Progress = Callable[[float], None]
 """Takes the percent done; raises `Superseded` where the work is no longer wanted."""

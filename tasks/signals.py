@@ -13,8 +13,8 @@ from typing import Generic, TypeVar
 
 from celery.utils.dispatch import Signal
 
+from tasks.analysis.findings import ModelCall
 from tasks.clock import now
-from tasks.findings import ModelCall
 from tasks.interviews.interview import AnalysisType, Audio, Interview, Stage, Status
 from tasks.interviews.transcript import Transcript
 

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tasks.analysis import analyse
+from tasks.analysis.build import analyse
+from tasks.analysis.report import Report
+from tasks.analysis.rubric import rubric_for
 from tasks.clock import now
 from tasks.interviews.interview import AnalysisType, Audio, AudioQuality, Consent, Interview, Source
 from tasks.interviews.people import Person
 from tasks.interviews.transcript import Segment, Speaker, Transcript
-from tasks.report import Report
-from tasks.rubric import rubric_for
 from tests.fakes.language import FakeLanguage
 from tests.talk import talk
 

@@ -1,13 +1,13 @@
 """What people do to an interview that is under way or done."""
 
+from tasks.analysis.feedback import Feedback, Opinion, check
+from tasks.analysis.report import Report
+from tasks.analysis.review import Decision, apply_review
 from tasks.clock import now
 from tasks.errors import IllegalTransition
-from tasks.feedback import Feedback, Opinion, check
 from tasks.interviews import transitions
 from tasks.interviews.interview import Interview, Status
 from tasks.ports import InterviewStore
-from tasks.report import Report
-from tasks.review import Decision, apply_review
 from tasks.signals import announce_end
 from worker.intake import Dispatcher, send
 

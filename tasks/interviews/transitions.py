@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from tasks.analysis.feedback import Feedback
+from tasks.analysis.report import Report
 from tasks.errors import IllegalTransition, InterviewWorkerError, Transient
-from tasks.feedback import Feedback
 from tasks.interviews.events import Event, EventType, event_id
 from tasks.interviews.interview import (
     ACTIVE,
@@ -21,7 +22,6 @@ from tasks.interviews.interview import (
     StageRecord,
     Status,
 )
-from tasks.report import Report
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from datetime import timedelta
 
 import pytest
 
+from tasks.analysis.rubric import rubric_for
 from tasks.clock import now
 from tasks.errors import MissingExtra, Permanent
 from tasks.interviews.people import Interval, Person
 from tasks.ports import CalendarProvider, LanguageProvider, Meeting, SpeechProvider
-from tasks.rubric import rubric_for
 from tests.samples import TECHNICAL, true_transcript
 from worker.adapters.media import probe
 from worker.adapters.providers import Context

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from tasks.analysis.feedback import Feedback
+from tasks.analysis.report import Report, ReviewState
+from tasks.analysis.review import Decision, apply_review
 from tasks.clock import now
 from tasks.errors import (
     AlreadyExists,
@@ -18,14 +21,11 @@ from tasks.errors import (
     Superseded,
     Transient,
 )
-from tasks.feedback import Feedback
 from tasks.interviews import transitions
 from tasks.interviews.events import EventType
 from tasks.interviews.interview import AnalysisType, Interview, Priority, Stage, Status
 from tasks.interviews.transcript import Segment, Speaker, Transcript
 from tasks.ports import InterviewStore, Query
-from tasks.report import Report, ReviewState
-from tasks.review import Decision, apply_review
 from tests.fakes.interviews import MemoryInterviews
 from tests.samples import a_report, an_interview
 

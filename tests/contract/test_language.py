@@ -2,9 +2,9 @@
 
 import pytest
 
+from tasks.analysis.rubric import rubric_for
 from tasks.interviews.transcript import Transcript
 from tasks.ports import LanguageProvider
-from tasks.rubric import rubric_for
 from tests.fakes.language import FakeLanguage
 from tests.samples import true_transcript
 from tests.talk import talk

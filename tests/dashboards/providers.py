@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from tasks.analysis.findings import CompetencyFindings, ModelCall, SentimentFinding, SummaryFinding
+from tasks.analysis.rubric import Rubric
 from tasks.errors import Transient
-from tasks.findings import CompetencyFindings, ModelCall, SentimentFinding, SummaryFinding
 from tasks.interviews.interview import Audio, Channels
 from tasks.interviews.transcript import Transcript
 from tasks.ports import Progress
-from tasks.rubric import Rubric
 from tests.fakes.language import FakeLanguage
 from tests.samples import true_transcript
 from worker.adapters.calls import announced_call

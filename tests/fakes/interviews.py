@@ -6,8 +6,9 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
+from tasks.analysis.feedback import Feedback
+from tasks.analysis.report import Report
 from tasks.errors import AlreadyExists, Erased, IllegalTransition, NotFound, Superseded
-from tasks.feedback import Feedback
 from tasks.interviews.callbacks import Callback, callbacks
 from tasks.interviews.documents import plain
 from tasks.interviews.events import Event, EventType, event_id
@@ -15,7 +16,6 @@ from tasks.interviews.interview import FINAL, AnalysisType, Interview, Priority,
 from tasks.interviews.transcript import Transcript
 from tasks.interviews.transitions import Change
 from tasks.ports import Query
-from tasks.report import Report
 
 
 class MemoryInterviews:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tasks.findings import (
+from tasks.analysis.findings import (
     CompetencyFinding,
     CompetencyFindings,
     ModelCall,
@@ -11,9 +11,9 @@ from tasks.findings import (
     SentimentFinding,
     SummaryFinding,
 )
+from tasks.analysis.rubric import Rubric
+from tasks.analysis.sentences import candidate_sentences
 from tasks.interviews.transcript import Transcript
-from tasks.rubric import Rubric
-from tasks.sentences import candidate_sentences
 
 CALL = ModelCall(provider="fake", model="fake-1", prompt_version="7", input_tokens=10, cost=0.25)
 

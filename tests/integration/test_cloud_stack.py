@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from monitoring import metrics
+from tasks.analysis.rubric import rubric_for
 from tasks.interviews.interview import Status
-from tasks.rubric import rubric_for
 from tests.monitoring.figures import scraped
 from tests.samples import TECHNICAL
 from tests.servers.models import anthropic_answer, openai_error, question_in, wish_in

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from tasks.competencies import judged
+from tasks.analysis.competencies import judged
+from tasks.analysis.evidence import Quotes
+from tasks.analysis.findings import CompetencyFindings
+from tasks.analysis.rubric import rubric_for
+from tasks.analysis.sentences import candidate_sentences
 from tasks.errors import InterviewWorkerError, Permanent, Transient, Unusable
-from tasks.evidence import Quotes
-from tasks.findings import CompetencyFindings
 from tasks.interviews.transcript import Transcript
-from tasks.rubric import rubric_for
-from tasks.sentences import candidate_sentences
 from tasks.signals import ServiceCalled, service_called
 from tests.samples import true_transcript
 from tests.servers.models import (

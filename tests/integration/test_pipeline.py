@@ -17,10 +17,10 @@ from celery import Celery
 from kafka import KafkaConsumer, KafkaProducer
 
 from monitoring import metrics
+from tasks.analysis.report import Gate, GateReason
 from tasks.clock import now
 from tasks.errors import Permanent
 from tasks.interviews.interview import BookingOutcome, Interview, Source, Stage, Status
-from tasks.report import Gate, GateReason
 from tests.monitoring.figures import scraped
 from tests.processes import children_of, frozen
 from tests.samples import SAMPLES, SCREENING, TECHNICAL

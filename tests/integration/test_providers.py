@@ -17,7 +17,7 @@ from worker.settings import Settings
 from worker.wiring import calendars, check_providers, provider_context
 
 PROVIDER = """
-from tasks.findings import ModelCall, SummaryFinding
+from tasks.analysis.findings import ModelCall, SummaryFinding
 
 class Parrot:
     name = "parrot"

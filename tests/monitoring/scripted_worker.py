@@ -16,10 +16,10 @@ from typing import Any
 from celery.signals import celeryd_init, worker_process_init
 
 from tasks import services
+from tasks.analysis.findings import SentimentFinding
 from tasks.announced import AnnouncedLanguage, AnnouncedSpeech
 from tasks.calendars import Calendars
 from tasks.errors import Permanent, Transient
-from tasks.findings import SentimentFinding
 from tasks.interviews.interview import Audio, Channels, Stage
 from tasks.interviews.people import Interval
 from tasks.interviews.transcript import Transcript

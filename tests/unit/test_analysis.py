@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.analysis import analyse
-from tasks.findings import CompetencyFinding, Quote
+from tasks.analysis.build import analyse
+from tasks.analysis.findings import CompetencyFinding, Quote
+from tasks.analysis.report import Gate, QuestionStatus, Report, ReportStatus
+from tasks.analysis.rubric import rubric_for
 from tasks.interviews.documents import plain
 from tasks.interviews.interview import AnalysisType, Stage, StageRecord
 from tasks.interviews.transcript import Transcript
-from tasks.report import Gate, QuestionStatus, Report, ReportStatus
-from tasks.rubric import rubric_for
 from tests.fakes.language import FakeLanguage
 from tests.samples import AUDIO, an_interview
 from tests.talk import talk

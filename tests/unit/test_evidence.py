@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.evidence import SHORTEST, QuoteMatch, Quotes
-from tasks.sentences import candidate_sentences
-from tasks.tokens import key
+from tasks.analysis.evidence import SHORTEST, QuoteMatch, Quotes
+from tasks.analysis.sentences import candidate_sentences
+from tasks.analysis.tokens import key
 from tests.talk import talk
 
 SAID = talk(

@@ -11,6 +11,7 @@ import stamina
 from monitoring import metrics
 from monitoring.recording import Recorder
 from monitoring.signals import providers, stages
+from tasks.analysis.findings import ModelCall, SummaryFinding
 from tasks.announced import AnnouncedLanguage, AnnouncedSpeech
 from tasks.errors import (
     CircuitOpen,
@@ -22,7 +23,6 @@ from tasks.errors import (
     Unusable,
 )
 from tasks.fallback import Chain, FallbackLanguage, FallbackSpeech
-from tasks.findings import ModelCall, SummaryFinding
 from tasks.interviews.transcript import Transcript
 from tasks.lease import keeping
 from tasks.ports import LanguageProvider, Progress, SpeechProvider

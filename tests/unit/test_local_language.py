@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from tasks.analysis import analyse
+from tasks.analysis.build import analyse
+from tasks.analysis.report import Report, ReportStatus
+from tasks.analysis.rubric import Rubric, rubric_for
 from tasks.errors import MissingExtra
 from tasks.interviews.interview import AnalysisType
 from tasks.interviews.transcript import Transcript
-from tasks.report import Report, ReportStatus
-from tasks.rubric import Rubric, rubric_for
 from tests.samples import AUDIO, an_interview, true_transcript
 from tests.sentences import HOSTILE, OFF_TOPIC, ON_TOPIC
 from tests.talk import talk

@@ -2,14 +2,14 @@
 
 import pytest
 
-from tasks.competencies import judged
-from tasks.evidence import Quotes
-from tasks.findings import CompetencyFinding, CompetencyFindings, Quote, SummaryFinding
+from tasks.analysis.competencies import judged
+from tasks.analysis.evidence import Quotes
+from tasks.analysis.findings import CompetencyFinding, CompetencyFindings, Quote, SummaryFinding
+from tasks.analysis.rubric import Rubric, rubric_for
+from tasks.analysis.sentences import candidate_sentences
 from tasks.interviews.people import Person
 from tasks.interviews.transcript import Transcript
 from tasks.masking import MaskedLanguage
-from tasks.rubric import Rubric, rubric_for
-from tasks.sentences import candidate_sentences
 from tests.fakes.language import CALL, FakeLanguage
 from tests.talk import talk
 from worker.adapters.patterns import PatternMasker

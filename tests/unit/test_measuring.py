@@ -6,12 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.delivery import count_fillers, delivery
-from tasks.interviews.transcript import Speaker, Transcript
-from tasks.questions import exchanges
-from tasks.report import Gate, GateReason, InputQuality
-from tasks.rubric import DEFAULT, LEVELS, Competency, rubric_for, rubric_ids
-from tasks.scoring import (
+from tasks.analysis.questions import exchanges
+from tasks.analysis.report import Gate, GateReason, InputQuality
+from tasks.analysis.rubric import DEFAULT, LEVELS, Competency, rubric_for, rubric_ids
+from tasks.analysis.scoring import (
     combined,
     input_confidence,
     input_quality,
@@ -19,7 +17,9 @@ from tasks.scoring import (
     weighted_score,
     weights,
 )
-from tasks.sentences import sentences
+from tasks.analysis.sentences import sentences
+from tasks.analysis.speaking import count_fillers, delivery
+from tasks.interviews.transcript import Speaker, Transcript
 from tests.talk import talk
 
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tasks.analysis import analyse
+from tasks.analysis.build import analyse
+from tasks.analysis.report import Report, ReviewState
+from tasks.analysis.review import Decision, apply_review
+from tasks.analysis.rubric import rubric_for
 from tasks.errors import InvalidInput
 from tasks.interviews.interview import AnalysisType
-from tasks.report import Report, ReviewState
-from tasks.review import Decision, apply_review
-from tasks.rubric import rubric_for
 from tests.fakes.language import FakeLanguage
 from tests.samples import AUDIO, an_interview
 from tests.talk import talk

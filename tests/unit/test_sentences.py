@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.analysis.sentences import LONGEST, candidate_sentences, sentences
+from tasks.analysis.tokens import key, tokens
 from tasks.interviews.transcript import Segment, Speaker, Transcript, Word
-from tasks.sentences import LONGEST, candidate_sentences, sentences
-from tasks.tokens import key, tokens
 from tests.talk import talk
 
 

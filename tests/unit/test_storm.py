@@ -12,10 +12,10 @@ import stamina
 from monitoring import metrics
 from monitoring.recording import Recorder
 from monitoring.signals import providers, stages
+from tasks.analysis.findings import ModelCall, SummaryFinding
 from tasks.announced import AnnouncedLanguage
 from tasks.errors import CircuitOpen, InterviewWorkerError, Permanent, Transient, Unusable
 from tasks.fallback import Chain, FallbackLanguage
-from tasks.findings import ModelCall, SummaryFinding
 from tasks.interviews.transcript import Transcript
 from tasks.ports import LanguageProvider
 from tests.fakes.language import FakeLanguage

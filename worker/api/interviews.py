@@ -10,13 +10,13 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
 from tasks import ports
+from tasks.analysis.feedback import Feedback, Opinion
+from tasks.analysis.report import Report
+from tasks.analysis.review import Decision
 from tasks.errors import NotFound
-from tasks.feedback import Feedback, Opinion
 from tasks.interviews.interview import Interview, Source, Status
 from tasks.interviews.people import Moment
 from tasks.interviews.transcript import Transcript
-from tasks.report import Report
-from tasks.review import Decision
 from worker import operations
 from worker.api import subtitles
 from worker.api.access import EraseId, Reader, ReadId, Remover, WriteId, Writer

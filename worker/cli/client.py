@@ -12,10 +12,10 @@ from uuid import UUID, uuid4
 import httpx2
 
 from monitoring.logs import LevelName
+from tasks.analysis.feedback import Feedback
+from tasks.analysis.report import Report
 from tasks.errors import Permanent, Transient
-from tasks.feedback import Feedback
 from tasks.interviews.interview import Interview, Status
-from tasks.report import Report
 from worker.audit import Entry
 from worker.cli.sending import answered
 from worker.settings import Settings

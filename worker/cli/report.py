@@ -10,8 +10,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from tasks.analysis.report import CompetencyScore, Delivery, Report, Sentiment
 from tasks.interviews.interview import AudioQuality, Booking, BookingOutcome, Interview
-from tasks.report import CompetencyScore, Delivery, Report, Sentiment
 from worker.cli.client import ApiClient
 from worker.cli.listing import coloured
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from statistics import fmean, pstdev
 
-from tasks.findings import CompetencyFinding, Quote
-from tasks.rubric import LEVELS, Competency
-from tasks.sentences import Sentence
+from tasks.analysis.findings import CompetencyFinding, Quote
+from tasks.analysis.rubric import LEVELS, Competency
+from tasks.analysis.sentences import Sentence
 from worker.adapters.language.matching import CLEAR, THRESHOLD, Hit
 
 MOST = 5

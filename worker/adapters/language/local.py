@@ -7,10 +7,10 @@ done only roughly. See docs/analysis.md.
 
 from functools import cached_property
 
-from tasks.findings import CompetencyFindings, ModelCall, SentimentFinding, SummaryFinding
+from tasks.analysis.findings import CompetencyFindings, ModelCall, SentimentFinding, SummaryFinding
+from tasks.analysis.rubric import Rubric
+from tasks.analysis.sentences import Sentence, candidate_sentences
 from tasks.interviews.transcript import Transcript
-from tasks.rubric import Rubric
-from tasks.sentences import Sentence, candidate_sentences
 from worker.adapters.language import embeddings, summary
 from worker.adapters.language.judging import judge
 from worker.adapters.language.matching import Matcher

@@ -14,7 +14,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from tasks.rubric import LEVELS, Competency, Rubric
+from tasks.analysis.rubric import LEVELS, Competency, Rubric
 from worker.adapters.language.embeddings import Embeddings, Vectors
 
 NEIGHBOURS = 3

@@ -10,8 +10,7 @@ from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 
-from tasks.errors import Unusable
-from tasks.findings import (
+from tasks.analysis.findings import (
     CompetencyFinding,
     CompetencyFindings,
     ModelCall,
@@ -20,8 +19,9 @@ from tasks.findings import (
     SentimentFinding,
     SummaryFinding,
 )
+from tasks.analysis.rubric import Rubric
+from tasks.errors import Unusable
 from tasks.interviews.transcript import Segment, Transcript
-from tasks.rubric import Rubric
 from worker.adapters.language.chat import ChatModel, Completion, Turn
 from worker.adapters.language.prompts import Prompt, prompt
 from worker.adapters.language.replies import (

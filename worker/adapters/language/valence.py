@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from statistics import fmean
 from typing import Protocol
 
+from tasks.analysis.findings import ModelCall, SegmentSentiment, SentimentFinding
+from tasks.analysis.sentences import split
+from tasks.analysis.tokens import joined, tokens
 from tasks.errors import MissingExtra
-from tasks.findings import ModelCall, SegmentSentiment, SentimentFinding
 from tasks.interviews.transcript import Segment, Transcript
-from tasks.sentences import split
-from tasks.tokens import joined, tokens
 
 MODEL = "vader"
 CEILING = 0.7

@@ -11,9 +11,10 @@ from pymongo.cursor import Cursor
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
+from tasks.analysis.feedback import Feedback
+from tasks.analysis.report import Report
 from tasks.clock import now
 from tasks.errors import AlreadyExists, Erased, IllegalTransition, NotFound, Superseded
-from tasks.feedback import Feedback
 from tasks.interviews.callbacks import callbacks
 from tasks.interviews.documents import plain
 from tasks.interviews.events import Event, EventType, event_id
@@ -30,7 +31,6 @@ from tasks.interviews.interview import (
 from tasks.interviews.transcript import Transcript
 from tasks.interviews.transitions import Change
 from tasks.ports import Query
-from tasks.report import Report
 from worker.adapters.mongo.client import Document, translated
 from worker.adapters.mongo.outbox import MongoOutbox
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from tasks.analysis.rubric import Rubric
 from tasks.interviews.transcript import Segment
-from tasks.rubric import Rubric
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from tasks.delivery import milliseconds
-from tasks.evidence import Quotation, QuoteMatch, Quotes
-from tasks.findings import CompetencyFinding
-from tasks.report import CompetencyScore, Evidence, FollowUpQuestion
-from tasks.rubric import Competency, Rubric
-from tasks.scoring import combined
+from tasks.analysis.evidence import Quotation, QuoteMatch, Quotes
+from tasks.analysis.findings import CompetencyFinding
+from tasks.analysis.report import CompetencyScore, Evidence, FollowUpQuestion
+from tasks.analysis.rubric import Competency, Rubric
+from tasks.analysis.scoring import combined
+from tasks.analysis.speaking import milliseconds
 
 UNSURE = 0.4
 """Scores of a lower confidence are worth another question."""

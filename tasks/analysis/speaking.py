@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from tasks.analysis.report import Delivery
+from tasks.analysis.sentences import speakers_known
+from tasks.analysis.tokens import key
 from tasks.interviews.transcript import Segment, Speaker, Transcript
-from tasks.report import Delivery
-from tasks.sentences import speakers_known
-from tasks.tokens import key
 
 FILLERS = (
     ("um",),

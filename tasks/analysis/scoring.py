@@ -7,8 +7,15 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TypeVar
 
-from tasks.report import CompetencyScore, Gate, GateReason, InputQuality, ReportStatus, Span
-from tasks.rubric import Rubric
+from tasks.analysis.report import (
+    CompetencyScore,
+    Gate,
+    GateReason,
+    InputQuality,
+    ReportStatus,
+    Span,
+)
+from tasks.analysis.rubric import Rubric
 
 LEAST_WORDS = 50
 """Of the candidate; some twenty seconds of speech."""

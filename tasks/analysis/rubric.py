@@ -1,8 +1,8 @@
 """Rubrics: what is looked for in an interview, in words a reviewer would use.
 
-The files are in `tasks/rubrics`: one for each type of interview, which names competencies and
-their weights, and one for each competency in `tasks/rubrics/competencies`. An interview of a type
-without a rubric of its own gets the one called `default`.
+The files are in `tasks/analysis/rubrics`: one for each type of interview, which names competencies
+and their weights, and one for each competency in `tasks/analysis/rubrics/competencies`. An
+interview of a type without a rubric of its own gets the one called `default`.
 """
 
 import hashlib
@@ -104,7 +104,7 @@ def _load(rubric_id: str) -> Rubric:
 
 
 def _folder() -> Traversable:
-    return files("tasks") / "rubrics"
+    return files("tasks.analysis") / "rubrics"
 
 
 def _read(file: Traversable) -> dict[str, Any]:

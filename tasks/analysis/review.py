@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tasks.analysis.report import CompetencyScore, Original, Overall, Report, Review, ReviewState
+from tasks.analysis.rubric import Level
+from tasks.analysis.scoring import recommendation, weighted_score
 from tasks.errors import InvalidInput
-from tasks.report import CompetencyScore, Original, Overall, Report, Review, ReviewState
-from tasks.rubric import Level
-from tasks.scoring import recommendation, weighted_score
 
 
 class Decision(BaseModel):

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from tasks.analysis.tokens import Token, joined, turns
 from tasks.interviews.transcript import Speaker, Transcript
-from tasks.tokens import Token, joined, turns
 
 LONGEST = 60
 """Words. Without punctuation there are no sentences, so what is longer is cut here."""

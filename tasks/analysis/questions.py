@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tasks.delivery import FILLERS
+from tasks.analysis.sentences import Sentence
+from tasks.analysis.speaking import FILLERS
+from tasks.analysis.tokens import Token, joined
 from tasks.interviews.transcript import Speaker
-from tasks.sentences import Sentence
-from tasks.tokens import Token, joined
 
 OPENING = 30
 """Words of an answer that are shown."""

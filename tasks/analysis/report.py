@@ -9,10 +9,10 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from tasks.evidence import QuoteMatch
+from tasks.analysis.evidence import QuoteMatch
+from tasks.analysis.rubric import Level
 from tasks.interviews.interview import Consent, Stage
 from tasks.interviews.transcript import Speaker
-from tasks.rubric import Level
 
 SCHEMA_VERSION = "1"
 

@@ -5,16 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from tasks import scoring
-from tasks.competencies import follow_ups, judged, unscored
-from tasks.delivery import delivery, milliseconds
-from tasks.evidence import Quotes
-from tasks.findings import ModelCall, SentimentFinding
-from tasks.interviews.interview import AnalysisType, Interview, Stage
-from tasks.interviews.transcript import Speaker, Transcript
-from tasks.ports import LanguageProvider
-from tasks.questions import Exchange, exchanges
-from tasks.report import (
+from tasks.analysis import scoring
+from tasks.analysis.competencies import follow_ups, judged, unscored
+from tasks.analysis.evidence import Quotes
+from tasks.analysis.findings import ModelCall, SentimentFinding
+from tasks.analysis.questions import Exchange, exchanges
+from tasks.analysis.report import (
     CompetencyScore,
     Gate,
     InputQuality,
@@ -28,8 +24,12 @@ from tasks.report import (
     Sentiment,
     Tokens,
 )
-from tasks.rubric import Rubric
-from tasks.sentences import Sentence, candidate_sentences, sentences, speakers_known
+from tasks.analysis.rubric import Rubric
+from tasks.analysis.sentences import Sentence, candidate_sentences, sentences, speakers_known
+from tasks.analysis.speaking import delivery, milliseconds
+from tasks.interviews.interview import AnalysisType, Interview, Stage
+from tasks.interviews.transcript import Speaker, Transcript
+from tasks.ports import LanguageProvider
 
 
 def analyse(

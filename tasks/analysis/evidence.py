@@ -11,9 +11,9 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 from itertools import accumulate, groupby
 
+from tasks.analysis.sentences import Sentence
+from tasks.analysis.tokens import Token, joined, key
 from tasks.interviews.transcript import Speaker
-from tasks.sentences import Sentence
-from tasks.tokens import Token, joined, key
 
 SHORTEST = 3
 """Words. Shorter quotes are found anywhere and show nothing."""

@@ -6,7 +6,7 @@ the analysis itself.
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.rubric import Level
+from tasks.analysis.rubric import Level
 
 
 class _Finding(BaseModel):

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from tasks.analysis.report import Report
 from tasks.errors import IllegalTransition
 from tasks.interviews.interview import AnalysisType
-from tasks.report import Report
 
 
 class Opinion(BaseModel):
