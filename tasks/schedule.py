@@ -4,10 +4,10 @@ from functools import partial
 
 from celery import shared_task
 
-from tasks.booking import schedule as book
-from tasks.booking import unschedule
 from tasks.clock import now
 from tasks.interviews.interview import BookingOutcome, Stage
+from tasks.scheduling.booking import schedule as book
+from tasks.scheduling.booking import unschedule
 from tasks.signals import SchedulingEnded, scheduling_ended, stopwatch
 from tasks.stage import Outcome, Run, execute, task_name
 

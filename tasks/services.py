@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from tasks.calendars import Calendars
 from tasks.interviews.transitions import LEASE
 from tasks.masking import Masker
 from tasks.ports import (
@@ -13,6 +12,7 @@ from tasks.ports import (
     Reservations,
     SpeechProvider,
 )
+from tasks.scheduling.calendars import Calendars
 
 
 @dataclass(frozen=True, slots=True)

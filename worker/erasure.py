@@ -4,13 +4,13 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from tasks.booking import unschedule
-from tasks.calendars import Calendars
 from tasks.clock import now
 from tasks.errors import Erased, Permanent
 from tasks.interviews import transitions
 from tasks.interviews.interview import Interview, Stage
 from tasks.ports import AudioStore, InterviewStore, Reservations
+from tasks.scheduling.booking import unschedule
+from tasks.scheduling.calendars import Calendars
 from worker.audit import Action, Actor, AuditTrail, record
 from worker.operations import cancel
 

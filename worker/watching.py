@@ -25,8 +25,8 @@ from monitoring.health import Check, Details, Health
 from monitoring.processes import ProcessWatch
 from monitoring.recording import RecordedFigures, total
 from monitoring.workers import known_workers
-from tasks.calendars import Calendars
 from tasks.errors import Transient
+from tasks.scheduling.calendars import Calendars
 from worker.adapters.circuits import CircuitStates
 from worker.adapters.kafka import KafkaStatus
 from worker.adapters.mongo import MongoStatus

@@ -11,12 +11,12 @@ from pydantic import SecretStr
 
 from monitoring.broker import Broker, open_broker
 from tasks.announced import AnnouncedCalendar, AnnouncedLanguage, AnnouncedSpeech
-from tasks.calendars import Calendars, PatientCalendar
 from tasks.errors import Permanent
 from tasks.fallback import Chain, FallbackLanguage, FallbackSpeech
 from tasks.interviews.interview import Priority
 from tasks.masking import Masker
 from tasks.ports import Ledger
+from tasks.scheduling.calendars import Calendars, PatientCalendar
 from tasks.services import Services
 from worker.adapters.billing import Biller, Budgets
 from worker.adapters.breaker import Breakers

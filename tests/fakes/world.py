@@ -3,12 +3,12 @@
 import io
 from datetime import datetime
 
-from tasks.booking import schedule
-from tasks.calendars import Calendars
 from tasks.clock import now
 from tasks.errors import Erased
 from tasks.interviews import transitions
 from tasks.interviews.interview import BookingOutcome, Interview, Stage
+from tasks.scheduling.booking import schedule
+from tasks.scheduling.calendars import Calendars
 from tests.fakes.audio import MemoryAudio
 from tests.fakes.audit import MemoryAudit
 from tests.fakes.calendar import MemoryCalendar

@@ -15,11 +15,11 @@ import pymongo
 import pytest
 from pymongo.database import Database
 
-from tasks.booking import schedule, unschedule
-from tasks.calendars import Calendars
 from tasks.errors import Transient
 from tasks.interviews.interview import Booking, BookingOutcome
 from tasks.interviews.people import Person
+from tasks.scheduling.booking import schedule, unschedule
+from tasks.scheduling.calendars import Calendars
 from tests.meetings import NOW, at, interview
 from worker.adapters.calendars.caldav import CalDavProvider
 from worker.adapters.mongo.reservations import MongoReservations

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tasks.booking import calendars_of, schedule, unschedule
-from tasks.calendars import Calendars
 from tasks.errors import Transient
 from tasks.interviews.interview import Booking, BookingOutcome, Interview
 from tasks.interviews.people import Interval, Person, WorkingHours
+from tasks.scheduling.booking import calendars_of, schedule, unschedule
+from tasks.scheduling.calendars import Calendars
 from tests.fakes.calendar import MemoryCalendar
 from tests.fakes.reservations import MemoryReservations
 from tests.meetings import ANNA, BEN, NOW, at, interview

@@ -8,11 +8,11 @@ import stamina
 from monitoring import metrics
 from monitoring.recording import Recorder
 from monitoring.signals import providers
-from tasks.booking import schedule, unschedule
-from tasks.calendars import Calendars, PatientCalendar
 from tasks.errors import InterviewWorkerError, Permanent, Transient, Unusable
 from tasks.interviews.interview import Booking, BookingOutcome, Interview
 from tasks.ports import Hold
+from tasks.scheduling.booking import schedule, unschedule
+from tasks.scheduling.calendars import Calendars, PatientCalendar
 from tests.fakes.calendar import MemoryCalendar
 from tests.fakes.reservations import MemoryReservations
 from tests.meetings import NOW, at, interview

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from tasks.booking import schedule
 from tasks.clock import now
 from tasks.errors import Permanent, Transient
 from tasks.interviews import transitions
 from tasks.interviews.interview import Stage, Status
-from tasks.search import uid_of
+from tasks.scheduling.booking import schedule
+from tasks.scheduling.search import uid_of
 from tests.fakes.audit import MemoryAudit
 from tests.fakes.world import World
 from worker.audit import Action, Actor, Entry

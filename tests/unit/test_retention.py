@@ -10,7 +10,7 @@ import pytest
 from tasks.clock import now
 from tasks.errors import Transient
 from tasks.interviews.interview import Interview
-from tasks.search import uid_of
+from tasks.scheduling.search import uid_of
 from tests.fakes.keys import MemoryKeys
 from tests.fakes.world import World
 from tests.timing import patience, wait_until

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.interviews.people import Interval, WorkingHours
-from tasks.slots import GRID, Presence, common_time, slots
+from tasks.scheduling.slots import GRID, Presence, common_time, slots
 
 STEP = timedelta(minutes=5)
 NONE = timedelta(0)

@@ -8,7 +8,7 @@ from tasks.errors import CalendarUnreadable, InvalidInput, Transient
 from tasks.interviews.interview import Interview
 from tasks.interviews.people import Interval, Person
 from tasks.ports import CalendarProvider, Hold, Reservations
-from tasks.slots import Presence, common_time, slots
+from tasks.scheduling.slots import Presence, common_time, slots
 
 ATTEMPTS = 200
 """Others may take a slot first this often. Somebody succeeds each time, so few are ever needed."""

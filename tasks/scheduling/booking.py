@@ -16,7 +16,6 @@ is one event, with one provider, who moves and cancels it.
 from contextlib import suppress
 from datetime import datetime
 
-from tasks.calendars import Calendars
 from tasks.errors import (
     CalendarUnreadable,
     InterviewWorkerError,
@@ -30,7 +29,8 @@ from tasks.interviews.interview import Booking, BookingOutcome, Interview, Stage
 from tasks.interviews.people import Interval
 from tasks.lease import check_lease
 from tasks.ports import CalendarProvider, Meeting, Reservations
-from tasks.search import (
+from tasks.scheduling.calendars import Calendars
+from tasks.scheduling.search import (
     ATTEMPTS,
     Contention,
     Search,

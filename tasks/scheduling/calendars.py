@@ -1,7 +1,8 @@
 """The calendars there are, with whom, and how patiently they are asked.
 
 Unlike an answer, a booking stays: it can be moved and cancelled only where it was made. So whoever
-books chooses the provider, and the reservation and the booking remember it; see `tasks.booking`.
+books chooses the provider, and the reservation and the booking remember it; see
+`tasks.scheduling.booking`.
 """
 
 from collections.abc import Iterator, Sequence
