@@ -5,13 +5,13 @@ from celery import shared_task
 from tasks.analysis.build import analyse as compose
 from tasks.analysis.report import Report
 from tasks.analysis.rubric import rubric_for
-from tasks.announced import confidences
 from tasks.clock import now
 from tasks.errors import Permanent
 from tasks.interviews.interview import Stage
 from tasks.interviews.transcript import Transcript
-from tasks.masking import MaskedLanguage
 from tasks.ports import LanguageProvider
+from tasks.providers.instrumented import confidences
+from tasks.providers.masking import MaskedLanguage
 from tasks.signals import AnalysisScored, analysis_scored
 from tasks.stage import Outcome, Run, execute, task_name
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tasks.interviews.transitions import LEASE
-from tasks.masking import Masker
 from tasks.ports import (
     AudioStore,
     InterviewStore,
@@ -12,6 +11,7 @@ from tasks.ports import (
     Reservations,
     SpeechProvider,
 )
+from tasks.providers.masking import Masker
 from tasks.scheduling.calendars import Calendars
 
 

@@ -10,12 +10,12 @@ from celery import Celery
 from pydantic import SecretStr
 
 from monitoring.broker import Broker, open_broker
-from tasks.announced import AnnouncedCalendar, AnnouncedLanguage, AnnouncedSpeech
 from tasks.errors import Permanent
-from tasks.fallback import Chain, FallbackLanguage, FallbackSpeech
 from tasks.interviews.interview import Priority
-from tasks.masking import Masker
 from tasks.ports import Ledger
+from tasks.providers.fallback import Chain, FallbackLanguage, FallbackSpeech
+from tasks.providers.instrumented import AnnouncedCalendar, AnnouncedLanguage, AnnouncedSpeech
+from tasks.providers.masking import Masker
 from tasks.scheduling.calendars import Calendars, PatientCalendar
 from tasks.services import Services
 from worker.adapters.billing import Biller, Budgets

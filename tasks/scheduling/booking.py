@@ -24,11 +24,11 @@ from tasks.errors import (
     Transient,
     Unusable,
 )
-from tasks.fallback import Failures
 from tasks.interviews.interview import Booking, BookingOutcome, Interview, Stage
 from tasks.interviews.people import Interval
 from tasks.lease import check_lease
 from tasks.ports import CalendarProvider, Meeting, Reservations
+from tasks.providers.fallback import Failures
 from tasks.scheduling.calendars import Calendars
 from tasks.scheduling.search import (
     ATTEMPTS,

@@ -8,9 +8,9 @@ books chooses the provider, and the reservation and the booking remember it; see
 from collections.abc import Iterator, Sequence
 
 from tasks.errors import Permanent
-from tasks.fallback import Patience
 from tasks.interviews.people import Interval, Person
 from tasks.ports import CalendarProvider, Meeting
+from tasks.providers.fallback import Patience
 
 
 class Calendars:

@@ -7,8 +7,8 @@ from typing import Any
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from tasks import services
-from tasks.announced import AnnouncedLanguage, AnnouncedSpeech
-from tasks.fallback import Chain, FallbackLanguage, FallbackSpeech
+from tasks.providers.fallback import Chain, FallbackLanguage, FallbackSpeech
+from tasks.providers.instrumented import AnnouncedLanguage, AnnouncedSpeech
 from tests.dashboards.providers import Language, Service, Speech
 from worker.adapters.providers import Context
 from worker.celery_worker import run_worker

@@ -7,12 +7,12 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from tasks.providers.comparison import word_error_rate
 from tests.samples import TECHNICAL, true_transcript
 from tests.servers.google import google_error, service_account, with_tokens, without_regions
 from tests.servers.google_speech import recognised, result
 from tests.servers.scripted import Answer, scripted_server
 from worker.cli.commands import app
-from worker.comparison import word_error_rate
 
 
 @pytest.fixture

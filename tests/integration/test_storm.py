@@ -15,10 +15,10 @@ from pydantic import SecretStr
 from monitoring import metrics
 from monitoring.recording import Recorder
 from monitoring.signals import providers, services, stages
-from tasks.announced import AnnouncedLanguage
 from tasks.errors import Permanent, Transient
-from tasks.fallback import Chain, FallbackLanguage
 from tasks.ports import LanguageProvider
+from tasks.providers.fallback import Chain, FallbackLanguage
+from tasks.providers.instrumented import AnnouncedLanguage
 from tests.fakes.ledger import MemoryLedger
 from tests.monitoring.figures import Figures, figures_of
 from tests.servers.models import (

@@ -17,12 +17,12 @@ from celery.signals import celeryd_init, worker_process_init
 
 from tasks import services
 from tasks.analysis.findings import SentimentFinding
-from tasks.announced import AnnouncedLanguage, AnnouncedSpeech
 from tasks.errors import Permanent, Transient
 from tasks.interviews.interview import Audio, Channels, Stage
 from tasks.interviews.people import Interval
 from tasks.interviews.transcript import Transcript
 from tasks.ports import Progress
+from tasks.providers.instrumented import AnnouncedLanguage, AnnouncedSpeech
 from tasks.scheduling.calendars import Calendars
 from tests.fakes.calendar import MemoryCalendar
 from tests.fakes.language import FakeLanguage

@@ -15,11 +15,11 @@ import pytest
 from monitoring import metrics
 from monitoring.recording import Recorder
 from monitoring.signals import services
-from tasks.announced import AnnouncedCalendar
 from tasks.errors import CalendarUnreadable, InvalidInput, Permanent, Transient
 from tasks.interviews.events import Event, EventType
 from tasks.interviews.people import Interval, Person
 from tasks.ports import Meeting
+from tasks.providers.instrumented import AnnouncedCalendar
 from tests.kafka import write
 from tests.monitoring.figures import Figures, figures_of
 from tests.samples import SAMPLES

@@ -12,7 +12,6 @@ from monitoring import metrics
 from monitoring.recording import Recorder
 from monitoring.signals import providers, stages
 from tasks.analysis.findings import ModelCall, SummaryFinding
-from tasks.announced import AnnouncedLanguage, AnnouncedSpeech
 from tasks.errors import (
     CircuitOpen,
     InterviewWorkerError,
@@ -22,10 +21,11 @@ from tasks.errors import (
     Transient,
     Unusable,
 )
-from tasks.fallback import Chain, FallbackLanguage, FallbackSpeech
 from tasks.interviews.transcript import Transcript
 from tasks.lease import keeping
 from tasks.ports import LanguageProvider, Progress, SpeechProvider
+from tasks.providers.fallback import Chain, FallbackLanguage, FallbackSpeech
+from tasks.providers.instrumented import AnnouncedLanguage, AnnouncedSpeech
 from tests.fakes.language import FakeLanguage
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.speech import ScriptedSpeech

@@ -9,7 +9,7 @@ from tasks.analysis.rubric import Rubric, rubric_for
 from tasks.analysis.sentences import candidate_sentences
 from tasks.interviews.people import Person
 from tasks.interviews.transcript import Transcript
-from tasks.masking import MaskedLanguage
+from tasks.providers.masking import MaskedLanguage
 from tests.fakes.language import CALL, FakeLanguage
 from tests.talk import talk
 from worker.adapters.patterns import PatternMasker

@@ -13,11 +13,11 @@ from monitoring import metrics
 from monitoring.recording import Recorder
 from monitoring.signals import providers, stages
 from tasks.analysis.findings import ModelCall, SummaryFinding
-from tasks.announced import AnnouncedLanguage
 from tasks.errors import CircuitOpen, InterviewWorkerError, Permanent, Transient, Unusable
-from tasks.fallback import Chain, FallbackLanguage
 from tasks.interviews.transcript import Transcript
 from tasks.ports import LanguageProvider
+from tasks.providers.fallback import Chain, FallbackLanguage
+from tasks.providers.instrumented import AnnouncedLanguage
 from tests.fakes.language import FakeLanguage
 from tests.fakes.ledger import MemoryLedger
 from tests.monitoring.figures import Figures, figures_of

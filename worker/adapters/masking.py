@@ -1,7 +1,7 @@
 """Hiding people from language models."""
 
 from tasks.errors import MissingExtra
-from tasks.masking import Masker
+from tasks.providers.masking import Masker
 
 
 def open_masker() -> Masker:

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from tasks.errors import InvalidInput
 from tasks.interviews.interview import Channels
+from tasks.providers.comparison import Comparison, compare
 from worker.adapters.media import probe
 from worker.cli.particulars import speakers
-from worker.comparison import Comparison, compare
 from worker.providers import SPEECH
 from worker.settings import Settings
 from worker.wiring import provider_context

@@ -15,11 +15,11 @@ from typing import Any
 from celery.signals import worker_process_init
 
 from tasks import services
-from tasks.announced import AnnouncedLanguage, AnnouncedSpeech
 from tasks.errors import Permanent
 from tasks.interviews.interview import Audio, Channels
 from tasks.interviews.transcript import Transcript
 from tasks.ports import Progress
+from tasks.providers.instrumented import AnnouncedLanguage, AnnouncedSpeech
 from tests.fakes.language import FakeLanguage
 from tests.samples import true_transcript
 from worker.celery_worker import run_worker

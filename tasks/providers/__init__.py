@@ -1,0 +1,1 @@
+"""Provider decorators: fallback, instrumentation, masking."""
