@@ -1,9 +1,9 @@
 """The pipeline with stages that take no time.
 
-The stages run through `tasks.stage.execute` as the real ones do: each claims its interview, reads
-it, and delivers its result, to a store that takes no time either, as the stock chain keeps no
-documents; or, to show what they cost, to documents in Redis. MongoDB would be all that is measured:
-the embedded one does some hundreds of updates a second.
+The stages run through `tasks.pipeline.runner.execute` as the real ones do: each claims its
+interview, reads it, and delivers its result, to a store that takes no time either, as the stock
+chain keeps no documents; or, to show what they cost, to documents in Redis. MongoDB would be all
+that is measured: the embedded one does some hundreds of updates a second.
 """
 
 import atexit
@@ -18,12 +18,12 @@ from pydantic import SecretStr
 from redis import Redis
 
 from monitoring.recording import Recorder
-from tasks import services
 from tasks.errors import IllegalTransition
 from tasks.interviews.interview import Interview, Stage, StageRecord, Status
 from tasks.interviews.transitions import Change
-from tasks.services import Services
-from tasks.stage import Outcome, execute, task_name
+from tasks.pipeline import services
+from tasks.pipeline.runner import Outcome, execute, task_name
+from tasks.pipeline.services import Services
 from tests.samples import an_interview
 from worker.app import TASK_MODULES, create_app
 from worker.logs import worker_logging

@@ -14,7 +14,7 @@ from redis import Redis
 
 from benchmarks import instant, stock
 from tasks.interviews.interview import Priority, Stage
-from tasks.stage import task_name
+from tasks.pipeline.runner import task_name
 from worker.adapters.broker import CeleryDispatcher
 from worker.embedded.servers import EmbeddedServers
 

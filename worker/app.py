@@ -6,7 +6,7 @@ from celery import Celery
 from kombu import Queue
 
 from tasks.interviews.interview import Stage
-from tasks.stage import task_name
+from tasks.pipeline.runner import task_name
 from worker.adapters.broker import FETCH, REQUESTS
 from worker.settings import Settings
 
@@ -15,7 +15,12 @@ STAGES = {task_name(stage): str(stage) for stage in Stage}
 
 QUEUES = (REQUESTS, *STAGES)
 
-TASK_MODULES = ("tasks.transcribe", "tasks.analyse", "tasks.schedule", "worker.submit")
+TASK_MODULES = (
+    "tasks.pipeline.transcribe",
+    "tasks.pipeline.analyse",
+    "tasks.pipeline.schedule",
+    "worker.submit",
+)
 """Where the tasks are."""
 
 _TRANSPORT = "worker.adapters.broker.transport:Transport"

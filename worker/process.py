@@ -7,7 +7,7 @@ from typing import Any
 from celery import current_app
 from celery.signals import worker_process_init, worker_process_shutdown
 
-from tasks.services import provide
+from tasks.pipeline.services import provide
 from worker.receiver import Receiver
 from worker.settings import load_settings
 from worker.tracing import tracing_as

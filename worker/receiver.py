@@ -8,11 +8,11 @@ from datetime import timedelta
 from functools import partial
 from uuid import uuid4
 
-from tasks.backoff import delay
 from tasks.clock import now
 from tasks.errors import UNWANTED, AlreadyExists, Permanent, Transient
 from tasks.interviews.events import Event, EventType, event_id
 from tasks.lease import keeping
+from tasks.pipeline.backoff import delay
 from worker.adapters.fetch import FetchFailed, fetched
 from worker.intake import Intake
 from worker.requests import PendingRequest, RequestStore

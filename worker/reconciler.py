@@ -13,9 +13,9 @@ from tasks.context import about
 from tasks.errors import UNWANTED, NotFound, Transient
 from tasks.interviews import transitions
 from tasks.interviews.interview import Interview, Priority, Stage
+from tasks.pipeline.runner import task_name
 from tasks.ports import InterviewStore
 from tasks.signals import Resumed, resumed
-from tasks.stage import task_name
 from worker.adapters.broker import HeldMessage, HeldMessages
 from worker.intake import Dispatcher
 from worker.leadership import Leadership

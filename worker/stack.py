@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tasks.interviews.interview import Stage
-from tasks.stage import task_name
+from tasks.pipeline.runner import task_name
 from worker.adapters.broker import REQUESTS
 from worker.app import create_app
 from worker.cli.listing import masked

@@ -12,12 +12,12 @@ from pydantic import SecretStr
 from monitoring.broker import Broker, open_broker
 from tasks.errors import Permanent
 from tasks.interviews.interview import Priority
+from tasks.pipeline.services import Services
 from tasks.ports import Ledger
 from tasks.providers.fallback import Chain, FallbackLanguage, FallbackSpeech
 from tasks.providers.instrumented import AnnouncedCalendar, AnnouncedLanguage, AnnouncedSpeech
 from tasks.providers.masking import Masker
 from tasks.scheduling.calendars import Calendars, PatientCalendar
-from tasks.services import Services
 from worker.adapters.billing import Biller, Budgets
 from worker.adapters.breaker import Breakers
 from worker.adapters.broker import PRIORITIES, CeleryDispatcher, HeldMessages

@@ -10,10 +10,10 @@ from typing import Any
 from celery import current_task
 from celery.signals import after_task_publish, task_postrun, task_prerun, worker_process_init
 
-from tasks import services
 from tasks.interviews.interview import Audio, Channels, Stage
 from tasks.interviews.transcript import Transcript
 from tasks.interviews.transitions import Change
+from tasks.pipeline import services
 from tasks.ports import InterviewStore, Progress
 from tests.chaos.deaths import Boundary, Deaths
 from tests.fakes.language import FakeLanguage

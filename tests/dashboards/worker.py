@@ -6,7 +6,7 @@ from typing import Any
 
 from celery.signals import worker_process_init, worker_process_shutdown
 
-from tasks import services
+from tasks.pipeline import services
 from tasks.providers.fallback import Chain, FallbackLanguage, FallbackSpeech
 from tasks.providers.instrumented import AnnouncedLanguage, AnnouncedSpeech
 from tests.dashboards.providers import Language, Service, Speech

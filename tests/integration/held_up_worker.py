@@ -8,9 +8,9 @@ from typing import Any
 
 from celery.signals import worker_process_init
 
-from tasks import services
 from tasks.interviews.interview import Audio, Channels
 from tasks.interviews.transcript import Transcript
+from tasks.pipeline import services
 from tasks.ports import Progress
 from tests.fakes.language import FakeLanguage
 from tests.samples import true_transcript

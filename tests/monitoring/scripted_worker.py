@@ -15,12 +15,12 @@ from typing import Any
 
 from celery.signals import celeryd_init, worker_process_init
 
-from tasks import services
 from tasks.analysis.findings import SentimentFinding
 from tasks.errors import Permanent, Transient
 from tasks.interviews.interview import Audio, Channels, Stage
 from tasks.interviews.people import Interval
 from tasks.interviews.transcript import Transcript
+from tasks.pipeline import services
 from tasks.ports import Progress
 from tasks.providers.instrumented import AnnouncedLanguage, AnnouncedSpeech
 from tasks.scheduling.calendars import Calendars

@@ -7,14 +7,14 @@ from typing import Any, cast
 import pytest
 from celery.exceptions import Ignore
 
-from tasks import services
 from tasks.clock import now
 from tasks.errors import Permanent, Transient
 from tasks.interviews import transitions
 from tasks.interviews.interview import Interview, Stage, Status
-from tasks.schedule import schedule
+from tasks.pipeline import services
+from tasks.pipeline.schedule import schedule
+from tasks.pipeline.services import Services
 from tasks.scheduling.booking import schedule as book
-from tasks.services import Services
 from tests.fakes.world import World
 
 

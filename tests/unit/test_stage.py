@@ -9,14 +9,15 @@ from typing import Any, cast
 import pytest
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
-from tasks import services, signals, stage
+from tasks import signals
 from tasks.clock import now
 from tasks.errors import Permanent, Transient
 from tasks.interviews import transitions
 from tasks.interviews.interview import Interview, Stage, Status
-from tasks.services import Services
+from tasks.pipeline import runner, services
+from tasks.pipeline.runner import Outcome, Run
+from tasks.pipeline.services import Services
 from tasks.signals import Attempt
-from tasks.stage import Outcome, Run
 from tests.fakes.audio import MemoryAudio
 from tests.fakes.interviews import MemoryInterviews
 from tests.fakes.speech import ScriptedSpeech
@@ -74,10 +75,10 @@ def interview(store: MemoryInterviews, audio: MemoryAudio) -> Interview:
 def execute(store: MemoryInterviews) -> Execute:
     """Run a piece of work as the first stage, and again as long as another attempt is due."""
 
-    def run(interview_id: str, work: stage.Work) -> None:
+    def run(interview_id: str, work: runner.Work) -> None:
         while True:
             try:
-                stage.execute(Stage.TRANSCRIBE, interview_id, work)
+                runner.execute(Stage.TRANSCRIBE, interview_id, work)
             except Ignore:
                 if interview_id not in {one.id for one in store.stuck(now(), 9)}:
                     raise
@@ -96,7 +97,7 @@ def done(_: Run) -> Outcome:
     return Outcome(results={}, provider="scripted")
 
 
-def failing(times: int, error: BaseException) -> stage.Work:
+def failing(times: int, error: BaseException) -> runner.Work:
     left = [error] * times
 
     def work(run: Run) -> Outcome:
@@ -132,7 +133,7 @@ def test_leaves_a_server_alone_for_as_long_as_it_asks(
 ) -> None:
     before = now()
     with pytest.raises(Ignore):
-        stage.execute(
+        runner.execute(
             Stage.TRANSCRIBE, interview.id, failing(1, Transient("busy", retry_after=60.0))
         )
     due = store.get(interview.id).next_attempt_at
@@ -261,7 +262,7 @@ def test_takes_back_what_it_did_when_its_result_is_refused(
 def test_the_transcribe_stage_keeps_what_was_heard(
     store: MemoryInterviews, interview: Interview, speech: ScriptedSpeech
 ) -> None:
-    from tasks.transcribe import transcribe
+    from tasks.pipeline.transcribe import transcribe
 
     speech.script = lambda progress: progress(50)
     transcribe.apply((interview.id,), throw=True)
@@ -279,7 +280,7 @@ def test_the_transcribe_stage_keeps_what_was_heard(
 def test_a_recording_that_is_gone_fails_the_interview(
     store: MemoryInterviews, audio: MemoryAudio, interview: Interview
 ) -> None:
-    from tasks.transcribe import transcribe
+    from tasks.pipeline.transcribe import transcribe
 
     audio.delete(interview.id)
     with pytest.raises(Permanent, match="no recording"):
@@ -392,7 +393,7 @@ def test_a_lease_is_kept_as_long_as_the_work_takes(
         wait_until(renewed, 20)
         return done(run)
 
-    stage.execute(Stage.TRANSCRIBE, interview.id, work)
+    runner.execute(Stage.TRANSCRIBE, interview.id, work)
     found = store.get(interview.id)
     assert found.status is Status.ANALYSING
     assert found.lease_until is None
@@ -410,6 +411,6 @@ def test_a_result_is_written_though_the_store_was_away(
         apply(interview_id, change)
 
     monkeypatch.setattr(store, "apply", flaky)
-    stage.execute(Stage.TRANSCRIBE, interview.id, done)
+    runner.execute(Stage.TRANSCRIBE, interview.id, done)
     assert not failures
     assert store.get(interview.id).status is Status.ANALYSING

@@ -14,10 +14,10 @@ from typing import Any
 
 from celery.signals import worker_process_init
 
-from tasks import services
 from tasks.errors import Permanent
 from tasks.interviews.interview import Audio, Channels
 from tasks.interviews.transcript import Transcript
+from tasks.pipeline import services
 from tasks.ports import Progress
 from tasks.providers.instrumented import AnnouncedLanguage, AnnouncedSpeech
 from tests.fakes.language import FakeLanguage

@@ -8,7 +8,7 @@ from kombu.exceptions import OperationalError
 
 from tasks.errors import Transient
 from tasks.interviews.interview import Priority, Stage
-from tasks.stage import task_name
+from tasks.pipeline.runner import task_name
 
 PRIORITIES: Mapping[Priority, int] = {Priority.HIGH: 0, Priority.NORMAL: 3, Priority.LOW: 9}
 """Steps of kombu's Redis transport, one list each; the smallest number is taken first."""

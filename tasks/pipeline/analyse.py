@@ -9,11 +9,11 @@ from tasks.clock import now
 from tasks.errors import Permanent
 from tasks.interviews.interview import Stage
 from tasks.interviews.transcript import Transcript
+from tasks.pipeline.runner import Outcome, Run, execute, task_name
 from tasks.ports import LanguageProvider
 from tasks.providers.instrumented import confidences
 from tasks.providers.masking import MaskedLanguage
 from tasks.signals import AnalysisScored, analysis_scored
-from tasks.stage import Outcome, Run, execute, task_name
 
 
 @shared_task(name=task_name(Stage.ANALYSE))

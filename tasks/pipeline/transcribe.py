@@ -10,8 +10,8 @@ from celery import shared_task
 from tasks.errors import NotFound, Permanent
 from tasks.interviews.interview import Stage
 from tasks.interviews.transcript import Transcript
+from tasks.pipeline.runner import Outcome, Run, execute, task_name
 from tasks.signals import TranscriptionRecovered, transcription_recovered
-from tasks.stage import Outcome, Run, execute, task_name
 
 _PROGRESS_INTERVAL = 0.5
 """Seconds between two progress reports, each a write to the store."""

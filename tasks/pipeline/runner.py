@@ -10,7 +10,6 @@ from uuid import uuid4
 
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
-from tasks.backoff import delay
 from tasks.clock import now
 from tasks.context import note
 from tasks.errors import UNWANTED, InterviewWorkerError, NotFound, Permanent, Transient
@@ -18,7 +17,8 @@ from tasks.interviews import transitions
 from tasks.interviews.interview import Interview, Stage, StageRecord, Status
 from tasks.interviews.transitions import Change
 from tasks.lease import keeping
-from tasks.services import Services, current
+from tasks.pipeline.backoff import delay
+from tasks.pipeline.services import Services, current
 from tasks.signals import (
     Attempt,
     AttemptEnded,

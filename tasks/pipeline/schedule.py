@@ -6,10 +6,10 @@ from celery import shared_task
 
 from tasks.clock import now
 from tasks.interviews.interview import BookingOutcome, Stage
+from tasks.pipeline.runner import Outcome, Run, execute, task_name
 from tasks.scheduling.booking import schedule as book
 from tasks.scheduling.booking import unschedule
 from tasks.signals import SchedulingEnded, scheduling_ended, stopwatch
-from tasks.stage import Outcome, Run, execute, task_name
 
 
 @shared_task(name=task_name(Stage.SCHEDULE))
