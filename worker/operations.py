@@ -9,7 +9,7 @@ from tasks.interviews import transitions
 from tasks.interviews.interview import Interview, Status
 from tasks.ports import InterviewStore
 from tasks.signals import announce_end
-from worker.intake import Dispatcher, send
+from worker.intake.service import Dispatcher, send
 
 
 def cancel(interviews: InterviewStore, interview_id: str) -> Interview:

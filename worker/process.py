@@ -8,7 +8,7 @@ from celery import current_app
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from tasks.pipeline.services import provide
-from worker.receiver import Receiver
+from worker.intake.processor import Receiver
 from worker.settings import load_settings
 from worker.tracing import tracing_as
 from worker.wiring import open_stores, provider_context, receiver, services

@@ -17,7 +17,7 @@ from tasks.pipeline.runner import task_name
 from tasks.ports import InterviewStore
 from tasks.signals import Resumed, resumed
 from worker.adapters.broker import HeldMessage, HeldMessages
-from worker.intake import Dispatcher
+from worker.intake.service import Dispatcher
 from worker.leadership import Leadership
 from worker.overdue import Overdue
 

@@ -8,8 +8,8 @@ from monitoring.broker import Broker
 from tasks.clock import now
 from tasks.interviews.interview import Priority
 from worker.adapters.broker import REQUESTS
+from worker.intake.requests import PendingRequest, RequestStore
 from worker.overdue import Overdue
-from worker.requests import PendingRequest, RequestStore
 
 log = logging.getLogger(__name__)
 

@@ -27,6 +27,7 @@ from worker.api.traced import traced_api
 from worker.app import create_app
 from worker.deliverer import Deliverer
 from worker.erasure import Eraser
+from worker.intake.requests import receive
 from worker.keys import KeyRing
 from worker.logs import change_level, logging_as
 from worker.monitored import recorded
@@ -34,7 +35,6 @@ from worker.providers import CALENDAR
 from worker.reconciler import Reconciler
 from worker.relay import Relay
 from worker.request_reconciler import RequestReconciler
-from worker.requests import receive
 from worker.retention import Retention
 from worker.settings import Settings, is_loopback
 from worker.tracing import check_tracing, tracing_as

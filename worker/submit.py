@@ -8,8 +8,8 @@ from celery import Task, shared_task
 from tasks.errors import Transient
 from tasks.interviews.interview import Source
 from worker.adapters.broker import FETCH, REQUESTS
+from worker.intake.requests import receive
 from worker.process import current_receiver
-from worker.requests import receive
 
 SubmitTask: TypeAlias = "Task[..., str]"
 

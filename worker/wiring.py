@@ -41,10 +41,10 @@ from worker.adapters.providers import Context
 from worker.adapters.webhooks import WebhookSender
 from worker.app import QUEUES, STAGES
 from worker.erasure import Eraser
-from worker.intake import Intake
+from worker.intake.processor import Receiver
+from worker.intake.service import Intake
 from worker.patience import AskAgain
 from worker.providers import CALENDAR, LANGUAGE, SPEECH, Kind, P
-from worker.receiver import Receiver
 from worker.settings import Settings
 
 

@@ -19,7 +19,7 @@ from tests.fakes.interviews import MemoryInterviews
 from tests.samples import an_interview
 from tests.timing import patience
 from worker.adapters.mongo import MongoIdempotency
-from worker.idempotency import KEPT, Accepted, Entry, IdempotencyStore, Once
+from worker.intake.idempotency import KEPT, Accepted, Entry, IdempotencyStore, Once
 
 MINUTE = timedelta(minutes=1)
 
@@ -222,7 +222,7 @@ def test_what_a_killed_run_stored_is_found(
     killed(once, door, monkeypatch, within=MINUTE)
     with pytest.raises(Transient):
         once.accept("print", door, within=MINUTE)
-    monkeypatch.setattr("worker.idempotency.now", lambda: now() + MINUTE)
+    monkeypatch.setattr("worker.intake.idempotency.now", lambda: now() + MINUTE)
     again = once.accept("print", door, within=MINUTE)
     assert (again.interview.id, again.replayed) == (door.taken[0], True)
     assert len(door.taken) == 1
@@ -259,7 +259,7 @@ def test_a_key_is_free_when_it_was_kept_long_enough(
     once: Once, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     once.accept("print", door, within=MINUTE)
-    monkeypatch.setattr("worker.idempotency.now", lambda: now() + KEPT)
+    monkeypatch.setattr("worker.intake.idempotency.now", lambda: now() + KEPT)
     assert not once.accept("other print", door, within=MINUTE).replayed
     assert len(set(door.taken)) == 2
 

@@ -2,7 +2,7 @@
 
 import threading
 
-from worker.idempotency import Entry
+from worker.intake.idempotency import Entry
 
 
 class MemoryIdempotency:

@@ -25,7 +25,7 @@ from tests.processes import wait_until
 from tests.samples import TECHNICAL
 from tests.stack import RunningStack, running_stack, wait_for
 from worker.adapters.mongo import Mongo, MongoInterviews
-from worker.requests import interview_id_of
+from worker.intake.requests import interview_id_of
 
 pytestmark = pytest.mark.slow
 

@@ -28,7 +28,7 @@ from tests.stack import RunningStack, running_stack, wait_for, wait_for_progress
 from tests.timing import patience, wait_until
 from worker.adapters.media import SAMPLE_RATE, read_blocks
 from worker.adapters.mongo import Mongo, MongoInterviews
-from worker.requests import interview_id_of
+from worker.intake.requests import interview_id_of
 
 pytestmark = pytest.mark.slow
 

@@ -22,10 +22,10 @@ from tests.samples import TECHNICAL
 from worker.adapters.broker import REQUESTS, CeleryDispatcher
 from worker.adapters.mongo import MongoRequests
 from worker.app import create_app
-from worker.intake import Intake
-from worker.receiver import Receiver
+from worker.intake.processor import Receiver
+from worker.intake.requests import PendingRequest, UrlSubmission, interview_id_of, receive
+from worker.intake.service import Intake
 from worker.request_reconciler import RequestReconciler
-from worker.requests import PendingRequest, UrlSubmission, interview_id_of, receive
 from worker.settings import Settings
 from worker.wiring import broker
 

@@ -23,7 +23,7 @@ from tests.stack import RunningStack, wait_for
 from tests.timing import allowed, patience, wait_until
 from tests.webhooks import SECRET, Answer, Receiver, receiving
 from worker.cli.commands import app
-from worker.requests import parse_request
+from worker.intake.requests import parse_request
 from worker.settings import Settings
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ from monitoring.logs import LevelName
 from worker.adapters.limits import RequestLimit
 from worker.audit import Action, actor_of, record
 from worker.erasure import Eraser
-from worker.intake import Dispatcher, Intake
+from worker.intake.service import Dispatcher, Intake
 from worker.keys import Caller, KeyRing
 from worker.settings import Settings
 from worker.watching import Watching

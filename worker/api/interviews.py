@@ -26,7 +26,7 @@ from worker.api.idempotency import IdempotencyKey
 from worker.api.problems import RESPONSES
 from worker.api.submissions import ACCEPTED_HEADERS, accept
 from worker.audit import Action, actor_of
-from worker.idempotency import Once
+from worker.intake.idempotency import Once
 
 router = APIRouter(
     prefix="/api/v1/interviews",

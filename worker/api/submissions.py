@@ -17,9 +17,9 @@ from tasks.errors import InvalidAudio, InvalidInput
 from tasks.interviews.interview import Interview, Source, Submission
 from worker.adapters.fetch import fetched
 from worker.adapters.scratch import scratch_file, space_needed
-from worker.idempotency import Accepted, Once
-from worker.intake import Intake
-from worker.requests import UrlSubmission
+from worker.intake.idempotency import Accepted, Once
+from worker.intake.requests import UrlSubmission
+from worker.intake.service import Intake
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -7,7 +7,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from worker.adapters.mongo.client import Document, translated
-from worker.idempotency import Entry
+from worker.intake.idempotency import Entry
 
 
 class MongoIdempotency:

@@ -14,8 +14,8 @@ from tasks.interviews.events import Event, EventType, event_id
 from tasks.lease import keeping
 from tasks.pipeline.backoff import delay
 from worker.adapters.fetch import FetchFailed, fetched
-from worker.intake import Intake
-from worker.requests import PendingRequest, RequestStore
+from worker.intake.requests import PendingRequest, RequestStore
+from worker.intake.service import Intake
 
 log = logging.getLogger(__name__)
 

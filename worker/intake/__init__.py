@@ -1,0 +1,1 @@
+"""Accepting interviews: validation, idempotency, requests by message."""
