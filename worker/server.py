@@ -26,16 +26,16 @@ from worker.api.token import TokenGuard
 from worker.api.traced import traced_api
 from worker.app import create_app
 from worker.deliverer import Deliverer
-from worker.erasure import Eraser
 from worker.intake.requests import receive
 from worker.keys import KeyRing
+from worker.lifecycle.erasure import Eraser
+from worker.lifecycle.retention import Retention
 from worker.logs import change_level, logging_as
 from worker.monitored import recorded
 from worker.providers import CALENDAR
 from worker.reconciler import Reconciler
 from worker.relay import Relay
 from worker.request_reconciler import RequestReconciler
-from worker.retention import Retention
 from worker.settings import Settings, is_loopback
 from worker.tracing import check_tracing, tracing_as
 from worker.watching import Watching, watching

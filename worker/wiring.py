@@ -40,9 +40,9 @@ from worker.adapters.prices import load_prices
 from worker.adapters.providers import Context
 from worker.adapters.webhooks import WebhookSender
 from worker.app import QUEUES, STAGES
-from worker.erasure import Eraser
 from worker.intake.processor import Receiver
 from worker.intake.service import Intake
+from worker.lifecycle.erasure import Eraser
 from worker.patience import AskAgain
 from worker.providers import CALENDAR, LANGUAGE, SPEECH, Kind, P
 from worker.settings import Settings

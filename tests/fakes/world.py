@@ -16,7 +16,7 @@ from tests.fakes.interviews import MemoryInterviews
 from tests.fakes.reservations import MemoryReservations
 from tests.samples import an_interview
 from worker.audit import Action, TrailQuery
-from worker.erasure import Eraser
+from worker.lifecycle.erasure import Eraser
 
 
 class World:

@@ -383,9 +383,9 @@ def test_retries_from_the_stage_that_failed(
 def test_a_retry_that_cannot_be_sent_is_not_forgotten(
     settings: Settings, store: MongoInterviews, client: TestClient
 ) -> None:
-    from worker import operations
     from worker.adapters.broker import CeleryDispatcher
     from worker.app import create_app
+    from worker.lifecycle import operations
 
     interview_id = submitted(client)["id"]
     store.apply(interview_id, transitions.begin(Stage.TRANSCRIBE, "run", now()))

@@ -13,7 +13,7 @@ from tasks.scheduling.search import uid_of
 from tests.fakes.audit import MemoryAudit
 from tests.fakes.world import World
 from worker.audit import Action, Actor, Entry
-from worker.erasure import Eraser
+from worker.lifecycle.erasure import Eraser
 
 ROBIN = Actor(who="3f9c00000000", tenant="default")
 

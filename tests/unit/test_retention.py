@@ -15,7 +15,7 @@ from tests.fakes.keys import MemoryKeys
 from tests.fakes.world import World
 from tests.timing import patience, wait_until
 from worker.audit import Action, Actor
-from worker.retention import Retention
+from worker.lifecycle.retention import Retention
 
 DAY = timedelta(days=1)
 
@@ -76,7 +76,7 @@ def test_keeps_all_unless_it_is_told_a_number_of_days(world: World, leadership: 
 def test_one_that_cannot_be_erased_keeps_no_other(
     world: World, leadership: Alone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.retention._BATCH", 2)
+    monkeypatch.setattr("worker.lifecycle.retention._BATCH", 2)
     old = [booked(world, 40) for _ in range(5)]
     failures = iter(range(3))
 
@@ -108,8 +108,8 @@ def test_removes_recordings_that_belong_to_nobody(
         world.audio.save(name, "a.flac", io.BytesIO(b"sound"))
     swept(world, leadership)
     assert set(world.audio.recordings) == {kept.id, erased.id, "nobody"}
-    monkeypatch.setattr("worker.retention._STRAY", -DAY)
-    monkeypatch.setattr("worker.retention._RECORDINGS", 1)
+    monkeypatch.setattr("worker.lifecycle.retention._STRAY", -DAY)
+    monkeypatch.setattr("worker.lifecycle.retention._RECORDINGS", 1)
     swept(world, leadership)
     assert set(world.audio.recordings) == {kept.id}
 

@@ -17,7 +17,6 @@ from tasks.errors import NotFound
 from tasks.interviews.interview import Interview, Source, Status
 from tasks.interviews.people import Moment
 from tasks.interviews.transcript import Transcript
-from worker import operations
 from worker.api import subtitles
 from worker.api.access import EraseId, Reader, ReadId, Remover, WriteId, Writer
 from worker.api.context import Here
@@ -27,6 +26,7 @@ from worker.api.problems import RESPONSES
 from worker.api.submissions import ACCEPTED_HEADERS, accept
 from worker.audit import Action, actor_of
 from worker.intake.idempotency import Once
+from worker.lifecycle import operations
 
 router = APIRouter(
     prefix="/api/v1/interviews",

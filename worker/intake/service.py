@@ -144,8 +144,8 @@ class Intake:
     def _store(self, interview: Interview, recording: Path) -> Interview:
         # The recording comes first, so that there is no interview without one, not even for as
         # long as a large recording takes. What is left of it by a process that dies here, or by a
-        # database that goes away, is removed as belonging to nobody (`worker.retention`): whether
-        # the document was written cannot be known then.
+        # database that goes away, is removed as belonging to nobody (`worker.lifecycle.retention`):
+        # whether the document was written cannot be known then.
         with recording.open("rb") as stream:
             self.audio.save(interview.id, interview.audio.name, stream)
         trace = current_traceparent()

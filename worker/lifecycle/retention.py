@@ -9,9 +9,9 @@ from tasks.clock import now
 from tasks.errors import InterviewWorkerError
 from tasks.interviews.interview import DEFAULT_TENANT
 from worker.audit import Actor
-from worker.erasure import Eraser
 from worker.keys import KeyStore
 from worker.leadership import Leadership
+from worker.lifecycle.erasure import Eraser
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from tasks.ports import AudioStore, InterviewStore, Reservations
 from tasks.scheduling.booking import unschedule
 from tasks.scheduling.calendars import Calendars
 from worker.audit import Action, Actor, AuditTrail, record
-from worker.operations import cancel
+from worker.lifecycle.operations import cancel
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Operations on existing interviews, erasure and retention."""
