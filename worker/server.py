@@ -25,16 +25,16 @@ from worker.api.context import Context
 from worker.api.token import TokenGuard
 from worker.api.traced import traced_api
 from worker.app import create_app
-from worker.deliverer import Deliverer
 from worker.intake.requests import receive
 from worker.keys import KeyRing
 from worker.lifecycle.erasure import Eraser
 from worker.lifecycle.retention import Retention
 from worker.logs import change_level, logging_as
 from worker.monitored import recorded
+from worker.outbox.relay import Relay
+from worker.outbox.webhooks import Deliverer
 from worker.providers import CALENDAR
 from worker.reconciler import Reconciler
-from worker.relay import Relay
 from worker.request_reconciler import RequestReconciler
 from worker.settings import Settings, is_loopback
 from worker.tracing import check_tracing, tracing_as

@@ -21,7 +21,7 @@ from tests.fakes.interviews import MemoryInterviews
 from tests.monitoring.figures import figures_of
 from tests.samples import an_interview
 from tests.timing import patience, wait_until
-from worker.deliverer import Deliverer
+from worker.outbox.webhooks import Deliverer
 
 SOON = (timedelta(0),)
 

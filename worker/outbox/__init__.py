@@ -1,0 +1,1 @@
+"""Publishing recorded events: the Kafka relay and webhooks."""
