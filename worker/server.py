@@ -34,8 +34,8 @@ from worker.monitored import recorded
 from worker.outbox.relay import Relay
 from worker.outbox.webhooks import Deliverer
 from worker.providers import CALENDAR
-from worker.reconciler import Reconciler
-from worker.request_reconciler import RequestReconciler
+from worker.reconcile.interviews import Reconciler
+from worker.reconcile.requests import RequestReconciler
 from worker.settings import Settings, is_loopback
 from worker.tracing import check_tracing, tracing_as
 from worker.watching import Watching, watching

@@ -22,7 +22,7 @@ from tests.timing import patience, wait_until
 from worker.adapters.broker import CeleryDispatcher, HeldMessages
 from worker.adapters.mongo import MongoInterviews, MongoLeadership
 from worker.app import create_app
-from worker.reconciler import Reconciler
+from worker.reconcile.interviews import Reconciler
 from worker.settings import Settings
 from worker.wiring import broker, held_messages
 

@@ -25,7 +25,7 @@ from worker.app import create_app
 from worker.intake.processor import Receiver
 from worker.intake.requests import PendingRequest, UrlSubmission, interview_id_of, receive
 from worker.intake.service import Intake
-from worker.request_reconciler import RequestReconciler
+from worker.reconcile.requests import RequestReconciler
 from worker.settings import Settings
 from worker.wiring import broker
 

@@ -10,8 +10,8 @@ from tasks.errors import InterviewWorkerError
 from tasks.interviews.interview import DEFAULT_TENANT
 from worker.audit import Actor
 from worker.keys import KeyStore
-from worker.leadership import Leadership
 from worker.lifecycle.erasure import Eraser
+from worker.ports import Leadership
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from tasks.errors import InterviewWorkerError
 from tasks.interviews.callbacks import Callback, NotAccepted, Unwanted, next_attempt
 from tasks.ports import CallbackSender, CallbackStore
 from tasks.signals import CallbackEnded, callback_ended
-from worker.leadership import Leadership
+from worker.ports import Leadership
 
 log = logging.getLogger(__name__)
 

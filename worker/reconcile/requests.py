@@ -9,7 +9,7 @@ from tasks.clock import now
 from tasks.interviews.interview import Priority
 from worker.adapters.broker import REQUESTS
 from worker.intake.requests import PendingRequest, RequestStore
-from worker.overdue import Overdue
+from worker.reconcile.lost_messages import Overdue
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from tasks.ports import InterviewStore
 from tasks.signals import Resumed, resumed
 from worker.adapters.broker import HeldMessage, HeldMessages
 from worker.intake.service import Dispatcher
-from worker.leadership import Leadership
-from worker.overdue import Overdue
+from worker.ports import Leadership
+from worker.reconcile.lost_messages import Overdue
 
 log = logging.getLogger(__name__)
 

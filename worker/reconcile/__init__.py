@@ -1,0 +1,1 @@
+"""Finding interviews and requests that have stopped, and resuming them."""
