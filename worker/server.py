@@ -26,7 +26,6 @@ from worker.api.token import TokenGuard
 from worker.api.traced import traced_api
 from worker.app import create_app
 from worker.intake.requests import receive
-from worker.keys import KeyRing
 from worker.lifecycle.erasure import Eraser
 from worker.lifecycle.retention import Retention
 from worker.logs import change_level, logging_as
@@ -36,6 +35,7 @@ from worker.outbox.webhooks import Deliverer
 from worker.providers import CALENDAR
 from worker.reconcile.interviews import Reconciler
 from worker.reconcile.requests import RequestReconciler
+from worker.security.api_keys import KeyRing
 from worker.settings import Settings, is_loopback
 from worker.tracing import check_tracing, tracing_as
 from worker.watching import Watching, watching

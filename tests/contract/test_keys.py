@@ -7,7 +7,7 @@ import pytest
 from tasks.clock import now
 from tasks.errors import NotFound
 from tests.fakes.keys import MemoryKeys
-from worker.keys import Caller, KeyRing, KeyStore, Scope, issue
+from worker.security.api_keys import Caller, KeyRing, KeyStore, Scope, issue
 
 
 @pytest.fixture(params=["memory", "mongodb"])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tasks.errors import NotFound
-from worker.keys import Key
+from worker.security.api_keys import Key
 
 
 class MemoryKeys:

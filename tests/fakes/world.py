@@ -15,8 +15,8 @@ from tests.fakes.calendar import MemoryCalendar
 from tests.fakes.interviews import MemoryInterviews
 from tests.fakes.reservations import MemoryReservations
 from tests.samples import an_interview
-from worker.audit import Action, TrailQuery
 from worker.lifecycle.erasure import Eraser
+from worker.security.audit import Action, TrailQuery
 
 
 class World:

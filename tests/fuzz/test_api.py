@@ -13,7 +13,7 @@ from tests.requirements import needs, program
 from tests.samples import TECHNICAL
 from tests.stack import RunningStack, running_services
 from tests.stored import completed, failed
-from worker.keys import Scope, issue
+from worker.security.api_keys import Scope, issue
 from worker.stack import Stack, services
 from worker.supervisor import Service
 from worker.wiring import open_stores

@@ -26,8 +26,8 @@ from tests.sidecar import running
 from worker.adapters.mongo import Mongo, MongoInterviews, MongoKeys
 from worker.api.application import create_api
 from worker.celery_worker import run_flower
-from worker.keys import Scope, issue
 from worker.processes.ports import free_port
+from worker.security.api_keys import Scope, issue
 from worker.server import open_context, serve
 from worker.settings import Settings
 

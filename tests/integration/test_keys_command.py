@@ -12,7 +12,7 @@ from tests.conftest import Document
 from tests.sidecar import serving
 from worker.adapters.mongo import MongoKeys
 from worker.cli.commands import app
-from worker.keys import KeyRing
+from worker.security.api_keys import KeyRing
 from worker.settings import Settings
 
 

@@ -19,7 +19,7 @@ from tests.sidecar import serving
 from tests.timing import allowed, wait_until, within
 from worker.adapters.limits import RequestLimit
 from worker.adapters.mongo import MongoInterviews, MongoKeys
-from worker.keys import Scope
+from worker.security.api_keys import Scope
 from worker.settings import Settings
 
 

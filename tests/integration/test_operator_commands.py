@@ -16,8 +16,8 @@ from tests.conftest import Document
 from tests.samples import an_interview
 from tests.sidecar import serving
 from worker.adapters.mongo import MongoAudit, MongoInterviews
-from worker.audit import Action, TrailQuery
 from worker.cli.commands import app
+from worker.security.audit import Action, TrailQuery
 from worker.settings import Settings
 
 

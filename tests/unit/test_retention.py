@@ -14,8 +14,8 @@ from tasks.scheduling.search import uid_of
 from tests.fakes.keys import MemoryKeys
 from tests.fakes.world import World
 from tests.timing import patience, wait_until
-from worker.audit import Action, Actor
 from worker.lifecycle.retention import Retention
+from worker.security.audit import Action, Actor
 
 DAY = timedelta(days=1)
 

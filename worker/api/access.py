@@ -10,7 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from tasks.context import note
 from tasks.errors import NotFound
 from worker.api.context import Context, Here
-from worker.keys import ANYONE, Caller, Scope
+from worker.security.api_keys import ANYONE, Caller, Scope
 
 _REALM = 'Bearer realm="interview-worker"'
 

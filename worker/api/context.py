@@ -8,10 +8,10 @@ from fastapi import Depends, Request
 
 from monitoring.logs import LevelName
 from worker.adapters.limits import RequestLimit
-from worker.audit import Action, actor_of, record
 from worker.intake.service import Dispatcher, Intake
-from worker.keys import Caller, KeyRing
 from worker.lifecycle.erasure import Eraser
+from worker.security.api_keys import Caller, KeyRing
+from worker.security.audit import Action, actor_of, record
 from worker.settings import Settings
 from worker.watching import Watching
 from worker.wiring import Stores

@@ -24,9 +24,9 @@ from worker.api.cursors import cursor_after, parse_cursor
 from worker.api.idempotency import IdempotencyKey
 from worker.api.problems import RESPONSES
 from worker.api.submissions import ACCEPTED_HEADERS, accept
-from worker.audit import Action, actor_of
 from worker.intake.idempotency import Once
 from worker.lifecycle import operations
+from worker.security.audit import Action, actor_of
 
 router = APIRouter(
     prefix="/api/v1/interviews",

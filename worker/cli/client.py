@@ -16,8 +16,8 @@ from tasks.analysis.feedback import Feedback
 from tasks.analysis.report import Report
 from tasks.errors import Permanent, Transient
 from tasks.interviews.interview import Interview, Status
-from worker.audit import Entry
 from worker.cli.sending import answered
+from worker.security.audit import Entry
 from worker.settings import Settings
 from worker.stack_file import running_api
 

@@ -11,8 +11,8 @@ from tasks.interviews.interview import Interview, Stage
 from tasks.ports import AudioStore, InterviewStore, Reservations
 from tasks.scheduling.booking import unschedule
 from tasks.scheduling.calendars import Calendars
-from worker.audit import Action, Actor, AuditTrail, record
 from worker.lifecycle.operations import cancel
+from worker.security.audit import Action, Actor, AuditTrail, record
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from tasks.clock import now
 from tasks.errors import InterviewWorkerError
 from tasks.interviews.interview import DEFAULT_TENANT
-from worker.audit import Actor
-from worker.keys import KeyStore
 from worker.lifecycle.erasure import Eraser
 from worker.ports import Leadership
+from worker.security.api_keys import KeyStore
+from worker.security.audit import Actor
 
 log = logging.getLogger(__name__)
 

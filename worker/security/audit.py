@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from tasks.clock import now
 from tasks.errors import InterviewWorkerError, Transient
-from worker.keys import Caller
+from worker.security.api_keys import Caller
 
 
 class Action(StrEnum):
