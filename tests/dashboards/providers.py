@@ -14,7 +14,7 @@ from tasks.interviews.transcript import Transcript
 from tasks.ports import Progress
 from tests.fakes.language import FakeLanguage
 from tests.samples import true_transcript
-from worker.adapters.calls import announced_call
+from worker.adapters.http.calls import announced_call
 from worker.adapters.providers import Context, Usage
 
 F = TypeVar("F", SentimentFinding, CompetencyFindings, SummaryFinding)

@@ -25,7 +25,7 @@ from tests.monitoring.figures import Figures, figures_of
 from tests.samples import SAMPLES
 from tests.timing import allowed, patience, wait_until
 from worker.adapters.calendars.caldav import CalDavProvider
-from worker.adapters.fetch import fetched
+from worker.adapters.http.download import fetched
 from worker.adapters.kafka.connection import ensure_topic
 from worker.adapters.kafka.events import KafkaEvents
 from worker.adapters.kafka.message import RequestMessage

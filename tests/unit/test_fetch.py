@@ -10,8 +10,8 @@ import pytest
 
 from tasks.errors import InvalidInput
 from tests.timing import allowed
-from worker.adapters import guard
-from worker.adapters.fetch import FetchLimits, fetched
+from worker.adapters.http import ssrf
+from worker.adapters.http.download import FetchLimits, fetched
 
 LIMITS: FetchLimits = {"max_bytes": 1000, "timeout": allowed(5), "allow_private": False}
 OPEN: FetchLimits = {**LIMITS, "allow_private": True}
@@ -140,9 +140,9 @@ def test_a_redirect_that_leads_inside_is_refused(
 ) -> None:
     # The test's own server plays the public one; what it redirects to is checked for real.
     port = server.rpartition(":")[2]
-    check = guard.public_address
+    check = ssrf.public_address
     monkeypatch.setattr(
-        guard,
+        ssrf,
         "public_address",
         lambda url: "127.0.0.1" if url.host == "public.example" else check(url),
     )

@@ -13,9 +13,9 @@ from tasks.clock import now
 from tasks.errors import InvalidInput
 from tasks.interviews.callbacks import Callback, NotAccepted, Unwanted
 from tasks.interviews.events import CONTENT_TYPE, cloud_event_json
-from worker.adapters.calls import announced_call
-from worker.adapters.guard import Forbidden, lead_to, public_address
-from worker.adapters.retry_after import parse_retry_after
+from worker.adapters.http.calls import announced_call
+from worker.adapters.http.retry_after import parse_retry_after
+from worker.adapters.http.ssrf import Forbidden, lead_to, public_address
 
 _POINTER = "/callback_url"
 _WAIT_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})

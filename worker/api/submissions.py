@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from tasks.errors import InvalidAudio, InvalidInput
 from tasks.interviews.interview import Interview, Source, Submission
-from worker.adapters.fetch import fetched
+from worker.adapters.http.download import fetched
 from worker.adapters.scratch import scratch_file, space_needed
 from worker.intake.idempotency import Accepted, Once
 from worker.intake.requests import UrlSubmission

@@ -13,7 +13,7 @@ from tasks.errors import UNWANTED, AlreadyExists, Permanent, Transient
 from tasks.interviews.events import Event, EventType, event_id
 from tasks.lease import keeping
 from tasks.pipeline.backoff import delay
-from worker.adapters.fetch import FetchFailed, fetched
+from worker.adapters.http.download import FetchFailed, fetched
 from worker.intake.requests import PendingRequest, RequestStore
 from worker.intake.service import Intake
 

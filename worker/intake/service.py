@@ -21,7 +21,7 @@ from tasks.interviews.interview import (
     Submission,
 )
 from tasks.ports import AudioStore, InterviewStore
-from worker.adapters.fetch import FetchLimits
+from worker.adapters.http.download import FetchLimits
 from worker.adapters.media import probe
 from worker.adapters.webhooks import check_callback_url
 from worker.settings import Settings

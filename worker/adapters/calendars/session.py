@@ -4,7 +4,7 @@ from typing import Any
 
 from caldav.lib.http_sync import Response, requests
 
-from worker.adapters.calls import announced_call
+from worker.adapters.http.calls import announced_call
 
 _KINDS = {
     "DELETE": "event",

@@ -13,7 +13,7 @@ from googleapiclient.errors import HttpError
 
 from tasks.errors import InterviewWorkerError, Transient, Unusable
 from worker.adapters.google.endpoints import AUTH
-from worker.adapters.refusals import refusal, unreachable, unreadable
+from worker.adapters.http.errors import refusal, unreachable, unreadable
 
 _RATE_LIMITS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"})
 """Reasons of a 403 that pass by themselves: https://developers.google.com/calendar/api/guides/errors."""

@@ -6,8 +6,8 @@ import httplib2
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 
-from worker.adapters.calls import announced_call
 from worker.adapters.google.endpoints import endpoint_of
+from worker.adapters.http.calls import announced_call
 
 # Attempts are counted and limited in one place, which is not here. The library has no other switch.
 httplib2.RETRIES = 1

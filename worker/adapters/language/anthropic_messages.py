@@ -12,10 +12,10 @@ import anthropic
 from pydantic import BaseModel, Field
 
 from tasks.errors import InterviewWorkerError, Unusable
-from worker.adapters.announced_http import announced_client
+from worker.adapters.http.errors import refusal, unreachable, unreadable
+from worker.adapters.http.instrumented import announced_client
 from worker.adapters.language.chat import Completion, Turn, Wish
 from worker.adapters.providers import Bill, Context, Guard, Usage
-from worker.adapters.refusals import refusal, unreachable, unreadable
 
 SERVICE = "anthropic"
 _ENDPOINT = "/v1/messages"

@@ -5,7 +5,7 @@ from time import monotonic
 
 import httpx2
 
-from worker.adapters.calls import announced_call
+from worker.adapters.http.calls import announced_call
 
 _CONNECT = 10.0
 """Seconds to wait for a connection, or for a free one."""

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from tasks.errors import InterviewWorkerError, Permanent, Transient, Unusable
-from worker.adapters.retry_after import parse_retry_after
+from worker.adapters.http.retry_after import parse_retry_after
 
 _LATER = frozenset(
     {

@@ -10,9 +10,9 @@ from urllib.parse import unquote, urlsplit
 import httpx2
 
 from tasks.errors import InvalidInput
-from worker.adapters.calls import announced_call
-from worker.adapters.guard import Forbidden, PublicOnly, check_scheme
-from worker.adapters.retry_after import parse_retry_after
+from worker.adapters.http.calls import announced_call
+from worker.adapters.http.retry_after import parse_retry_after
+from worker.adapters.http.ssrf import Forbidden, PublicOnly, check_scheme
 from worker.adapters.scratch import scratch_file
 
 _POINTER = "/audio_url"
