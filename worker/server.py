@@ -18,8 +18,8 @@ from tasks.errors import Permanent, Transient
 from tasks.interviews.interview import Source
 from worker.adapters.broker import CeleryDispatcher
 from worker.adapters.kafka import KafkaEvents, KafkaRequests, RequestMessage
-from worker.adapters.limits import RequestLimit
 from worker.adapters.mongo import MongoLeadership
+from worker.adapters.resilience.rate_limit import RequestLimit
 from worker.api.application import create_api
 from worker.api.context import Context
 from worker.api.token import TokenGuard

@@ -27,9 +27,9 @@ from monitoring.recording import RecordedFigures, total
 from monitoring.workers import known_workers
 from tasks.errors import Transient
 from tasks.scheduling.calendars import Calendars
-from worker.adapters.circuits import CircuitStates
 from worker.adapters.kafka import KafkaStatus
 from worker.adapters.mongo import MongoStatus
+from worker.adapters.resilience.breaker_storage import CircuitStates
 from worker.app import STAGES
 from worker.settings import Settings
 from worker.wiring import Stores, broker, circuit_states

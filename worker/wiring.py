@@ -19,10 +19,7 @@ from tasks.providers.instrumented import AnnouncedCalendar, AnnouncedLanguage, A
 from tasks.providers.masking import Masker
 from tasks.scheduling.calendars import Calendars, PatientCalendar
 from worker.adapters.billing import Biller, Budgets
-from worker.adapters.breaker import Breakers
 from worker.adapters.broker import PRIORITIES, CeleryDispatcher, HeldMessages
-from worker.adapters.circuits import CircuitStates
-from worker.adapters.limits import RequestLimit
 from worker.adapters.masking import open_masker
 from worker.adapters.mongo import (
     GridFSAudio,
@@ -38,12 +35,15 @@ from worker.adapters.mongo import (
 )
 from worker.adapters.prices import load_prices
 from worker.adapters.providers import Context
+from worker.adapters.resilience.breaker import Breakers
+from worker.adapters.resilience.breaker_storage import CircuitStates
+from worker.adapters.resilience.rate_limit import RequestLimit
+from worker.adapters.resilience.retry import AskAgain
 from worker.adapters.webhooks import WebhookSender
 from worker.app import QUEUES, STAGES
 from worker.intake.processor import Receiver
 from worker.intake.service import Intake
 from worker.lifecycle.erasure import Eraser
-from worker.patience import AskAgain
 from worker.providers import CALENDAR, LANGUAGE, SPEECH, Kind, P
 from worker.settings import Settings
 

@@ -11,8 +11,8 @@ from tasks.providers.fallback import Chain, FallbackLanguage, FallbackSpeech
 from tasks.providers.instrumented import AnnouncedLanguage, AnnouncedSpeech
 from tests.dashboards.providers import Language, Service, Speech
 from worker.adapters.providers import Context
+from worker.adapters.resilience.retry import AskAgain
 from worker.celery_worker import run_worker
-from worker.patience import AskAgain
 from worker.settings import load_settings
 from worker.wiring import provider_context
 

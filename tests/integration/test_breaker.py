@@ -21,8 +21,8 @@ from tasks.errors import CircuitOpen, Permanent, Transient, Unusable
 from tests.monitoring.figures import figures_of
 from tests.relay import relay
 from tests.timing import allowed, patience, within
-from worker.adapters.breaker import Breakers
-from worker.adapters.circuits import CircuitStates
+from worker.adapters.resilience.breaker import Breakers
+from worker.adapters.resilience.breaker_storage import CircuitStates
 
 CALL = ("openai", "/v1/chat/completions")
 AWAY = Transient("away")
@@ -55,7 +55,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in ("pybreaker", "worker.adapters.breaker"):
+    for module in ("pybreaker", "worker.adapters.resilience.breaker"):
         monkeypatch.setattr(f"{module}.datetime", clock.shown())
     return clock
 

@@ -17,8 +17,8 @@ from tests.integration.test_access import api, bearer
 from tests.integration.test_api import PATH, problem
 from tests.sidecar import serving
 from tests.timing import allowed, wait_until, within
-from worker.adapters.limits import RequestLimit
 from worker.adapters.mongo import MongoInterviews, MongoKeys
+from worker.adapters.resilience.rate_limit import RequestLimit
 from worker.security.api_keys import Scope
 from worker.settings import Settings
 

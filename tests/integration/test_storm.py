@@ -30,11 +30,11 @@ from tests.servers.models import (
 from tests.servers.scripted import Answer, Request, scripted_server
 from tests.talk import talk
 from worker.adapters.billing import Biller, Budgets
-from worker.adapters.breaker import Breakers
 from worker.adapters.language import anthropic, openai
 from worker.adapters.prices import load_prices
 from worker.adapters.providers import Context
-from worker.patience import AskAgain
+from worker.adapters.resilience.breaker import Breakers
+from worker.adapters.resilience.retry import AskAgain
 from worker.settings import Settings
 
 SAID = talk(("c", "I rolled the release back within four minutes."))

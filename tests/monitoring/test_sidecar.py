@@ -18,7 +18,7 @@ from tests.monitoring.scripted_stack import scripted_stack
 from tests.processes import ROOT, frozen
 from tests.stack import RunningStack
 from tests.timing import patience, wait_until, within
-from worker.adapters.breaker import Breakers
+from worker.adapters.resilience.breaker import Breakers
 
 
 @pytest.fixture(scope="module")

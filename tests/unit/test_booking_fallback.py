@@ -17,7 +17,7 @@ from tests.fakes.calendar import MemoryCalendar
 from tests.fakes.reservations import MemoryReservations
 from tests.meetings import NOW, at, interview
 from tests.monitoring.figures import figures_of
-from worker.patience import AskAgain
+from worker.adapters.resilience.retry import AskAgain
 
 UID = "one@interview-worker"
 AWAY = Transient("it is away")

@@ -33,7 +33,7 @@ from tests.monitoring.figures import Figures, figures_of
 from tests.samples import AUDIO, TECHNICAL, true_transcript
 from tests.timing import allowed, wait_until
 from worker.adapters.billing import Budgets
-from worker.patience import AskAgain
+from worker.adapters.resilience.retry import AskAgain
 
 SAID = true_transcript("technical", speakers=False)
 AWAY = Transient("it is away", code="away")

@@ -23,10 +23,10 @@ from tests.fakes.ledger import MemoryLedger
 from tests.monitoring.figures import Figures, figures_of
 from tests.samples import true_transcript
 from worker.adapters.billing import Biller, Budgets
-from worker.adapters.breaker import Breakers
 from worker.adapters.prices import load_prices
 from worker.adapters.providers import Usage
-from worker.patience import AskAgain
+from worker.adapters.resilience.breaker import Breakers
+from worker.adapters.resilience.retry import AskAgain
 
 SAID = true_transcript("technical", speakers=False)
 MODEL = "gpt-4o-mini"

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from monitoring.logs import LevelName
-from worker.adapters.limits import RequestLimit
+from worker.adapters.resilience.rate_limit import RequestLimit
 from worker.intake.service import Dispatcher, Intake
 from worker.lifecycle.erasure import Eraser
 from worker.security.api_keys import Caller, KeyRing

@@ -15,7 +15,12 @@ from redis.exceptions import RedisError
 
 from tasks.errors import CircuitOpen, Permanent, Transient, Unusable
 from tasks.signals import CircuitOpened, circuit_opened
-from worker.adapters.circuits import MemoryCircuit, RedisCircuit, Storage, connected
+from worker.adapters.resilience.breaker_storage import (
+    MemoryCircuit,
+    RedisCircuit,
+    Storage,
+    connected,
+)
 
 log = logging.getLogger(__name__)
 
