@@ -13,7 +13,7 @@ import httpx2
 from tasks.interviews.interview import Priority, Stage
 from tests.samples import TECHNICAL
 from worker.adapters.broker import CeleryDispatcher
-from worker.app import create_app
+from worker.celery_app.config import create_app
 from worker.settings import Settings
 from worker.stack import open_stack, services
 from worker.supervisor import Supervisor

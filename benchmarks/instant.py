@@ -25,11 +25,11 @@ from tasks.pipeline import services
 from tasks.pipeline.runner import Outcome, execute, task_name
 from tasks.pipeline.services import Services
 from tests.samples import an_interview
-from worker.app import TASK_MODULES, create_app
+from worker.celery_app.config import TASK_MODULES, create_app
+from worker.celery_app.log_context import bound
 from worker.logs import worker_logging
 from worker.monitored import monitored_worker
 from worker.settings import Settings
-from worker.task_context import bound
 from worker.tracing import tracing_as
 
 _APPLY = """

@@ -19,7 +19,7 @@ from monitoring.recording import RecordedFigures
 from tasks.interviews.interview import Priority, Stage
 from tests.monitoring.plain_worker import NOTHING, create, plain_worker
 from worker.adapters.broker import CeleryDispatcher
-from worker.app import create_app
+from worker.celery_app.config import create_app
 from worker.embedded.servers import EmbeddedServers
 from worker.processes.child import stop_all
 from worker.processes.ports import free_port

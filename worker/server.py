@@ -24,7 +24,7 @@ from worker.api.application import create_api
 from worker.api.context import Context
 from worker.api.token import TokenGuard
 from worker.api.traced import traced_api
-from worker.app import create_app
+from worker.celery_app.config import create_app
 from worker.intake.requests import receive
 from worker.lifecycle.erasure import Eraser
 from worker.lifecycle.retention import Retention

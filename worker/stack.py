@@ -13,7 +13,7 @@ from rich.table import Table
 from tasks.interviews.interview import Stage
 from tasks.pipeline.runner import task_name
 from worker.adapters.broker import REQUESTS
-from worker.app import create_app
+from worker.celery_app.config import create_app
 from worker.cli.listing import masked
 from worker.embedded.secret import webhook_secret
 from worker.embedded.servers import KINDS, EmbeddedServers

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from tasks.errors import Permanent
-from worker.app import TASK_MODULES
+from worker.celery_app.config import TASK_MODULES
 from worker.settings import Settings
 
 if TYPE_CHECKING:

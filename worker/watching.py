@@ -30,7 +30,7 @@ from tasks.scheduling.calendars import Calendars
 from worker.adapters.kafka import KafkaStatus
 from worker.adapters.mongo import MongoStatus
 from worker.adapters.resilience.breaker_storage import CircuitStates
-from worker.app import STAGES
+from worker.celery_app.config import STAGES
 from worker.settings import Settings
 from worker.wiring import Stores, broker, circuit_states
 

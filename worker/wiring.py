@@ -40,7 +40,7 @@ from worker.adapters.resilience.breaker_storage import CircuitStates
 from worker.adapters.resilience.rate_limit import RequestLimit
 from worker.adapters.resilience.retry import AskAgain
 from worker.adapters.webhooks import WebhookSender
-from worker.app import QUEUES, STAGES
+from worker.celery_app.config import QUEUES, STAGES
 from worker.intake.processor import Receiver
 from worker.intake.service import Intake
 from worker.lifecycle.erasure import Eraser

@@ -18,7 +18,7 @@ from tasks.ports import InterviewStore, Progress
 from tests.chaos.deaths import Boundary, Deaths
 from tests.fakes.language import FakeLanguage
 from tests.samples import true_transcript
-from worker.celery_worker import run_worker
+from worker.celery_app.worker import run_worker
 from worker.settings import load_settings
 
 DEATHS = Deaths(Path(sys.argv[1]))

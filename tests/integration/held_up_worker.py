@@ -14,7 +14,7 @@ from tasks.pipeline import services
 from tasks.ports import Progress
 from tests.fakes.language import FakeLanguage
 from tests.samples import true_transcript
-from worker.celery_worker import run_worker
+from worker.celery_app.worker import run_worker
 from worker.settings import load_settings
 
 _SPOKEN = true_transcript("technical", speakers=False)

@@ -25,7 +25,7 @@ from tests.processes import wait_until
 from tests.sidecar import running
 from worker.adapters.mongo import Mongo, MongoInterviews, MongoKeys
 from worker.api.application import create_api
-from worker.celery_worker import run_flower
+from worker.celery_app.worker import run_flower
 from worker.processes.ports import free_port
 from worker.security.api_keys import Scope, issue
 from worker.server import open_context, serve

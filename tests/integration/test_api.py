@@ -384,7 +384,7 @@ def test_a_retry_that_cannot_be_sent_is_not_forgotten(
     settings: Settings, store: MongoInterviews, client: TestClient
 ) -> None:
     from worker.adapters.broker import CeleryDispatcher
-    from worker.app import create_app
+    from worker.celery_app.config import create_app
     from worker.lifecycle import operations
 
     interview_id = submitted(client)["id"]

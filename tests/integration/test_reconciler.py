@@ -21,7 +21,7 @@ from tests.samples import an_interview
 from tests.timing import patience, wait_until
 from worker.adapters.broker import CeleryDispatcher, HeldMessages
 from worker.adapters.mongo import MongoInterviews, MongoLeadership
-from worker.app import create_app
+from worker.celery_app.config import create_app
 from worker.reconcile.interviews import Reconciler
 from worker.settings import Settings
 from worker.wiring import broker, held_messages

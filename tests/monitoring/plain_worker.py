@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from tasks.errors import Permanent
 from tests.processes import ROOT
-from worker.app import QUEUES, create_app
+from worker.celery_app.config import QUEUES, create_app
 from worker.monitored import monitored_worker
 from worker.processes.child import Child
 from worker.settings import Settings

@@ -8,7 +8,7 @@ from monitoring.broker import AmqpBroker
 from tasks.errors import Transient
 from tests.requirements import program
 from tests.timing import patience
-from worker.app import QUEUES
+from worker.celery_app.config import QUEUES
 from worker.processes.child import Child, stop_all
 from worker.processes.ports import free_port
 

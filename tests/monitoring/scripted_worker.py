@@ -27,7 +27,7 @@ from tasks.scheduling.calendars import Calendars
 from tests.fakes.calendar import MemoryCalendar
 from tests.fakes.language import FakeLanguage
 from tests.samples import true_transcript
-from worker.celery_worker import run_worker
+from worker.celery_app.worker import run_worker
 from worker.settings import load_settings
 
 CANARY = "Zebulon Canarybird"

@@ -19,7 +19,7 @@ from tests.monitoring.rabbitmq import rabbitmq_server
 from tests.processes import frozen
 from tests.requirements import needs
 from tests.timing import within
-from worker.app import QUEUES, STAGES, create_app
+from worker.celery_app.config import QUEUES, STAGES, create_app
 from worker.processes.child import Child
 from worker.processes.ports import free_port
 from worker.settings import Settings

@@ -21,7 +21,7 @@ from tests.monitoring.figures import figures_of
 from tests.processes import frozen
 from tests.timing import wait_until, within
 from worker.adapters.broker import PRIORITIES, CeleryDispatcher
-from worker.app import QUEUES, STAGES, create_app
+from worker.celery_app.config import QUEUES, STAGES, create_app
 from worker.embedded.server import EmbeddedServer
 from worker.embedded.valkey import Valkey
 from worker.processes.child import stop_all

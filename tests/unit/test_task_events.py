@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from worker.returned import AnnouncedRequest
+from worker.celery_app.returned import AnnouncedRequest
 from worker.settings import Settings
 
 
@@ -20,7 +20,7 @@ def test_events_show_which_interview_a_stage_is_for() -> None:
 
 
 def request(name: str, **given: Any) -> AnnouncedRequest:
-    from worker.app import create_app
+    from worker.celery_app.config import create_app
 
     app: Celery = create_app(Settings())
     message = app.amqp.as_task_v2("an-id", name, **given)

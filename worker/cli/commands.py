@@ -282,7 +282,7 @@ def worker(
     events: Annotated[bool, typer.Option(help="Send task events, which Flower shows.")] = False,
 ) -> None:
     """Run a Celery worker."""
-    from worker.celery_worker import run_worker
+    from worker.celery_app.worker import run_worker
 
     chosen = [queue for queue in queues.split(",") if queue]
     run_worker(load_settings(), queues=chosen, concurrency=concurrency, name=name, events=events)
@@ -299,6 +299,6 @@ def server() -> None:
 @app.command()
 def flower() -> None:
     """Run Flower."""
-    from worker.celery_worker import run_flower
+    from worker.celery_app.worker import run_flower
 
     run_flower(load_settings())

@@ -22,7 +22,7 @@ from tasks.ports import Progress
 from tasks.providers.instrumented import AnnouncedLanguage, AnnouncedSpeech
 from tests.fakes.language import FakeLanguage
 from tests.samples import true_transcript
-from worker.celery_worker import run_worker
+from worker.celery_app.worker import run_worker
 from worker.settings import load_settings
 
 HELD = "held"

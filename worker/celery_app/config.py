@@ -19,7 +19,7 @@ TASK_MODULES = (
     "tasks.pipeline.transcribe",
     "tasks.pipeline.analyse",
     "tasks.pipeline.schedule",
-    "worker.submit",
+    "worker.celery_app.tasks",
 )
 """Where the tasks are."""
 
@@ -31,7 +31,7 @@ _VISIBILITY_MARGIN = 600
 
 def create_app(settings: Settings) -> Celery:
     """A Celery application for the given settings; nothing is connected yet."""
-    app = Celery("interview-worker", task_cls="worker.returned:AnnouncedTask")
+    app = Celery("interview-worker", task_cls="worker.celery_app.returned:AnnouncedTask")
     app.conf.update(_configuration(settings))
     app.set_current()
     return app
@@ -74,7 +74,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_track_started": False,
         "task_soft_time_limit": limit,
         "task_time_limit": limit + 60,
-        "worker_pool": "worker.pool:TaskPool",
+        "worker_pool": "worker.celery_app.pool:TaskPool",
         "worker_proc_alive_timeout": 30,
         "enable_utc": True,
         "timezone": "UTC",

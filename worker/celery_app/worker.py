@@ -11,12 +11,12 @@ from celery.signals import worker_shutting_down
 
 from monitoring.recording import Recorder
 from tasks.errors import Permanent
-from worker import process  # noqa: F401 - its signal handlers open the adapters after the fork
-from worker.app import QUEUES, create_app
+from worker.celery_app import child  # noqa: F401 - its signal handlers open the adapters after the fork
+from worker.celery_app.config import QUEUES, create_app
+from worker.celery_app.log_context import bound
 from worker.logs import logging_as, worker_logging
 from worker.monitored import monitored_worker
 from worker.settings import Settings, is_loopback
-from worker.task_context import bound
 from worker.tracing import check_tracing
 from worker.wiring import check_providers
 
