@@ -27,10 +27,10 @@ from tasks.pipeline.services import Services
 from tests.samples import an_interview
 from worker.celery_app.config import TASK_MODULES, create_app
 from worker.celery_app.log_context import bound
-from worker.logs import worker_logging
-from worker.monitored import monitored_worker
 from worker.settings import Settings
-from worker.tracing import tracing_as
+from worker.telemetry.logs import worker_logging
+from worker.telemetry.metrics import monitored_worker
+from worker.telemetry.tracing import tracing_as
 
 _APPLY = """
 local status = redis.call('HGET', KEYS[1], 'status') or 'queued'

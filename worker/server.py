@@ -28,8 +28,6 @@ from worker.celery_app.config import create_app
 from worker.intake.requests import receive
 from worker.lifecycle.erasure import Eraser
 from worker.lifecycle.retention import Retention
-from worker.logs import change_level, logging_as
-from worker.monitored import recorded
 from worker.outbox.relay import Relay
 from worker.outbox.webhooks import Deliverer
 from worker.providers import CALENDAR
@@ -37,8 +35,10 @@ from worker.reconcile.interviews import Reconciler
 from worker.reconcile.requests import RequestReconciler
 from worker.security.api_keys import KeyRing
 from worker.settings import Settings, is_loopback
-from worker.tracing import check_tracing, tracing_as
-from worker.watching import Watching, watching
+from worker.telemetry.logs import change_level, logging_as
+from worker.telemetry.metrics import recorded
+from worker.telemetry.sidecar import Watching, watching
+from worker.telemetry.tracing import check_tracing, tracing_as
 from worker.wiring import (
     Stores,
     broker,

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from tasks.errors import Permanent
 from tests.processes import ROOT
 from worker.celery_app.config import QUEUES, create_app
-from worker.monitored import monitored_worker
 from worker.processes.child import Child
 from worker.settings import Settings
+from worker.telemetry.metrics import monitored_worker
 
 NOTHING, HOLD, FAIL, HANG = QUEUES
 """Names of tasks that have queues: what they do here is in `create`."""

@@ -13,7 +13,7 @@ from worker.lifecycle.erasure import Eraser
 from worker.security.api_keys import Caller, KeyRing
 from worker.security.audit import Action, actor_of, record
 from worker.settings import Settings
-from worker.watching import Watching
+from worker.telemetry.sidecar import Watching
 from worker.wiring import Stores
 
 

@@ -10,7 +10,7 @@ from celery.signals import worker_process_init, worker_process_shutdown
 from tasks.pipeline.services import provide
 from worker.intake.processor import Receiver
 from worker.settings import load_settings
-from worker.tracing import tracing_as
+from worker.telemetry.tracing import tracing_as
 from worker.wiring import open_stores, provider_context, receiver, services
 
 log = logging.getLogger(__name__)

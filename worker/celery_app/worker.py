@@ -14,10 +14,10 @@ from tasks.errors import Permanent
 from worker.celery_app import child  # noqa: F401 - its signal handlers open the adapters after the fork
 from worker.celery_app.config import QUEUES, create_app
 from worker.celery_app.log_context import bound
-from worker.logs import logging_as, worker_logging
-from worker.monitored import monitored_worker
 from worker.settings import Settings, is_loopback
-from worker.tracing import check_tracing
+from worker.telemetry.logs import logging_as, worker_logging
+from worker.telemetry.metrics import monitored_worker
+from worker.telemetry.tracing import check_tracing
 from worker.wiring import check_providers
 
 _AT_ONCE = 0.001

@@ -1,0 +1,1 @@
+"""Logs, traces and metrics of our processes, set up from the settings."""
