@@ -14,9 +14,9 @@ from tasks.interviews.interview import Priority, Stage
 from tests.samples import TECHNICAL
 from worker.adapters.broker import CeleryDispatcher
 from worker.celery_app.config import create_app
+from worker.local.stack import open_stack, services
+from worker.local.supervisor import Supervisor
 from worker.settings import Settings
-from worker.stack import open_stack, services
-from worker.supervisor import Supervisor
 
 _WANTED = 0.050
 _DEPTH = 10_000

@@ -26,8 +26,8 @@ from tests.monitoring.scripted_stack import scripted_services
 from tests.stack import RunningStack, running_services
 from tests.stored import completed
 from tests.tools import tool
-from worker.stack import Stack
-from worker.supervisor import Service
+from worker.local.stack import Stack
+from worker.local.supervisor import Service
 from worker.wiring import open_stores
 
 _OBJECTIVE = 0.5

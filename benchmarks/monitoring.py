@@ -20,12 +20,12 @@ from tasks.interviews.interview import Priority, Stage
 from tests.monitoring.plain_worker import NOTHING, create, plain_worker
 from worker.adapters.broker import CeleryDispatcher
 from worker.celery_app.config import create_app
-from worker.embedded.servers import EmbeddedServers
-from worker.processes.child import stop_all
-from worker.processes.ports import free_port
+from worker.local.embedded.servers import EmbeddedServers
+from worker.local.processes.child import stop_all
+from worker.local.processes.ports import free_port
+from worker.local.stack import open_stack, services
+from worker.local.supervisor import Supervisor
 from worker.settings import Settings
-from worker.stack import open_stack, services
-from worker.supervisor import Supervisor
 
 Row = tuple[str, str, str, str, bool]
 

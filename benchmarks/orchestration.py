@@ -16,7 +16,7 @@ from benchmarks import instant, stock
 from tasks.interviews.interview import Priority, Stage
 from tasks.pipeline.runner import task_name
 from worker.adapters.broker import CeleryDispatcher
-from worker.embedded.servers import EmbeddedServers
+from worker.local.embedded.servers import EmbeddedServers
 
 _WANTED = 2.0
 _COUNT = 2000

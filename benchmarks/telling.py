@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.orchestration import WORKERS, ours
 from tests.samples import TECHNICAL
 from tests.stack import RunningStack, running_stack, wait_for
-from worker.embedded.servers import EmbeddedServers
+from worker.local.embedded.servers import EmbeddedServers
 
 _LEAST = 0.97
 _RECORDINGS = 5

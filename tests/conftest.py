@@ -16,7 +16,7 @@ from pymongo.database import Database
 
 from tests import environment, requirements
 from tests.timing import patience
-from worker.embedded.servers import EmbeddedServers
+from worker.local.embedded.servers import EmbeddedServers
 
 _colours = environment.wants_colours()
 # Before anything is imported that reads it.

@@ -15,7 +15,7 @@ from tasks.interviews.transcript import Segment, Speaker, Transcript
 from tests.fakes.language import FakeLanguage
 from tests.talk import talk
 
-SAMPLES = Path(__file__).parent.parent / "worker" / "samples"
+SAMPLES = Path(__file__).parent.parent / "worker" / "local" / "samples"
 SCREENING = SAMPLES / "screening.flac"
 TECHNICAL = SAMPLES / "technical.flac"
 

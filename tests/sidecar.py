@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx2
 
 from tests.timing import patience
-from worker.processes.child import Child
-from worker.processes.ports import free_port
+from worker.local.processes.child import Child
+from worker.local.processes.ports import free_port
 from worker.settings import Settings
 
 

@@ -10,10 +10,10 @@ from uuid import UUID
 from tasks.interviews.interview import Interview, Stage, Status
 from tests.timing import allowed, wait_until
 from worker.cli.client import ApiClient
-from worker.processes.child import Child
+from worker.local.processes.child import Child
+from worker.local.stack import Stack, open_stack, services
+from worker.local.supervisor import Service, Supervisor
 from worker.settings import Settings
-from worker.stack import Stack, open_stack, services
-from worker.supervisor import Service, Supervisor
 
 _INTERVAL = 0.1
 """Seconds between two questions: more of them would take the time of who is to do the work."""

@@ -20,8 +20,8 @@ from tests.requirements import needs, program
 from tests.timing import wait_until
 from worker.adapters.alertmanager import Alertmanager
 from worker.cli.silences import lasting
-from worker.processes.child import Child
-from worker.processes.ports import free_port
+from worker.local.processes.child import Child
+from worker.local.processes.ports import free_port
 
 CONFIG = Path(__file__).parents[2] / "monitoring" / "alertmanager" / "alertmanager.yml"
 

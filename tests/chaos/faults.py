@@ -9,7 +9,7 @@ from redis import Redis
 
 from tests.chaos.stack import DoomedStack
 from tests.processes import frozen
-from worker.processes.child import stop_all
+from worker.local.processes.child import stop_all
 
 Fault = Callable[[DoomedStack], AbstractContextManager[None]]
 

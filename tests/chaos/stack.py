@@ -12,9 +12,9 @@ from tests.chaos.deaths import Deaths
 from tests.processes import ROOT
 from tests.stack import RunningStack, running_services
 from tests.timing import patience
-from worker.processes.child import Child
-from worker.stack import Stack, answering, services
-from worker.supervisor import Service
+from worker.local.processes.child import Child
+from worker.local.stack import Stack, answering, services
+from worker.local.supervisor import Service
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import httpx2
 from tests.processes import ROOT
 from tests.requirements import program
 from tests.timing import patience
-from worker.processes.child import Child, stop_all
-from worker.processes.ports import free_port
+from worker.local.processes.child import Child, stop_all
+from worker.local.processes.ports import free_port
 
 RULES = ROOT / "monitoring" / "prometheus" / "rules" / "*.yml"
 

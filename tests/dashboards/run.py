@@ -20,8 +20,8 @@ from tests.dashboards.prometheus import scraping
 from tests.kafka import write
 from tests.processes import ROOT, wait_until
 from tests.stack import RunningStack, running_services
-from worker.stack import Stack, answering, services
-from worker.supervisor import Service
+from worker.local.stack import Stack, answering, services
+from worker.local.supervisor import Service
 
 _TYPES = ("screening", "technical", "behavioural")
 _PARTS = ("sentiment", "competency", "overall")

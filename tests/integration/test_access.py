@@ -26,7 +26,7 @@ from tests.sidecar import running
 from worker.adapters.mongo import Mongo, MongoInterviews, MongoKeys
 from worker.api.application import create_api
 from worker.celery_app.worker import run_flower
-from worker.processes.ports import free_port
+from worker.local.processes.ports import free_port
 from worker.security.api_keys import Scope, issue
 from worker.server import open_context, serve
 from worker.settings import Settings

@@ -8,7 +8,7 @@ import pytest
 
 from tests.processes import is_alive
 from tests.timing import allowed, patience, wait_until
-from worker.processes.child import Child, ProcessFailed, stop_all
+from worker.local.processes.child import Child, ProcessFailed, stop_all
 
 
 def shell(script: str, log: Path, *, env: dict[str, str] | None = None) -> Child:

@@ -12,8 +12,8 @@ from tasks.errors import Permanent
 from tests.clips import noise
 from tests.requirements import needs
 from tests.stack import RunningStack, running_services
-from worker.stack import Stack, services
-from worker.supervisor import Service
+from worker.local.stack import Stack, services
+from worker.local.supervisor import Service
 
 PARTICULARS = {
     "type": "screening",

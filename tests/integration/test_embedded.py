@@ -16,11 +16,11 @@ from caldav.davclient import DAVClient
 from tasks.errors import MissingExtra
 from tests.processes import ROOT, is_alive, wait_until
 from worker.adapters.kafka.connection import answers
-from worker.embedded import server
-from worker.embedded.lock import AlreadyRunning
-from worker.embedded.servers import KINDS, EmbeddedServers
-from worker.processes.child import ProcessFailed
-from worker.processes.ports import free_port
+from worker.local.embedded import server
+from worker.local.embedded.lock import AlreadyRunning
+from worker.local.embedded.servers import KINDS, EmbeddedServers
+from worker.local.processes.child import ProcessFailed
+from worker.local.processes.ports import free_port
 
 
 def put_redis(url: str) -> None:
@@ -169,7 +169,7 @@ def test_a_port_lost_to_another_is_replaced(
 PARENT = """
 import json, sys, time
 from pathlib import Path
-from worker.embedded.servers import KINDS, EmbeddedServers
+from worker.local.embedded.servers import KINDS, EmbeddedServers
 
 servers = EmbeddedServers(Path(sys.argv[1]), {kind.name for kind in KINDS})
 with servers:

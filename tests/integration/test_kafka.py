@@ -14,9 +14,9 @@ from tests.timing import wait_until, within
 from worker.adapters.kafka.connection import ensure_topic
 from worker.adapters.kafka.events import KafkaEvents
 from worker.adapters.kafka.message import RequestMessage
-from worker.embedded.kafka import Kafka
-from worker.embedded.server import EmbeddedServer
-from worker.processes.child import stop_all
+from worker.local.embedded.kafka import Kafka
+from worker.local.embedded.server import EmbeddedServer
+from worker.local.processes.child import stop_all
 
 CREATED = Event(
     id="i1:created:0",

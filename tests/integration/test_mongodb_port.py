@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from tests.timing import patience
-from worker.processes.ports import free_port
+from worker.local.processes.ports import free_port
 from worker.server import open_context
 from worker.settings import Settings
 

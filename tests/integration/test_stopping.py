@@ -13,8 +13,8 @@ from tests.monitoring.figures import busy, scraped
 from tests.processes import ROOT
 from tests.stack import RunningStack, running_services, wait_for
 from tests.timing import allowed, wait_until, within
-from worker.stack import Stack, answering, services
-from worker.supervisor import Service
+from worker.local.stack import Stack, answering, services
+from worker.local.supervisor import Service
 
 GRACE = allowed(3)
 """Long enough for a worker to write down what it has, short enough to wait for the end of it."""

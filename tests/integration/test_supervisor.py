@@ -10,8 +10,8 @@ import pytest
 
 from tests.processes import ROOT, is_alive
 from tests.timing import patience, wait_until, within
-from worker.processes.child import Child, ProcessFailed
-from worker.supervisor import Service, Supervisor
+from worker.local.processes.child import Child, ProcessFailed
+from worker.local.supervisor import Service, Supervisor
 
 
 def service(name: str, directory: Path, *, drains: bool = False) -> Service:
@@ -90,7 +90,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from tests.integration.test_supervisor import service, stubborn
-from worker.supervisor import Supervisor
+from worker.local.supervisor import Supervisor
 
 directory = Path(sys.argv[1])
 services = [service("api", directory), service("worker", directory, drains=True)]

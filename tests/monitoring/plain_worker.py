@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from tasks.errors import Permanent
 from tests.processes import ROOT
 from worker.celery_app.config import QUEUES, create_app
-from worker.processes.child import Child
+from worker.local.processes.child import Child
 from worker.settings import Settings
 from worker.telemetry.metrics import monitored_worker
 

@@ -9,8 +9,8 @@ from tasks.errors import Transient
 from tests.requirements import program
 from tests.timing import patience
 from worker.celery_app.config import QUEUES
-from worker.processes.child import Child, stop_all
-from worker.processes.ports import free_port
+from worker.local.processes.child import Child, stop_all
+from worker.local.processes.ports import free_port
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tests.processes import ROOT
 from tests.stack import RunningStack, running_services
-from worker.stack import Stack, answering, services
-from worker.supervisor import Service
+from worker.local.stack import Stack, answering, services
+from worker.local.supervisor import Service
 
 
 @contextmanager

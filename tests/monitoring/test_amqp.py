@@ -20,8 +20,8 @@ from tests.processes import frozen
 from tests.requirements import needs
 from tests.timing import within
 from worker.celery_app.config import QUEUES, STAGES, create_app
-from worker.processes.child import Child
-from worker.processes.ports import free_port
+from worker.local.processes.child import Child
+from worker.local.processes.ports import free_port
 from worker.settings import Settings
 
 pytestmark = needs("rabbitmq-server", "epmd")

@@ -22,9 +22,9 @@ from tests.processes import frozen
 from tests.timing import wait_until, within
 from worker.adapters.broker import PRIORITIES, CeleryDispatcher
 from worker.celery_app.config import QUEUES, STAGES, create_app
-from worker.embedded.server import EmbeddedServer
-from worker.embedded.valkey import Valkey
-from worker.processes.child import stop_all
+from worker.local.embedded.server import EmbeddedServer
+from worker.local.embedded.valkey import Valkey
+from worker.local.processes.child import stop_all
 from worker.settings import Settings
 
 TRANSCRIBE, *_ = STAGES

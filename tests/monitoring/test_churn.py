@@ -13,8 +13,8 @@ from monitoring.recording import RecordedFigures
 from tests.monitoring.figures import Figures, figures_of
 from tests.monitoring.plain_worker import NOTHING, create, plain_worker
 from tests.processes import wait_until
-from worker.embedded.servers import EmbeddedServers
-from worker.processes.child import Child, stop_all
+from worker.local.embedded.servers import EmbeddedServers
+from worker.local.processes.child import Child, stop_all
 
 _RECYCLES = 500 if os.environ.get("CHAOS") == "long" else 150
 _CONCURRENCY = 8

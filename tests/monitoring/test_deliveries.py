@@ -24,8 +24,8 @@ from tests.monitoring.plain_worker import HOLD, NOTHING, create, plain_worker
 from tests.monitoring.rabbitmq import rabbitmq_server
 from tests.processes import children_of, frozen, wait_for, wait_until
 from tests.requirements import needs
-from worker.embedded.servers import EmbeddedServers
-from worker.processes.child import Child
+from worker.local.embedded.servers import EmbeddedServers
+from worker.local.processes.child import Child
 
 TOO_LATE = datetime.max.replace(tzinfo=timezone(timedelta(hours=-5)))
 """A moment that is in the year 10000 elsewhere."""

@@ -20,8 +20,8 @@ from monitoring.recording import RecordedFigures
 from tests.monitoring.figures import Figures, figures_of
 from tests.monitoring.plain_worker import FAIL, HANG, HOLD, NOTHING, create, plain_worker
 from tests.processes import wait_until
-from worker.embedded.servers import EmbeddedServers
-from worker.processes.child import Child, stop_all
+from worker.local.embedded.servers import EmbeddedServers
+from worker.local.processes.child import Child, stop_all
 from worker.telemetry.metrics import node_name
 
 

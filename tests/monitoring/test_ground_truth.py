@@ -19,7 +19,7 @@ from tests.monitoring.scripted_stack import scripted_stack
 from tests.processes import wait_for
 from tests.stack import RunningStack
 from tests.stack import wait_for as wait_for_end
-from worker.processes.child import Child, stop_all
+from worker.local.processes.child import Child, stop_all
 from worker.wiring import open_stores
 
 _COUNT = 300 if os.environ.get("CHAOS") == "long" else 100

@@ -15,8 +15,8 @@ from tests.requirements import needs, program
 from tests.samples import TECHNICAL
 from tests.stack import RunningStack, running_stack, wait_for
 from tests.timing import patience, wait_until
-from worker.processes.child import Child, stop_all
-from worker.processes.ports import free_port
+from worker.local.processes.child import Child, stop_all
+from worker.local.processes.ports import free_port
 
 NAMES = {
     "counter": """

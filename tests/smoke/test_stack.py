@@ -58,7 +58,7 @@ def test_an_interview_goes_through_the_containers() -> None:
         *("--name", "smoke", "--scope", "admin"),
     )
     key = printed.split()[-1]
-    place = "/opt/interview-worker/lib/python3.12/site-packages/worker/samples/screening.flac"
+    place = "/opt/interview-worker/lib/python3.12/site-packages/worker/local/samples/screening.flac"
     report = compose(
         *("exec", "--no-TTY", "-e", f"INTERVIEW_WORKER_KEY={key}"),
         *("-e", "API_URL=http://127.0.0.1:3001", "sidecar"),

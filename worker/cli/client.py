@@ -17,9 +17,9 @@ from tasks.analysis.report import Report
 from tasks.errors import Permanent, Transient
 from tasks.interviews.interview import Interview, Status
 from worker.cli.sending import answered
+from worker.local.stack_file import running_api
 from worker.security.audit import Entry
 from worker.settings import Settings
-from worker.stack_file import running_api
 
 _PREFIX = "/api/v1/interviews"
 _AUDIT = "/api/v1/audit"

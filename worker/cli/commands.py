@@ -259,7 +259,7 @@ def config() -> None:
 @app.command()
 def up() -> None:
     """Run all of it until Ctrl-C: servers, workers, API and Flower."""
-    from worker.stack import run_stack
+    from worker.local.stack import run_stack
 
     run_stack(load_settings(), out)
 
@@ -267,7 +267,7 @@ def up() -> None:
 @app.command()
 def demo() -> None:
     """Run all of it for one bundled interview, print its report, and stop it again."""
-    from worker.demo import run_demo
+    from worker.local.demo import run_demo
 
     run_demo(load_settings(), out)
 

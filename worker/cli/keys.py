@@ -66,8 +66,8 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's i
 @contextmanager
 def _stores(settings: Settings) -> Iterator["Stores"]:
     # Loading drivers takes longer than most commands.
-    from worker.embedded.servers import EmbeddedServers
-    from worker.stack_file import running_mongodb
+    from worker.local.embedded.servers import EmbeddedServers
+    from worker.local.stack_file import running_mongodb
     from worker.wiring import open_stores
 
     if settings.mongodb_url is None and (running := running_mongodb(settings)):

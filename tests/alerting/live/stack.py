@@ -19,8 +19,8 @@ from tests.alerting.live.worker import HELD
 from tests.processes import ROOT
 from tests.stack import RunningStack, running_services
 from worker.cli.client import ApiClient
-from worker.stack import Stack, answering, services
-from worker.supervisor import Service
+from worker.local.stack import Stack, answering, services
+from worker.local.supervisor import Service
 
 _PACE = 0.5
 """Seconds between two interviews."""

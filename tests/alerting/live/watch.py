@@ -16,8 +16,8 @@ from tests.alerting.live.scale import SCRAPE, routes, rules
 from tests.requirements import program
 from tests.stack import RunningStack
 from tests.timing import patience, wait_until
-from worker.processes.child import Child, stop_all
-from worker.processes.ports import free_port
+from worker.local.processes.child import Child, stop_all
+from worker.local.processes.ports import free_port
 
 PROGRAMS = ("prometheus", "prometheus-alertmanager")
 WATCHDOG = "InterviewWorkerWatchdog"

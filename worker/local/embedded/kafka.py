@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from worker.adapters.kafka.connection import answers
-from worker.embedded.server import embedded_module
+from worker.local.embedded.server import embedded_module
 
 
 class Kafka:

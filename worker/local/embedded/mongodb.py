@@ -9,7 +9,7 @@ from pathlib import Path
 import pymongo
 from pymongo.errors import PyMongoError
 
-from worker.embedded.server import missing_embedded
+from worker.local.embedded.server import missing_embedded
 
 
 class MongoDB:

@@ -15,13 +15,13 @@ from tasks.pipeline.runner import task_name
 from worker.adapters.broker import REQUESTS
 from worker.celery_app.config import create_app
 from worker.cli.listing import masked
-from worker.embedded.secret import webhook_secret
-from worker.embedded.servers import KINDS, EmbeddedServers
-from worker.processes.child import Child
-from worker.processes.ports import free_port
+from worker.local.embedded.secret import webhook_secret
+from worker.local.embedded.servers import KINDS, EmbeddedServers
+from worker.local.processes.child import Child
+from worker.local.processes.ports import free_port
+from worker.local.stack_file import noted
+from worker.local.supervisor import Service, Supervisor
 from worker.settings import Settings
-from worker.stack_file import noted
-from worker.supervisor import Service, Supervisor
 
 _PROGRAM = str(Path(sys.executable).with_name("interview-worker"))
 _GIVING_BACK = 10.0

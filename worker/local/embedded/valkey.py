@@ -4,7 +4,7 @@ from pathlib import Path
 
 import redis
 
-from worker.embedded.server import embedded_module, missing_embedded
+from worker.local.embedded.server import embedded_module, missing_embedded
 
 
 class Valkey:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
-from worker.processes.child import Child, stop_all
+from worker.local.processes.child import Child, stop_all
 
 _POLL_SECONDS = 0.1
 _START_SECONDS = 180.0

@@ -6,13 +6,13 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import TracebackType
 
-from worker.embedded.caldav import CalDAV
-from worker.embedded.kafka import Kafka
-from worker.embedded.lock import exclusive
-from worker.embedded.mongodb import MongoDB
-from worker.embedded.server import EmbeddedServer, ServerKind
-from worker.embedded.valkey import Valkey
-from worker.processes.child import Child, stop_all
+from worker.local.embedded.caldav import CalDAV
+from worker.local.embedded.kafka import Kafka
+from worker.local.embedded.lock import exclusive
+from worker.local.embedded.mongodb import MongoDB
+from worker.local.embedded.server import EmbeddedServer, ServerKind
+from worker.local.embedded.valkey import Valkey
+from worker.local.processes.child import Child, stop_all
 
 _STOP_SECONDS = 10.0
 

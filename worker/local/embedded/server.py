@@ -8,8 +8,8 @@ from types import ModuleType
 from typing import Protocol
 
 from tasks.errors import MissingExtra
-from worker.processes.child import Child, ProcessFailed
-from worker.processes.ports import free_port
+from worker.local.processes.child import Child, ProcessFailed
+from worker.local.processes.ports import free_port
 
 _START_SECONDS = 120.0
 _KNOCK_SECONDS = 0.1

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tasks.errors import InterviewWorkerError
-from worker.processes import launch
+from worker.local.processes import launch
 
 _POLL_SECONDS = 0.03
 _TAIL_LINES = 10

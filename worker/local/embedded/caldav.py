@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx2
 
-from worker.embedded.server import embedded_module
+from worker.local.embedded.server import embedded_module
 
 
 class CalDAV:

@@ -16,9 +16,9 @@ from tasks.interviews.interview import Status
 from worker.cli.client import ApiClient
 from worker.cli.following import follow
 from worker.cli.report import render
+from worker.local.stack import open_stack, services
+from worker.local.supervisor import Supervisor
 from worker.settings import Settings
-from worker.stack import open_stack, services
-from worker.supervisor import Supervisor
 
 _SAMPLE = "screening.flac"
 _DRAIN_SECONDS = 10.0
@@ -55,7 +55,7 @@ def run_demo(settings: Settings, out: Console) -> None:
                 watched=opened.servers,
             )
         )
-        recording = stack.enter_context(as_file(files("worker") / "samples" / _SAMPLE))
+        recording = stack.enter_context(as_file(files("worker.local") / "samples" / _SAMPLE))
         with ApiClient(opened.settings.with_environment({"API_URL": opened.api_url})) as api:
             interview = api.submit(recording, _particulars())
             out.print(f"Submitted {_SAMPLE} as interview {interview.id}", highlight=False)
@@ -67,7 +67,7 @@ def run_demo(settings: Settings, out: Console) -> None:
 
 
 def _particulars() -> dict[str, Any]:
-    text = (files("worker") / "samples" / "screening.submission.json").read_text()
+    text = (files("worker.local") / "samples" / "screening.submission.json").read_text()
     particulars: dict[str, Any] = json.loads(text)
     return particulars
 
