@@ -11,9 +11,9 @@ from tasks.interviews import transitions
 from tasks.interviews.interview import Priority, Stage
 from tests.samples import AUDIO, an_interview
 from worker.adapters.broker import CeleryDispatcher
+from worker.bootstrap import Stores, open_stores, prepare
 from worker.celery_app.config import create_app
 from worker.settings import Settings
-from worker.wiring import Stores, open_stores, prepare
 
 _BATCH = 500
 _PACE = timedelta(seconds=1)

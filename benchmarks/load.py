@@ -26,9 +26,9 @@ from tests.monitoring.scripted_stack import scripted_services
 from tests.stack import RunningStack, running_services
 from tests.stored import completed
 from tests.tools import tool
+from worker.bootstrap import open_stores
 from worker.local.stack import Stack
 from worker.local.supervisor import Service
-from worker.wiring import open_stores
 
 _OBJECTIVE = 0.5
 """Seconds; what 95 of 100 requests of each kind must keep below."""

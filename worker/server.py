@@ -24,22 +24,7 @@ from worker.api.application import create_api
 from worker.api.context import Context
 from worker.api.token import TokenGuard
 from worker.api.traced import traced_api
-from worker.celery_app.config import create_app
-from worker.intake.requests import receive
-from worker.lifecycle.erasure import Eraser
-from worker.lifecycle.retention import Retention
-from worker.outbox.relay import Relay
-from worker.outbox.webhooks import Deliverer
-from worker.providers import CALENDAR
-from worker.reconcile.interviews import Reconciler
-from worker.reconcile.requests import RequestReconciler
-from worker.security.api_keys import KeyRing
-from worker.settings import Settings, is_loopback
-from worker.telemetry.logs import change_level, logging_as
-from worker.telemetry.metrics import recorded
-from worker.telemetry.sidecar import Watching, watching
-from worker.telemetry.tracing import check_tracing, tracing_as
-from worker.wiring import (
+from worker.bootstrap import (
     Stores,
     broker,
     calendars,
@@ -53,6 +38,21 @@ from worker.wiring import (
     request_limit,
     webhooks,
 )
+from worker.celery_app.config import create_app
+from worker.intake.requests import receive
+from worker.lifecycle.erasure import Eraser
+from worker.lifecycle.retention import Retention
+from worker.outbox.relay import Relay
+from worker.outbox.webhooks import Deliverer
+from worker.plugins import CALENDAR
+from worker.reconcile.interviews import Reconciler
+from worker.reconcile.requests import RequestReconciler
+from worker.security.api_keys import KeyRing
+from worker.settings import Settings, is_loopback
+from worker.telemetry.logs import change_level, logging_as
+from worker.telemetry.metrics import recorded
+from worker.telemetry.sidecar import Watching, watching
+from worker.telemetry.tracing import check_tracing, tracing_as
 
 log = logging.getLogger(__name__)
 

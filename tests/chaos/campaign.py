@@ -18,7 +18,7 @@ from tests.chaos.faults import Fault
 from tests.chaos.report import Outcome
 from tests.chaos.stack import DoomedStack
 from tests.timing import patience
-from worker.wiring import Stores, open_stores
+from worker.bootstrap import Stores, open_stores
 
 _AT_ONCE = 6
 """Interviews under way at a time, so that recovering is not the same as queueing."""

@@ -19,9 +19,9 @@ from tasks.ports import CalendarProvider, LanguageProvider, Meeting, SpeechProvi
 from tests.samples import TECHNICAL, true_transcript
 from worker.adapters.media import probe
 from worker.adapters.providers import Context
-from worker.providers import CALENDAR, LANGUAGE, SPEECH, Kind, P
+from worker.bootstrap import provider_context
+from worker.plugins import CALENDAR, LANGUAGE, SPEECH, Kind, P
 from worker.settings import load_settings
-from worker.wiring import provider_context
 
 NAME = os.environ.get("PROVIDER", "")
 OWNER = Person(name="Anna", email="anna@example.com", calendar=os.environ.get("CONTRACT_CALENDAR"))

@@ -12,9 +12,9 @@ from tasks.providers.instrumented import AnnouncedLanguage, AnnouncedSpeech
 from tests.dashboards.providers import Language, Service, Speech
 from worker.adapters.providers import Context
 from worker.adapters.resilience.retry import AskAgain
+from worker.bootstrap import provider_context
 from worker.celery_app.worker import run_worker
 from worker.settings import load_settings
-from worker.wiring import provider_context
 
 _open = ExitStack()
 

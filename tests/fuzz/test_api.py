@@ -13,10 +13,10 @@ from tests.requirements import needs, program
 from tests.samples import TECHNICAL
 from tests.stack import RunningStack, running_services
 from tests.stored import completed, failed
+from worker.bootstrap import open_stores
 from worker.local.stack import Stack, services
 from worker.local.supervisor import Service
 from worker.security.api_keys import Scope, issue
-from worker.wiring import open_stores
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = 200 if LONG else 5

@@ -199,7 +199,7 @@ def test_says_so_when_keys_cannot_be_read(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Nobody answers there, for which half a second is as good as five.
-    monkeypatch.setattr("worker.wiring.Mongo", partial(Mongo, timeout=0.5))
+    monkeypatch.setattr("worker.bootstrap.Mongo", partial(Mongo, timeout=0.5))
     with api(settings, AUTH="keys", MONGODB_URL="mongodb://127.0.0.1:9/x") as client:
         header = {"Authorization": f"Bearer iw_{'0' * 12}_{'A' * 43}"}
         problem(client.get(PATH, headers=header), 503, "database_error")

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from tasks.errors import MissingExtra, Permanent
 from tests.processes import ROOT
 from worker.adapters.providers import Context
-from worker.providers import CALENDAR, LANGUAGE, SPEECH, Kind
+from worker.bootstrap import calendars, check_providers, provider_context
+from worker.plugins import CALENDAR, LANGUAGE, SPEECH, Kind
 from worker.settings import Settings
-from worker.wiring import calendars, check_providers, provider_context
 
 PROVIDER = """
 from tasks.analysis.findings import ModelCall, SummaryFinding
@@ -44,7 +44,7 @@ headless = parrot_without_its_package:open_provider
 PROGRAM = """
 import sys
 from worker.settings import load_settings
-from worker.wiring import open_stores, provider_context, services
+from worker.bootstrap import open_stores, provider_context, services
 from tests.samples import true_transcript
 
 settings = load_settings()

@@ -21,10 +21,10 @@ from tests.samples import an_interview
 from tests.timing import patience, wait_until
 from worker.adapters.broker import CeleryDispatcher, HeldMessages
 from worker.adapters.mongo import MongoInterviews, MongoLeadership
+from worker.bootstrap import broker, held_messages
 from worker.celery_app.config import create_app
 from worker.reconcile.interviews import Reconciler
 from worker.settings import Settings
-from worker.wiring import broker, held_messages
 
 LONG_AGO = timedelta(hours=1)
 

@@ -21,13 +21,13 @@ from tests.fakes.interviews import MemoryInterviews
 from tests.samples import TECHNICAL
 from worker.adapters.broker import REQUESTS, CeleryDispatcher
 from worker.adapters.mongo import MongoRequests
+from worker.bootstrap import broker
 from worker.celery_app.config import create_app
 from worker.intake.processor import Receiver
 from worker.intake.requests import PendingRequest, UrlSubmission, interview_id_of, receive
 from worker.intake.service import Intake
 from worker.reconcile.requests import RequestReconciler
 from worker.settings import Settings
-from worker.wiring import broker
 
 HOUR = timedelta(hours=1)
 

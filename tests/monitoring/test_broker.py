@@ -21,9 +21,9 @@ from tasks.interviews.interview import Priority, Stage
 from tests.monitoring.figures import Figures, figures_of
 from tests.timing import allowed, wait_until
 from worker.adapters.broker import REQUESTS, CeleryDispatcher
+from worker.bootstrap import broker
 from worker.celery_app.config import QUEUES, STAGES, create_app
 from worker.settings import Settings
-from worker.wiring import broker
 
 TRANSCRIBE, ANALYSE, SCHEDULE = STAGES
 

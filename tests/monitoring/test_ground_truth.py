@@ -19,8 +19,8 @@ from tests.monitoring.scripted_stack import scripted_stack
 from tests.processes import wait_for
 from tests.stack import RunningStack
 from tests.stack import wait_for as wait_for_end
+from worker.bootstrap import open_stores
 from worker.local.processes.child import Child, stop_all
-from worker.wiring import open_stores
 
 _COUNT = 300 if os.environ.get("CHAOS") == "long" else 100
 _STATUSES = {Status.COMPLETED: "success", Status.FAILED: "failed", Status.CANCELLED: "cancelled"}

@@ -8,10 +8,10 @@ from celery import current_app
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from tasks.pipeline.services import provide
+from worker.bootstrap import open_stores, provider_context, receiver, services
 from worker.intake.processor import Receiver
 from worker.settings import load_settings
 from worker.telemetry.tracing import tracing_as
-from worker.wiring import open_stores, provider_context, receiver, services
 
 log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from celery.signals import worker_shutting_down
 
 from monitoring.recording import Recorder
 from tasks.errors import Permanent
+from worker.bootstrap import check_providers
 from worker.celery_app import child  # noqa: F401 - its signal handlers open the adapters after the fork
 from worker.celery_app.config import QUEUES, create_app
 from worker.celery_app.log_context import bound
@@ -18,7 +19,6 @@ from worker.settings import Settings, is_loopback
 from worker.telemetry.logs import logging_as, worker_logging
 from worker.telemetry.metrics import monitored_worker
 from worker.telemetry.tracing import check_tracing
-from worker.wiring import check_providers
 
 _AT_ONCE = 0.001
 """Seconds; a timer of 0 is none."""

@@ -11,10 +11,10 @@ from tasks.errors import InvalidInput
 from tasks.interviews.interview import Channels
 from tasks.providers.comparison import Comparison, compare
 from worker.adapters.media import probe
+from worker.bootstrap import provider_context
 from worker.cli.particulars import speakers
-from worker.providers import SPEECH
+from worker.plugins import SPEECH
 from worker.settings import Settings
-from worker.wiring import provider_context
 
 _WIDTH = 100
 """Columns of the picture."""

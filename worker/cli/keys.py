@@ -19,7 +19,7 @@ from worker.security.audit import Action, Actor, record
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from worker.wiring import Stores
+    from worker.bootstrap import Stores
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
 out = Console(soft_wrap=True)
@@ -66,9 +66,9 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's i
 @contextmanager
 def _stores(settings: Settings) -> Iterator["Stores"]:
     # Loading drivers takes longer than most commands.
+    from worker.bootstrap import open_stores
     from worker.local.embedded.servers import EmbeddedServers
     from worker.local.stack_file import running_mongodb
-    from worker.wiring import open_stores
 
     if settings.mongodb_url is None and (running := running_mongodb(settings)):
         settings = settings.with_environment({"MONGODB_URL": running})

@@ -30,9 +30,9 @@ from tasks.scheduling.calendars import Calendars
 from worker.adapters.kafka import KafkaStatus
 from worker.adapters.mongo import MongoStatus
 from worker.adapters.resilience.breaker_storage import CircuitStates
+from worker.bootstrap import Stores, broker, circuit_states
 from worker.celery_app.config import STAGES
 from worker.settings import Settings
-from worker.wiring import Stores, broker, circuit_states
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ from worker.celery_app.config import QUEUES, STAGES
 from worker.intake.processor import Receiver
 from worker.intake.service import Intake
 from worker.lifecycle.erasure import Eraser
-from worker.providers import CALENDAR, LANGUAGE, SPEECH, Kind, P
+from worker.plugins import CALENDAR, LANGUAGE, SPEECH, Kind, P
 from worker.settings import Settings
 
 
