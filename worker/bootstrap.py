@@ -9,9 +9,9 @@ from typing import Any
 from celery import Celery
 from pydantic import SecretStr
 
-from monitoring.broker import Broker, open_broker
 from tasks.errors import Permanent
 from tasks.interviews.interview import Priority
+from tasks.pipeline.queues import Broker
 from tasks.pipeline.services import Services
 from tasks.ports import Ledger
 from tasks.providers.fallback import Chain, FallbackLanguage, FallbackSpeech
@@ -20,6 +20,7 @@ from tasks.providers.masking import Masker
 from tasks.scheduling.calendars import Calendars, PatientCalendar
 from worker.adapters.billing import Biller, Budgets
 from worker.adapters.broker import PRIORITIES, CeleryDispatcher, HeldMessages
+from worker.adapters.broker.queues import open_broker
 from worker.adapters.masking import open_masker
 from worker.adapters.mongo import (
     GridFSAudio,

@@ -6,8 +6,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from monitoring import metrics
-from monitoring.broker import Backlog, Broker, QueueState, RedisFigures
 from monitoring.collectors.families import family
+from tasks.pipeline.queues import Backlog, Broker, QueueState, RedisFigures
 
 
 class BrokerCollector(Collector):

@@ -10,13 +10,13 @@ from celery import Celery
 from pymongo.database import Database
 from redis import Redis
 
-from monitoring.broker import Broker
 from monitoring.recording import Recorder
 from monitoring.signals import celery
 from tasks.clock import now
 from tasks.errors import Transient
 from tasks.interviews import transitions
 from tasks.interviews.interview import Interview, Priority, Stage, Status
+from tasks.pipeline.queues import Broker
 from tests.samples import an_interview
 from tests.timing import patience, wait_until
 from worker.adapters.broker import CeleryDispatcher, HeldMessages

@@ -10,12 +10,12 @@ import pytest
 from celery import Celery
 from pymongo.database import Database
 
-from monitoring.broker import Broker
 from monitoring.recording import Recorder
 from monitoring.signals import celery
 from tasks.clock import now
 from tasks.errors import InvalidInput, NotFound, Permanent, Superseded
 from tasks.interviews.interview import Source, Status
+from tasks.pipeline.queues import Broker
 from tests.fakes.audio import MemoryAudio
 from tests.fakes.interviews import MemoryInterviews
 from tests.samples import TECHNICAL

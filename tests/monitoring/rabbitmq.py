@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from monitoring.broker import AmqpBroker
 from tasks.errors import Transient
 from tests.requirements import program
 from tests.timing import patience
+from worker.adapters.broker.amqp import AmqpBroker
 from worker.celery_app.config import QUEUES
 from worker.local.processes.child import Child, stop_all
 from worker.local.processes.ports import free_port

@@ -11,7 +11,6 @@ import pytest
 from pydantic import SecretStr
 
 from monitoring import metrics
-from monitoring.broker import AmqpBroker, open_broker
 from monitoring.collectors.broker import BrokerCollector
 from tasks.errors import Transient
 from tests.monitoring.figures import figures_of
@@ -19,6 +18,8 @@ from tests.monitoring.rabbitmq import rabbitmq_server
 from tests.processes import frozen
 from tests.requirements import needs
 from tests.timing import within
+from worker.adapters.broker.amqp import AmqpBroker
+from worker.adapters.broker.queues import open_broker
 from worker.celery_app.config import QUEUES, STAGES, create_app
 from worker.local.processes.child import Child
 from worker.local.processes.ports import free_port

@@ -12,12 +12,12 @@ from pydantic import SecretStr
 from redis import Redis
 
 from monitoring import metrics
-from monitoring.broker import Backlog, Broker
 from monitoring.collectors.broker import BrokerCollector
 from monitoring.collectors.guarded import GuardedCollectors, Source
 from monitoring.recording import Recorder
 from monitoring.signals import celery
 from tasks.interviews.interview import Priority, Stage
+from tasks.pipeline.queues import Backlog, Broker
 from tests.monitoring.figures import Figures, figures_of
 from tests.timing import allowed, wait_until
 from worker.adapters.broker import REQUESTS, CeleryDispatcher

@@ -12,7 +12,6 @@ from pydantic import SecretStr
 from redis import Redis
 
 from monitoring import metrics
-from monitoring.broker import RedisBroker
 from monitoring.collectors.broker import BrokerCollector
 from monitoring.collectors.guarded import GuardedCollectors, Source
 from tasks.errors import Transient
@@ -21,6 +20,7 @@ from tests.monitoring.figures import figures_of
 from tests.processes import frozen
 from tests.timing import wait_until, within
 from worker.adapters.broker import PRIORITIES, CeleryDispatcher
+from worker.adapters.broker.redis import RedisBroker
 from worker.celery_app.config import QUEUES, STAGES, create_app
 from worker.local.embedded.server import EmbeddedServer
 from worker.local.embedded.valkey import Valkey

@@ -2,9 +2,9 @@
 
 import pytest
 
-from monitoring.broker import open_broker
-from monitoring.broker.address import redis_py_url
 from tasks.errors import Permanent
+from worker.adapters.broker.queues import open_broker
+from worker.adapters.broker.redis_url import redis_py_url
 
 
 @pytest.mark.parametrize(

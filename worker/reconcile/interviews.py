@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
-from monitoring.broker import Broker, QueueState
 from monitoring.tracing import continuing
 from tasks.clock import now
 from tasks.context import about
 from tasks.errors import UNWANTED, NotFound, Transient
 from tasks.interviews import transitions
 from tasks.interviews.interview import Interview, Priority, Stage
+from tasks.pipeline.queues import Broker, QueueState
 from tasks.pipeline.runner import task_name
 from tasks.ports import InterviewStore
 from tasks.signals import Resumed, resumed

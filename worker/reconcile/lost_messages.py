@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from monitoring.broker import QueueState
 from tasks.clock import now
 from tasks.interviews.interview import Priority
+from tasks.pipeline.queues import QueueState
 
 
 class Overdue:

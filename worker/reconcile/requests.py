@@ -4,9 +4,9 @@ import logging
 from datetime import timedelta
 from typing import Protocol
 
-from monitoring.broker import Broker
 from tasks.clock import now
 from tasks.interviews.interview import Priority
+from tasks.pipeline.queues import Broker
 from worker.adapters.broker import REQUESTS
 from worker.intake.requests import PendingRequest, RequestStore
 from worker.reconcile.lost_messages import Overdue

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from monitoring import metrics
-from monitoring.broker import Broker
 from monitoring.collectors import Collector
 from monitoring.collectors.agreement import AgreementCollector
 from monitoring.collectors.broker import BrokerCollector
@@ -26,6 +25,7 @@ from monitoring.processes import ProcessWatch
 from monitoring.recording import RecordedFigures, total
 from monitoring.workers import known_workers
 from tasks.errors import Transient
+from tasks.pipeline.queues import Broker
 from tasks.scheduling.calendars import Calendars
 from worker.adapters.kafka import KafkaStatus
 from worker.adapters.mongo import MongoStatus

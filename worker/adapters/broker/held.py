@@ -11,9 +11,9 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from monitoring.broker.address import redis_py_url
 from monitoring.headers import PUBLISHED_AT
 from tasks.errors import Transient
+from worker.adapters.broker.redis_url import redis_py_url
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from pybreaker import (
 from redis import Redis
 from redis.exceptions import RedisError
 
-from monitoring.broker.address import redis_py_url
 from tasks.errors import Transient
+from worker.adapters.broker.redis_url import redis_py_url
 
 _LASTS = 24 * 3600
 """Seconds for which a circuit is remembered that is not used."""

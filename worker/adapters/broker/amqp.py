@@ -6,8 +6,8 @@ from typing import Any
 from kombu import Connection
 from kombu.exceptions import ChannelError, OperationalError
 
-from monitoring.broker.backlog import Backlog, QueueState
 from tasks.errors import Transient
+from tasks.pipeline.queues import Backlog, QueueState
 
 _ANY = "any"
 """AMQP tells the messages of a queue together, whatever their priority."""

@@ -2,19 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from monitoring.broker.amqp import AmqpBroker
-from monitoring.broker.backlog import Backlog, Broker, QueueState, RedisFigures
-from monitoring.broker.redis import RedisBroker
-
-__all__ = [
-    "AmqpBroker",
-    "Backlog",
-    "Broker",
-    "QueueState",
-    "RedisBroker",
-    "RedisFigures",
-    "open_broker",
-]
+from tasks.pipeline.queues import Broker
+from worker.adapters.broker.amqp import AmqpBroker
+from worker.adapters.broker.redis import RedisBroker
 
 
 def open_broker(

@@ -11,10 +11,10 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from monitoring.broker.address import redis_py_url
-from monitoring.broker.backlog import Backlog, QueueState, RedisFigures
 from monitoring.headers import CHAIN_PUBLISHED_AT, PUBLISHED_AT
 from tasks.errors import Permanent, Transient
+from tasks.pipeline.queues import Backlog, QueueState, RedisFigures
+from worker.adapters.broker.redis_url import redis_py_url
 
 _SEPARATOR = "\x06\x16"
 """What kombu puts between a queue's name and a priority other than 0."""
