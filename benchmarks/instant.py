@@ -17,7 +17,7 @@ from celery import Celery
 from pydantic import SecretStr
 from redis import Redis
 
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from tasks.errors import IllegalTransition
 from tasks.interviews.interview import Interview, Stage, StageRecord, Status
 from tasks.interviews.transitions import Change

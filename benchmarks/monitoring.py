@@ -13,9 +13,9 @@ import httpx2
 from redis import Redis
 
 from benchmarks.orchestration import ours
-from monitoring.directory import joined
-from monitoring.exposition import Exposition
-from monitoring.recording import RecordedFigures
+from monitoring.metrics.directory import joined
+from monitoring.metrics.exposition import Exposition
+from monitoring.metrics.recording import RecordedFigures
 from tasks.interviews.interview import Priority, Stage
 from tests.monitoring.plain_worker import NOTHING, create, plain_worker
 from worker.adapters.broker import CeleryDispatcher

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from monitoring import metrics
 from monitoring.collectors.families import family
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from tasks.signals import stopwatch
 
 Scope = MutableMapping[str, Any]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from monitoring.directory import is_claimed
+from monitoring.metrics.directory import is_claimed
 from monitoring.processes import ProcessFigures, ProcessWatch
 
 _INTERVAL = 1.0

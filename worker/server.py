@@ -12,7 +12,7 @@ import uvicorn
 from celery import Celery
 
 from monitoring import metrics
-from monitoring.exposition import Exposition, metrics_application
+from monitoring.metrics.exposition import Exposition, metrics_application
 from tasks.clock import now
 from tasks.errors import Permanent, Transient
 from tasks.interviews.interview import Source

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from prometheus_client.metrics_core import Metric as Family
 
-from monitoring.definitions import Metric
+from monitoring.metrics.definitions import Metric
 
 
 class Samples(Family):

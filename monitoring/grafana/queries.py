@@ -3,7 +3,7 @@
 A label that a metric does not have is refused here, rather than found out from an empty panel.
 """
 
-from monitoring.definitions import Counter, Gauge, Histogram, Metric
+from monitoring.metrics.definitions import Counter, Gauge, Histogram, Metric
 
 UP = Gauge(name="up", help="Whether a target answered Prometheus, 1 or 0.")
 

@@ -2,9 +2,9 @@
 
 from grafana_foundation_sdk.models import units
 
-from monitoring.definitions import Histogram
 from monitoring.grafana.panels import Look, Panel, Query
 from monitoring.grafana.queries import quantile
+from monitoring.metrics.definitions import Histogram
 from monitoring.thresholds import Threshold
 
 _QUANTILES = ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"))

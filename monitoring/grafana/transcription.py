@@ -3,7 +3,6 @@
 from grafana_foundation_sdk.models import units
 
 from monitoring import metrics
-from monitoring.definitions import Histogram
 from monitoring.grafana.panels import Dashboard, Look, Panel, Query, Row
 from monitoring.grafana.queries import (
     counted,
@@ -16,6 +15,7 @@ from monitoring.grafana.queries import (
     times,
 )
 from monitoring.grafana.shapes import areas, figure, lines
+from monitoring.metrics.definitions import Histogram
 from monitoring.thresholds import AI_SERVICE_DOWN
 
 _ASKED = metrics.TRANSCRIPTIONS

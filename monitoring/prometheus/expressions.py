@@ -1,6 +1,6 @@
 """Pieces of PromQL, written by the definitions of the metrics."""
 
-from monitoring.definitions import Counter, Histogram, Metric
+from monitoring.metrics.definitions import Counter, Histogram, Metric
 from monitoring.prometheus.rules import JOB
 
 FAILED = "5..|error"

@@ -5,7 +5,7 @@ that were written for summaries work, and the same names are in the dashboards.
 """
 
 from monitoring import metrics
-from monitoring.definitions import Histogram
+from monitoring.metrics.definitions import Histogram
 from monitoring.prometheus.expressions import UNUSABLE, quantile, rate, series
 from monitoring.prometheus.rules import Group, Recording
 from monitoring.thresholds import FRESH_SECONDS

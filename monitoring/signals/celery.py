@@ -14,7 +14,7 @@ from celery import exceptions as celery_errors
 
 from monitoring import metrics
 from monitoring.headers import CHAIN_PUBLISHED_AT, PUBLISHED_AT
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from monitoring.signals import deliveries
 from tasks.errors import InterviewWorkerError
 from tasks.signals import Announcement

@@ -25,7 +25,7 @@ from prometheus_client.metrics_core import Metric as Family
 
 from monitoring import metrics
 from monitoring.headers import PUBLISHED_AT
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from tasks.signals import Announcement
 
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 
 from monitoring import metrics
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from tasks import signals
 from tasks.signals import (
     CalendarCalled,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from monitoring import metrics
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from tasks import signals
 from tasks.interviews.interview import Status
 from tasks.signals import (

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from monitoring import metrics
-from monitoring.definitions import Histogram
 from monitoring.grafana.catalogue import DASHBOARDS
+from monitoring.metrics.definitions import Histogram
 from monitoring.prometheus.alerts import ALWAYS
 from monitoring.prometheus.files import PLACE, all_alerts, contents
 from monitoring.prometheus.rules import Alert

@@ -7,7 +7,7 @@ import pytest
 import typer.main
 
 from monitoring import metrics
-from monitoring.definitions import Histogram
+from monitoring.metrics.definitions import Histogram
 from monitoring.prometheus.files import all_alerts, contents
 from worker.settings import Settings
 

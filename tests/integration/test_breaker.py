@@ -15,7 +15,7 @@ import pytest
 
 from monitoring import metrics
 from monitoring.collectors.circuits import CircuitCollector
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from monitoring.signals import providers
 from tasks.errors import CircuitOpen, Permanent, Transient, Unusable
 from tests.monitoring.figures import figures_of

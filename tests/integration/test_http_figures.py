@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from monitoring import metrics
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from tests.integration.test_api import PATH, submitted
 from tests.monitoring.figures import figures_of
 from worker.api.application import create_api

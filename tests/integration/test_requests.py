@@ -10,7 +10,7 @@ import pytest
 from celery import Celery
 from pymongo.database import Database
 
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from monitoring.signals import celery
 from tasks.clock import now
 from tasks.errors import InvalidInput, NotFound, Permanent, Superseded

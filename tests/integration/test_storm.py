@@ -13,7 +13,7 @@ import stamina
 from pydantic import SecretStr
 
 from monitoring import metrics
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from monitoring.signals import providers, services, stages
 from tasks.errors import Permanent, Transient
 from tasks.ports import LanguageProvider

@@ -7,8 +7,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from prometheus_client.registry import Collector
 
 from monitoring import metrics
-from monitoring.definitions import Histogram, Metric
-from monitoring.exposition import Exposition
+from monitoring.metrics.definitions import Histogram, Metric
+from monitoring.metrics.exposition import Exposition
 from tests.timing import patience
 
 

@@ -14,7 +14,7 @@ from redis import Redis
 from monitoring import metrics
 from monitoring.collectors.broker import BrokerCollector
 from monitoring.collectors.guarded import GuardedCollectors, Source
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from monitoring.signals import celery
 from tasks.interviews.interview import Priority, Stage
 from tasks.pipeline.queues import Backlog, Broker

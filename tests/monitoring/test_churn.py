@@ -8,8 +8,8 @@ import pytest
 from celery import Celery
 
 from monitoring import metrics
-from monitoring.directory import joined
-from monitoring.recording import RecordedFigures
+from monitoring.metrics.directory import joined
+from monitoring.metrics.recording import RecordedFigures
 from tests.monitoring.figures import Figures, figures_of
 from tests.monitoring.plain_worker import NOTHING, create, plain_worker
 from tests.processes import wait_until

@@ -16,9 +16,9 @@ from redis import Redis
 
 from monitoring import metrics
 from monitoring.collectors.workers import WorkerCollector
-from monitoring.definitions import Metric
-from monitoring.directory import joined
-from monitoring.recording import RecordedFigures
+from monitoring.metrics.definitions import Metric
+from monitoring.metrics.directory import joined
+from monitoring.metrics.recording import RecordedFigures
 from tests.monitoring.figures import Figures, figures_of
 from tests.monitoring.plain_worker import HOLD, NOTHING, create, plain_worker
 from tests.monitoring.rabbitmq import rabbitmq_server

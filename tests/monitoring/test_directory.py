@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.directory import claimed, is_claimed, joined
+from monitoring.metrics.directory import claimed, is_claimed, joined
 from tests.processes import ROOT, wait_until
 
 _MEMBER = """
 import sys
 from pathlib import Path
-from monitoring.directory import claimed, joined
+from monitoring.metrics.directory import claimed, joined
 directory = Path(sys.argv[1])
 with joined(directory), claimed(directory, "worker") as name:
     print(name, flush=True)

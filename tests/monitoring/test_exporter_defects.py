@@ -14,9 +14,9 @@ from celery import Celery
 
 from monitoring import metrics
 from monitoring.collectors.workers import WorkerCollector
-from monitoring.definitions import Metric
-from monitoring.directory import joined
-from monitoring.recording import RecordedFigures
+from monitoring.metrics.definitions import Metric
+from monitoring.metrics.directory import joined
+from monitoring.metrics.recording import RecordedFigures
 from tests.monitoring.figures import Figures, figures_of
 from tests.monitoring.plain_worker import FAIL, HANG, HOLD, NOTHING, create, plain_worker
 from tests.processes import wait_until

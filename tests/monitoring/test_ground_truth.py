@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from monitoring import metrics
-from monitoring.definitions import Histogram, Metric
+from monitoring.metrics.definitions import Histogram, Metric
 from tasks.interviews.interview import BookingOutcome, Interview, Stage, Status
 from tests.monitoring.figures import Figures, busy, scraped
 from tests.monitoring.scripted_stack import scripted_stack

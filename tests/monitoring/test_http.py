@@ -12,7 +12,7 @@ import uvicorn
 
 from monitoring import metrics
 from monitoring.http import HttpMonitor, Message, Receive, RequestsInFlight, Scope, Send
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from tests.monitoring.figures import figures_of
 from tests.timing import allowed, patience, wait_until
 

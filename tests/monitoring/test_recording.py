@@ -12,9 +12,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as parse_plain
 
 from monitoring import metrics
-from monitoring.definitions import Counter, Histogram
-from monitoring.exposition import Exposition
-from monitoring.recording import RecordedFigures, Recorder
+from monitoring.metrics.definitions import Counter, Histogram
+from monitoring.metrics.exposition import Exposition
+from monitoring.metrics.recording import RecordedFigures, Recorder
 from tests.monitoring.figures import figures_of
 
 parse_open: Any = text_string_to_metric_families

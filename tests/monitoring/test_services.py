@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 
 from monitoring import metrics
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from monitoring.signals import services
 from tasks.errors import CalendarUnreadable, InvalidInput, Permanent, Transient
 from tasks.interviews.events import Event, EventType

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from monitoring import metrics
-from monitoring.definitions import Gauge
+from monitoring.metrics.definitions import Gauge
 from tasks.errors import Transient
 from tests.monitoring.figures import Figures, scraped
 from tests.monitoring.scripted_stack import scripted_stack

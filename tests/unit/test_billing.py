@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitoring import metrics
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from monitoring.signals import providers
 from tasks.errors import Permanent, Transient, Unusable
 from tests.fakes.ledger import MemoryLedger

@@ -6,7 +6,7 @@ import pytest
 import stamina
 
 from monitoring import metrics
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from monitoring.signals import providers
 from tasks.errors import InterviewWorkerError, Permanent, Transient, Unusable
 from tasks.interviews.interview import Booking, BookingOutcome, Interview

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from monitoring import metrics
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from monitoring.signals import services
 from tasks.clock import now
 from tasks.errors import Transient

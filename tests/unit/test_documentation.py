@@ -5,7 +5,7 @@ import re
 import pytest
 
 from monitoring import metrics
-from monitoring.definitions import Metric
+from monitoring.metrics.definitions import Metric
 from tasks.clock import now
 from tasks.interviews.interview import Submission
 from tests.processes import ROOT

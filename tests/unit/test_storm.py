@@ -10,7 +10,7 @@ import pytest
 import stamina
 
 from monitoring import metrics
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from monitoring.signals import providers, stages
 from tasks.analysis.findings import ModelCall, SummaryFinding
 from tasks.errors import CircuitOpen, InterviewWorkerError, Permanent, Transient, Unusable

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
 
 from monitoring.http import HttpMonitor, RequestsInFlight
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from tasks.interviews.interview import Submission
 from worker.api import audit, health, interviews, log_level, metrics, problems
 from worker.api.context import Context

@@ -4,7 +4,7 @@ import asyncio
 
 from fastapi import APIRouter, Request, Response
 
-from monitoring.exposition import Exposition
+from monitoring.metrics.exposition import Exposition
 from worker.api.context import Here
 
 router = APIRouter(tags=["monitoring"])

@@ -9,7 +9,7 @@ from types import FrameType
 from celery import Celery
 from celery.signals import worker_shutting_down
 
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from tasks.errors import Permanent
 from worker.bootstrap import check_providers
 from worker.celery_app import child  # noqa: F401 - its signal handlers open the adapters after the fork

@@ -11,7 +11,7 @@ from celery.worker.control import control_command
 
 from monitoring import logs, metrics
 from monitoring.logs.outcomes import logged
-from monitoring.recording import Recorder
+from monitoring.metrics.recording import Recorder
 from worker.adapters.broker import tell_workers
 from worker.settings import Settings
 

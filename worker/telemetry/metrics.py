@@ -10,8 +10,8 @@ from celery import signals
 from celery.utils.nodenames import host_format
 from celery.worker.state import active_requests
 
-from monitoring.directory import claimed, joined
-from monitoring.recording import Recorder
+from monitoring.metrics.directory import claimed, joined
+from monitoring.metrics.recording import Recorder
 from monitoring.signals import celery, providers, services, stages
 from monitoring.workers import WorkerState, presented
 from tasks.errors import Permanent

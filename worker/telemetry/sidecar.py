@@ -21,8 +21,8 @@ from monitoring.collectors.workers import WorkerCollector
 from monitoring.consumers import ConsumerStatus
 from monitoring.database import DatabaseStatus
 from monitoring.health import Check, Details, Health
+from monitoring.metrics.recording import RecordedFigures, total
 from monitoring.processes import ProcessWatch
-from monitoring.recording import RecordedFigures, total
 from monitoring.workers import known_workers
 from tasks.errors import Transient
 from tasks.pipeline.queues import Broker

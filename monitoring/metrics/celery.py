@@ -1,6 +1,6 @@
 """The metrics of Celery, under the names of danihodovic/celery-exporter."""
 
-from monitoring.definitions import Counter, Gauge, Histogram
+from monitoring.metrics.definitions import Counter, Gauge, Histogram
 
 __all__ = [
     "CELERY_CONSUMERS",

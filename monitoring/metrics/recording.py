@@ -13,7 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from monitoring import metrics
-from monitoring.definitions import Counter, Histogram, Metric
+from monitoring.metrics.definitions import Counter, Histogram, Metric
 
 
 class Recorder(Collector):

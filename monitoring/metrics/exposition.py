@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from monitoring import metrics
-from monitoring.definitions import Counter, Histogram, Metric
+from monitoring.metrics.definitions import Counter, Histogram, Metric
 
 
 class Exposition(Collector):

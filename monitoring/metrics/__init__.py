@@ -3,9 +3,9 @@
 Those of Celery are in a file of their own.
 """
 
-from monitoring import celery_metrics
-from monitoring.celery_metrics import *  # noqa: F403 - all of them are known by this module
-from monitoring.definitions import Counter, Gauge, Histogram, Metric, ReadCounter
+from monitoring.metrics import celery
+from monitoring.metrics.celery import *  # noqa: F403 - all of them are known by this module
+from monitoring.metrics.definitions import Counter, Gauge, Histogram, Metric, ReadCounter
 
 _SHORT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _STAGE = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
@@ -93,8 +93,8 @@ QUEUE_WAIT = Histogram(
     name="interview_queue_wait_seconds",
     help="Time from when a message could be taken from its queue to the start of its task.",
     labels=("queue",),
-    buckets=celery_metrics.BUCKETS,
-    sums=(celery_metrics.CELERY_QUEUE_WAIT, ("queue_name",)),
+    buckets=celery.BUCKETS,
+    sums=(celery.CELERY_QUEUE_WAIT, ("queue_name",)),
 )
 
 EVENTS_OLDEST_AGE = Gauge(
