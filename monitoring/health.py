@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from time import monotonic
 
-from monitoring.timed import Answer, Timed
+from monitoring.single_flight import Answer, Timed
 
 Details = Mapping[str, object]
 """What a check found out, for those who ask for more than a word."""

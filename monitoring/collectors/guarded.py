@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from monitoring import metrics
 from monitoring.collectors.families import family
 from monitoring.metrics.definitions import Gauge
-from monitoring.timed import Answer, Timed
+from monitoring.single_flight import Answer, Timed
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from monitoring import metrics
+from monitoring.collectors.consumers import ConsumerStatus
 from monitoring.collectors.families import family
-from monitoring.consumers import ConsumerStatus
 
 
 class KafkaCollector(Collector):

@@ -6,8 +6,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from monitoring import metrics
+from monitoring.collectors.database import DatabaseStatus
 from monitoring.collectors.families import family
-from monitoring.database import DatabaseStatus
 
 
 class MongoCollector(Collector):

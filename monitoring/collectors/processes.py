@@ -9,8 +9,8 @@ from prometheus_client.registry import Collector
 
 from monitoring import metrics
 from monitoring.collectors.families import family
+from monitoring.heartbeats import known_workers
 from monitoring.processes import ProcessWatch
-from monitoring.workers import known_workers
 
 _FIGURES = {
     metrics.PROCESS_CPU: "cpu",

@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 
 from monitoring import metrics
 from monitoring.collectors.families import family
-from monitoring.workers import known_workers
+from monitoring.heartbeats import known_workers
 
 
 class WorkerCollector(Collector):

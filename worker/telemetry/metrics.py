@@ -10,10 +10,10 @@ from celery import signals
 from celery.utils.nodenames import host_format
 from celery.worker.state import active_requests
 
+from monitoring.heartbeats import WorkerState, presented
 from monitoring.metrics.directory import claimed, joined
 from monitoring.metrics.recording import Recorder
 from monitoring.signals import celery, providers, services, stages
-from monitoring.workers import WorkerState, presented
 from tasks.errors import Permanent
 
 

@@ -11,6 +11,8 @@ from monitoring.collectors import Collector
 from monitoring.collectors.agreement import AgreementCollector
 from monitoring.collectors.broker import BrokerCollector
 from monitoring.collectors.circuits import CircuitCollector
+from monitoring.collectors.consumers import ConsumerStatus
+from monitoring.collectors.database import DatabaseStatus
 from monitoring.collectors.guarded import GuardedCollectors, Source
 from monitoring.collectors.host import HostCollector
 from monitoring.collectors.kafka import KafkaCollector
@@ -18,12 +20,10 @@ from monitoring.collectors.mongodb import MongoCollector
 from monitoring.collectors.outbox import OutboxCollector
 from monitoring.collectors.processes import ProcessCollector
 from monitoring.collectors.workers import WorkerCollector
-from monitoring.consumers import ConsumerStatus
-from monitoring.database import DatabaseStatus
 from monitoring.health import Check, Details, Health
+from monitoring.heartbeats import known_workers
 from monitoring.metrics.recording import RecordedFigures, total
 from monitoring.processes import ProcessWatch
-from monitoring.workers import known_workers
 from tasks.errors import Transient
 from tasks.pipeline.queues import Broker
 from tasks.scheduling.calendars import Calendars

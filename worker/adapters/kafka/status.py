@@ -8,7 +8,7 @@ from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
-from monitoring.consumers import PartitionLag
+from monitoring.collectors.consumers import PartitionLag
 from tasks.errors import Transient
 from worker.adapters.kafka.connection import connect_admin
 

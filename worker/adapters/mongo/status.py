@@ -7,7 +7,7 @@ import pymongo
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from monitoring.database import DatabaseFigures
+from monitoring.collectors.database import DatabaseFigures
 from worker.adapters.mongo.client import Document, translated
 
 _OPERATIONS = ("insert", "query", "update", "delete", "getmore", "command")
