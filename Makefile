@@ -80,15 +80,15 @@ fuzz: $(DEV) $(TOOLS) ## Try odd requests and damaged recordings, for some minut
 
 .PHONY: rules
 rules: $(DEV) ## Write Prometheus' rules and alerts anew
-	$(BIN)/python -m monitoring.prometheus
+	$(BIN)/python -m monitoring.stack.prometheus
 
 .PHONY: dashboards
 dashboards: $(DEV) ## Write Grafana's dashboards anew
-	$(BIN)/python -m monitoring.grafana
+	$(BIN)/python -m monitoring.stack.grafana
 
 .PHONY: log-config
 log-config: $(DEV) ## Write the configuration of Fluentd, Elasticsearch and Kibana anew
-	$(BIN)/python -m monitoring.aggregation
+	$(BIN)/python -m monitoring.stack.log_config
 
 .PHONY: dashboards-check
 dashboards-check: $(DEV) ## Ask a Prometheus that watched a real run for what each panel shows
@@ -98,7 +98,7 @@ dashboards-check: $(DEV) ## Ask a Prometheus that watched a real run for what ea
 .PHONY: dashboard-preview
 dashboard-preview: $(DEV) ## Render the dashboards without Grafana, to build/dashboards
 ifdef PROMETHEUS
-	@$(BIN)/python -m monitoring.grafana.preview $(PROMETHEUS)
+	@$(BIN)/python -m monitoring.stack.grafana.preview $(PROMETHEUS)
 else
 	@$(BIN)/python -m tests.dashboards --seconds 100 --preview build/dashboards
 endif

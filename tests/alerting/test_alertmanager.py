@@ -13,7 +13,7 @@ import yaml
 from rich.console import Console
 from typer.testing import CliRunner
 
-from monitoring.prometheus.files import all_alerts
+from monitoring.stack.prometheus.files import all_alerts
 from tasks.clock import now
 from tasks.errors import InvalidInput, Transient
 from tests.requirements import needs, program
@@ -23,7 +23,7 @@ from worker.cli.silences import lasting
 from worker.local.processes.child import Child
 from worker.local.processes.ports import free_port
 
-CONFIG = Path(__file__).parents[2] / "monitoring" / "alertmanager" / "alertmanager.yml"
+CONFIG = Path(__file__).parents[2] / "monitoring" / "stack" / "alertmanager" / "alertmanager.yml"
 
 
 def amtool(*arguments: str) -> str:

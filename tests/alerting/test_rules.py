@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from monitoring import metrics
-from monitoring.grafana.catalogue import DASHBOARDS
 from monitoring.metrics.definitions import Histogram
-from monitoring.prometheus.alerts import ALWAYS
-from monitoring.prometheus.files import PLACE, all_alerts, contents
-from monitoring.prometheus.rules import Alert
+from monitoring.stack.grafana.catalogue import DASHBOARDS
+from monitoring.stack.prometheus.alerts import ALWAYS
+from monitoring.stack.prometheus.files import PLACE, all_alerts, contents
+from monitoring.stack.prometheus.rules import Alert
 from tests.alerting.cases import CASES, MISSING, Case, missing_cases, objective_cases
 from tests.requirements import needs, program
 

@@ -8,7 +8,7 @@ import typer.main
 
 from monitoring import metrics
 from monitoring.metrics.definitions import Histogram
-from monitoring.prometheus.files import all_alerts, contents
+from monitoring.stack.prometheus.files import all_alerts, contents
 from worker.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from monitoring.grafana.preview.__main__ import render
+from monitoring.stack.grafana.preview.__main__ import render
 from tests.dashboards.check import Answer, answers
 from tests.dashboards.run import watched_run
 

@@ -7,10 +7,10 @@ from typing import Any
 import promql_parser
 
 from monitoring import metrics
-from monitoring.grafana.catalogue import DASHBOARDS
-from monitoring.grafana.panels import Dashboard, Look, Panel, Query
-from monitoring.grafana.preview.source import Source
 from monitoring.metrics.definitions import Histogram
+from monitoring.stack.grafana.catalogue import DASHBOARDS
+from monitoring.stack.grafana.panels import Dashboard, Look, Panel, Query
+from monitoring.stack.grafana.preview.source import Source
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from tests.timing import patience
 from worker.local.processes.child import Child, stop_all
 from worker.local.processes.ports import free_port
 
-RULES = ROOT / "monitoring" / "prometheus" / "rules" / "*.yml"
+RULES = ROOT / "monitoring" / "stack" / "prometheus" / "rules" / "*.yml"
 
 
 @contextmanager

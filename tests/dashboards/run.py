@@ -14,7 +14,7 @@ import httpx2
 import numpy as np
 
 from monitoring import metrics
-from monitoring.grafana.preview.source import Source, Window
+from monitoring.stack.grafana.preview.source import Source, Window
 from tasks.interviews.interview import Status
 from tests.dashboards.prometheus import scraping
 from tests.kafka import write

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.grafana.__main__ import PLACE
-from monitoring.grafana.preview.page import page
-from monitoring.grafana.preview.source import Source
+from monitoring.stack.grafana.__main__ import PLACE
+from monitoring.stack.grafana.preview.page import page
+from monitoring.stack.grafana.preview.source import Source
 from tests.dashboards.check import answers
 from tests.dashboards.run import watched_run
 from tests.requirements import needs

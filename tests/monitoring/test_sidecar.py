@@ -35,7 +35,9 @@ def health(running: RunningStack, path: str = "") -> tuple[int, dict[str, Any]]:
 
 def scraped_in_time(url: str) -> Figures:
     """Scrape a sidecar whose stores hang, for each of which it waits a second, at once for all."""
-    config = yaml.safe_load((ROOT / "monitoring" / "prometheus" / "prometheus.yml").read_text())
+    config = yaml.safe_load(
+        (ROOT / "monitoring" / "stack" / "prometheus" / "prometheus.yml").read_text()
+    )
     patience = float(config["global"]["scrape_timeout"].removesuffix("s"))
     with within(3, before=patience):
         return scraped(url)

@@ -18,7 +18,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from monitoring import metrics
-from monitoring.aggregation.fields import FIELDS
+from monitoring.stack.elasticsearch.fields import FIELDS
 from tasks.interviews.interview import Interview, Stage, Status
 from tests.monitoring.figures import Figures, busy, scraped
 from tests.monitoring.scripted_stack import scripted_stack

@@ -8,19 +8,22 @@ from typing import Any
 import pytest
 import yaml
 
-from monitoring.aggregation import elasticsearch, fluentd, kibana, retention
-from monitoring.aggregation.__main__ import files
-from monitoring.aggregation.fields import FIELDS
 from monitoring.logs.formats import _FACTS
+from monitoring.stack.elasticsearch import retention
+from monitoring.stack.elasticsearch import template as elasticsearch
+from monitoring.stack.elasticsearch.fields import FIELDS
+from monitoring.stack.fluentd import configuration
+from monitoring.stack.kibana import objects
+from monitoring.stack.log_config import files
 from monitoring.tracing.context import _ATTRIBUTES
 from tests.processes import ROOT
 
 SCHEMA = json.loads((ROOT / "monitoring" / "logs" / "line.schema.json").read_text())
 COLLECTOR: dict[str, Any] = yaml.safe_load(
-    (ROOT / "monitoring" / "otel" / "collector.yml").read_text()
+    (ROOT / "monitoring" / "stack" / "otel" / "collector.yml").read_text()
 )
 _NO_SOURCE = {"searchSourceJSON": "{}"}
-OBJECTS = [json.loads(line) for line in kibana.ndjson().splitlines()]
+OBJECTS = [json.loads(line) for line in objects.ndjson().splitlines()]
 
 
 def test_what_is_committed_is_what_is_made() -> None:
@@ -68,23 +71,25 @@ def test_nothing_is_kept_for_more_than_91_days() -> None:
 
 
 def test_the_set_up_names_what_there_is() -> None:
-    script = (ROOT / "monitoring" / "elasticsearch" / "set-up.sh").read_text()
+    script = (ROOT / "monitoring" / "stack" / "elasticsearch" / "set-up.sh").read_text()
     assert f"_ilm/policy/{elasticsearch.POLICY} /config/elasticsearch/policy.json" in script
     assert "/config/elasticsearch/template.json" in script
     assert (
         "/config/kibana/objects.ndjson"
-        in (ROOT / "monitoring" / "kibana" / "set-up.sh").read_text()
+        in (ROOT / "monitoring" / "stack" / "kibana" / "set-up.sh").read_text()
     )
 
 
 @pytest.mark.parametrize("name", ["elasticsearch", "kibana"])
 def test_the_set_up_is_a_script(name: str) -> None:
-    subprocess.run(["/bin/sh", "-n", ROOT / "monitoring" / name / "set-up.sh"], check=True)
+    subprocess.run(
+        ["/bin/sh", "-n", ROOT / "monitoring" / "stack" / name / "set-up.sh"], check=True
+    )
 
 
 def test_what_fluentd_reads_is_nested_as_it_must() -> None:
     opened: list[str] = []
-    for line in fluentd.configuration().splitlines():
+    for line in configuration.configuration().splitlines():
         if close := re.fullmatch(r"\s*</(\w+)>", line):
             assert opened.pop() == close[1]
         elif begin := re.fullmatch(r"\s*<(\w+)(?: [^>]+)?>", line):
@@ -96,13 +101,15 @@ def test_fluentd_takes_each_value_as_it_is() -> None:
     """A value keeps its type only as a single placeholder, which ends at the first brace."""
     for field in FIELDS:
         assert re.search(
-            rf"^    {re.escape(field.ecs)} \$\{{[^{{}}]+\}}$", fluentd.configuration(), re.MULTILINE
+            rf"^    {re.escape(field.ecs)} \$\{{[^{{}}]+\}}$",
+            configuration.configuration(),
+            re.MULTILINE,
         )
 
 
 @pytest.mark.parametrize("setting", ["overflow_action block", "retry_forever true", "@type file"])
 def test_fluentd_loses_nothing(setting: str) -> None:
-    (buffer,) = re.findall(r"<buffer>(.*?)</buffer>", fluentd.configuration(), re.DOTALL)
+    (buffer,) = re.findall(r"<buffer>(.*?)</buffer>", configuration.configuration(), re.DOTALL)
     assert setting in buffer
 
 
@@ -115,7 +122,7 @@ def test_what_kibana_shows_refers_to_what_is_there() -> None:
         texts = json.dumps(one["attributes"])
         assert set(re.findall(r'(?:indexRefName|panelRefName)\\": \\"([^\\]+)', texts)) == named
         known.add((one["type"], one["id"]))
-    assert ("dashboard", kibana.DASHBOARD) in known
+    assert ("dashboard", objects.DASHBOARD) in known
 
 
 def test_what_kibana_asks_for_is_indexed() -> None:

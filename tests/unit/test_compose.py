@@ -19,7 +19,7 @@ import yaml
 from pydantic import SecretStr
 
 from deployment.secrets import make
-from monitoring.grafana.__main__ import PLACE
+from monitoring.stack.grafana.__main__ import PLACE
 from tests.processes import ROOT
 from worker.settings import Settings, load_settings
 
@@ -243,7 +243,7 @@ def test_what_the_image_sets_is_a_setting_or_of_python() -> None:
 
 
 def test_prometheus_scrapes_what_is_there() -> None:
-    place = ROOT / "monitoring" / "prometheus" / "prometheus.yml"
+    place = ROOT / "monitoring" / "stack" / "prometheus" / "prometheus.yml"
     config = yaml.safe_load(place.read_text())
     names = {"localhost": "prometheus", "interview-worker": "sidecar"}
     targets = [
@@ -266,7 +266,7 @@ def test_prometheus_scrapes_what_is_there() -> None:
 
 
 def test_grafana_is_provisioned() -> None:
-    place = ROOT / "monitoring" / "grafana" / "provisioning"
+    place = ROOT / "monitoring" / "stack" / "grafana" / "provisioning"
     sources = yaml.safe_load((place / "datasources" / "prometheus.yml").read_text())["datasources"]
     for source in sources:
         host, port = source["url"].removeprefix("http://").split(":")

@@ -16,16 +16,16 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import units
 from pydantic import ConfigDict, TypeAdapter
 
-from monitoring import thresholds
-from monitoring.grafana.__main__ import PLACE
-from monitoring.grafana.build import as_text, built
-from monitoring.grafana.catalogue import DASHBOARDS
-from monitoring.grafana.panels import Dashboard, Look, Panel
-from monitoring.grafana.queries import series
 from monitoring.metrics import HTTP_REQUESTS, INTERVIEWS_ACTIVE
-from monitoring.prometheus import objectives, recording
-from monitoring.prometheus.rules import Recording
-from monitoring.thresholds import Threshold
+from monitoring.stack import thresholds
+from monitoring.stack.grafana.__main__ import PLACE
+from monitoring.stack.grafana.build import as_text, built
+from monitoring.stack.grafana.catalogue import DASHBOARDS
+from monitoring.stack.grafana.panels import Dashboard, Look, Panel
+from monitoring.stack.grafana.queries import series
+from monitoring.stack.prometheus import objectives, recording
+from monitoring.stack.prometheus.rules import Recording
+from monitoring.stack.thresholds import Threshold
 from tests.dashboards.check import exported, readable, selectors
 
 EACH = pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda one: one.uid)

@@ -31,7 +31,7 @@ _OFFSET = re.compile(r"\boffset (\d+)([smhd])")
 
 def rules(place: Path) -> Path:
     """Write the rules, shortened, into a directory; gives the pattern of their names."""
-    for file in (ROOT / "monitoring" / "prometheus" / "rules").glob("*.yml"):
+    for file in (ROOT / "monitoring" / "stack" / "prometheus" / "rules").glob("*.yml"):
         content = yaml.safe_load(file.read_text())
         for group in content["groups"]:
             group.pop("interval", None)
@@ -67,7 +67,9 @@ def routes(place: Path, receiver: str) -> Path:
 
     Nobody is spared at night and on Sundays: what arrives must not depend on when this runs.
     """
-    config = yaml.safe_load((ROOT / "monitoring" / "alertmanager" / "alertmanager.yml").read_text())
+    config = yaml.safe_load(
+        (ROOT / "monitoring" / "stack" / "alertmanager" / "alertmanager.yml").read_text()
+    )
     _shorten_route(config["route"])
     del config["time_intervals"]
     for one in config["receivers"]:

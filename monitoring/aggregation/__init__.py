@@ -1,1 +1,0 @@
-"""From log lines to Elasticsearch and Kibana: one table, and the configuration made of it."""

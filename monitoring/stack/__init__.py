@@ -1,0 +1,1 @@
+"""What runs beside the service, and the code that writes its configuration."""

@@ -1,0 +1,1 @@
+"""Elasticsearch: the template and the retention of the log's data stream."""

@@ -1,0 +1,1 @@
+"""Fluentd: from log lines to Elasticsearch."""

@@ -1,0 +1,1 @@
+"""Kibana: saved searches and a dashboard of log lines."""

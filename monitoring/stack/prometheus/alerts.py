@@ -1,0 +1,280 @@
+"""The alerts."""
+
+from monitoring import metrics
+from monitoring.stack import thresholds
+from monitoring.stack.prometheus.expressions import increase, quantile, rate, series
+from monitoring.stack.prometheus.recording import (
+    EXTERNAL_RATE,
+    EXTERNAL_UNUSABLE_RATE,
+    HTTP_ERROR_RATE,
+    HTTP_RATE,
+)
+from monitoring.stack.prometheus.rules import JOB, Alert, Group, Priority
+from monitoring.stack.thresholds import Severity
+
+_MONGODB = "interview-worker-mongodb"
+_BUSY = 0.1
+"""Requests a second; of fewer, one that fails would be a large share."""
+_ENOUGH = 20
+"""Events in a window; of fewer, a quantile or a share says little."""
+
+_SOME = 3
+"""Requests in a window to a service that a circuit breaker keeps us from asking more often."""
+
+_UP = f'up{{job="{JOB}"}}'
+
+CRITICAL = (
+    Alert(
+        thresholds.DOWN.alert,
+        f"(sum by (job) ({_UP}) == 0) or absent({_UP})",
+        "5m",
+        Severity.CRITICAL,
+        Priority.P1,
+        "Interview Worker is down",
+        "No sidecar of Interview Worker has answered Prometheus for 5 minutes.",
+    ),
+    Alert(
+        thresholds.CRITICAL_ERROR_RATE.alert,
+        f"{HTTP_ERROR_RATE} / ({HTTP_RATE} > {_BUSY}) > {thresholds.CRITICAL_ERROR_RATE.value:g}",
+        "5m",
+        Severity.CRITICAL,
+        Priority.P1,
+        "Critical error rate",
+        "{{ $value | humanizePercentage }} of the requests were answered with 5xx.",
+    ),
+    Alert(
+        thresholds.DATABASE_DOWN.alert,
+        f"(max by (job) ({series(metrics.MONGODB_UP, job=_MONGODB)}) == 0) "
+        f'or (max by (job) (up{{job="{_MONGODB}"}}) == 0) '
+        f"or absent({series(metrics.MONGODB_UP, job=_MONGODB)})",
+        "2m",
+        Severity.CRITICAL,
+        Priority.P1,
+        "Database connection lost",
+        "MongoDB has not answered for 2 minutes, or nobody tells whether it does.",
+    ),
+    Alert(
+        thresholds.BROKER_DOWN.alert,
+        f"max by (job) ({series(metrics.REDIS_UP)}) == 0",
+        "2m",
+        Severity.CRITICAL,
+        Priority.P1,
+        "Broker connection lost",
+        "The broker has not answered for 2 minutes: no stage begins.",
+    ),
+)
+
+_WAITING = f"min_over_time({series(metrics.INTERVIEWS_ACTIVE)}[15m])"
+
+WARNING = (
+    Alert(
+        thresholds.HIGH_LATENCY.alert,
+        f"{quantile(0.95, metrics.HTTP_DURATION, '5m')} > {thresholds.HIGH_LATENCY.value:g} "
+        f"and on (job) {HTTP_RATE} > {_BUSY}",
+        "10m",
+        Severity.WARNING,
+        Priority.P2,
+        "High API latency",
+        "5 % of the requests take longer than {{ $value | humanizeDuration }}.",
+    ),
+    Alert(
+        thresholds.HIGH_MEMORY.alert,
+        f"max_over_time({series(metrics.PROCESS_MEMORY)}[5m]) > {thresholds.HIGH_MEMORY.value:.0f}",
+        "10m",
+        Severity.WARNING,
+        Priority.P2,
+        "High memory usage",
+        "{{ $labels.process }} ({{ $labels.role }}) uses {{ $value | humanize1024 }}B.",
+    ),
+    Alert(
+        thresholds.AI_SERVICE_DOWN.alert,
+        f"{EXTERNAL_UNUSABLE_RATE} / {EXTERNAL_RATE} > {thresholds.AI_SERVICE_DOWN.value:g} "
+        f"and {increase(metrics.EXTERNAL_REQUESTS, '5m', 'service')} >= {_SOME}",
+        "5m",
+        Severity.WARNING,
+        Priority.P2,
+        "An external service fails",
+        "{{ $value | humanizePercentage }} of the requests to {{ $labels.service }} failed.",
+        "/d/interview-worker-analysis",
+    ),
+    Alert(
+        "InterviewWorkerQueueStuck",
+        f"{_WAITING} > 0 unless on (job) {rate(metrics.STAGE_DURATION, '15m')} > 0",
+        "15m",
+        Severity.WARNING,
+        Priority.P2,
+        "Interviews wait and nothing moves",
+        "{{ $value }} interviews or more have been waiting, and no stage has ended.",
+        "/d/interview-worker-interviews",
+    ),
+    Alert(
+        thresholds.OLDEST_MESSAGE.alert,
+        f"max by (job, queue) ({series(metrics.QUEUE_OLDEST_AGE)}) "
+        f"> {thresholds.OLDEST_MESSAGE.value:g}",
+        "10m",
+        Severity.WARNING,
+        Priority.P2,
+        "A message waits too long",
+        "The oldest message of {{ $labels.queue }} is {{ $value | humanizeDuration }} old.",
+        "/d/interview-worker-interviews",
+    ),
+    Alert(
+        "InterviewWorkerDeadLettersGrowing",
+        f"{increase(metrics.INTERVIEWS, '30m', status='failed')} "
+        f"> 0.05 * {increase(metrics.INTERVIEWS, '30m')} "
+        f"and {increase(metrics.INTERVIEWS, '30m', status='failed')} >= 5",
+        "5m",
+        Severity.WARNING,
+        Priority.P2,
+        "Interviews fail",
+        "{{ $value | humanize }} interviews have failed within 30 minutes.",
+        "/d/interview-worker-interviews",
+    ),
+    Alert(
+        thresholds.CONSUMER_LAG.alert,
+        f"sum by (job) (max_over_time({series(metrics.KAFKA_LAG)}[5m])) "
+        f"> {thresholds.CONSUMER_LAG.value:g}",
+        "15m",
+        Severity.WARNING,
+        Priority.P2,
+        "Requests by Kafka pile up",
+        "{{ $value }} requests by Kafka have not been read.",
+    ),
+    Alert(
+        thresholds.CIRCUIT_OPEN.alert,
+        f"max_over_time({series(metrics.CIRCUIT_STATE)}[2m]) > {thresholds.CIRCUIT_OPEN.value:g}",
+        "5m",
+        Severity.WARNING,
+        Priority.P2,
+        "A service is left alone",
+        "{{ $labels.service }}{{ $labels.endpoint }} fails so often that it is left alone.",
+        "/d/interview-worker-analysis",
+    ),
+    Alert(
+        "InterviewWorkerReconcilerBusy",
+        f"{increase(metrics.RESUMED, '15m', reason='lease_lapsed|message_lost')} > 10",
+        "5m",
+        Severity.WARNING,
+        Priority.P2,
+        "Interviews are lost and found",
+        "{{ $value | humanize }} interviews had to be sent on their way again in 15 minutes.",
+        "/d/interview-worker-interviews",
+    ),
+    Alert(
+        "InterviewWorkerDiskFilling",
+        'predict_linear(node_filesystem_avail_bytes{job="node", fstype!~"tmpfs|overlay"}[6h], '
+        '24 * 3600) < 0 and node_filesystem_avail_bytes{job="node"} '
+        '/ node_filesystem_size_bytes{job="node"} < 0.25',
+        "1h",
+        Severity.WARNING,
+        Priority.P2,
+        "A disk fills up",
+        "At this speed {{ $labels.mountpoint }} of {{ $labels.instance }} is full within a day.",
+    ),
+    Alert(
+        "InterviewWorkerCertificateExpiring",
+        'probe_ssl_earliest_cert_expiry{job="blackbox"} - time() < 14 * 24 * 3600',
+        "1h",
+        Severity.WARNING,
+        Priority.P2,
+        "A certificate expires",
+        "The certificate of {{ $labels.instance }} expires in {{ $value | humanizeDuration }}.",
+    ),
+    Alert(
+        "InterviewWorkerWorkerMissing",
+        f"sum by (job) ({series(metrics.CELERY_WORKER_UP)}) == 0 "
+        f"or (absent({series(metrics.CELERY_WORKER_UP)}) and on (job) {_UP} == 1)",
+        "5m",
+        Severity.WARNING,
+        Priority.P2,
+        "No worker runs",
+        "The sidecar knows of no worker that runs on its host.",
+        "/d/interview-worker-interviews",
+    ),
+    Alert(
+        "InterviewWorkerSourceFails",
+        f"max by (job, collector) ({series(metrics.COLLECTOR_UP)}) == 0 "
+        f"unless on (job) ({series(metrics.MONGODB_UP)} == 0 or {series(metrics.REDIS_UP)} == 0)",
+        "10m",
+        Severity.WARNING,
+        Priority.P2,
+        "Figures are missing",
+        "The figures of {{ $labels.collector }} cannot be read.",
+    ),
+)
+
+ALWAYS = (
+    metrics.MONGODB_UP,
+    metrics.REDIS_UP,
+    metrics.INTERVIEWS_ACTIVE,
+    metrics.QUEUE_OLDEST_AGE,
+    metrics.EVENTS_OLDEST_AGE,
+    metrics.PROCESS_MEMORY,
+)
+"""What alerts go by that is there from the first scrape on, whatever has happened."""
+
+_MISSING = " or ".join(
+    f'label_replace(absent({series(one)}), "metric", "{one.name}", "", "")' for one in ALWAYS
+)
+
+INFO = (
+    Alert(
+        thresholds.SLOW_PROCESSING.alert,
+        f"{quantile(0.95, metrics.INTERVIEW_DURATION, '30m', 'type')} "
+        f"> {thresholds.SLOW_PROCESSING.value:g} "
+        f"and {increase(metrics.INTERVIEW_DURATION, '30m', 'type')} >= {_ENOUGH}",
+        "15m",
+        Severity.INFO,
+        Priority.P3,
+        "Slow interview processing",
+        "5 % of the {{ $labels.type }} interviews take over {{ $value | humanizeDuration }}.",
+        "/d/interview-worker-interviews",
+    ),
+    Alert(
+        "InterviewWorkerBudgetSpent",
+        f"{increase(metrics.EXTERNAL_BUDGET_SKIPS, '1h', 'provider')} > 0",
+        "",
+        Severity.INFO,
+        Priority.P3,
+        "A provider's budget of the day is spent",
+        "{{ $labels.provider }} is passed over until midnight, UTC.",
+        "/d/interview-worker-analysis",
+    ),
+    Alert(
+        "InterviewWorkerUnpricedModel",
+        f"{increase(metrics.EXTERNAL_UNPRICED, '1h', 'provider', 'model')} > 0",
+        "",
+        Severity.INFO,
+        Priority.P3,
+        "A model has no price",
+        "The price list does not know {{ $labels.model }} of {{ $labels.provider }}.",
+        "/d/interview-worker-analysis",
+    ),
+    Alert(
+        "InterviewWorkerMetricsMissing",
+        f"({_MISSING}) and on (job) {_UP} == 1 "
+        f"unless on (job) ({series(metrics.MONGODB_UP)} == 0 or {series(metrics.REDIS_UP)} == 0)",
+        "10m",
+        Severity.INFO,
+        Priority.P3,
+        "A metric is missing",
+        "{{ $labels.metric }} is not exposed, and alerts that go by it are blind.",
+    ),
+)
+
+WATCHDOG = Alert(
+    "InterviewWorkerWatchdog",
+    "vector(1)",
+    "",
+    Severity.INFO,
+    Priority.P3,
+    "Alerts get through",
+    "This alert fires always. Whoever waits for it learns when alerts do not get through.",
+    labels={"watchdog": "true"},
+)
+
+GROUPS = (
+    Group("interview-worker-critical", CRITICAL),
+    Group("interview-worker-warning", WARNING),
+    Group("interview-worker-info", (*INFO, WATCHDOG)),
+)

@@ -1,0 +1,149 @@
+"""Objectives as rules: multi-window, multi-burn-rate alerts.
+
+After chapter 5 of Google's Site Reliability Workbook: an alert fires where so much of the error
+budget of thirty days is being spent that somebody has to know, and goes on only as long as it is.
+Windows are weighted by requests, errors by all that was asked in them, so an idle hour counts for
+nothing and divides nothing by zero.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from monitoring.stack.prometheus.rules import Alert, Group, Priority, Recording
+from monitoring.stack.thresholds import Severity
+
+SOURCE = Path(__file__).with_name("objectives.yml")
+
+PERIOD = "30d"
+"""What an error budget is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """How fast a budget burns, from when on that is too fast, and who hears of it.
+
+    Attributes:
+        long: The window that decides.
+        short: The window that ends it soon after.
+        factor: How many times as fast as would use it up exactly within thirty days.
+        lasts: For how long before it fires.
+        share: What share of the budget is gone by then.
+    """
+
+    long: str
+    short: str
+    factor: float
+    lasts: str
+    share: str
+    severity: Severity
+    priority: Priority
+
+
+BURNS = (
+    Burn("1h", "5m", 14.4, "2m", "2 %", Severity.CRITICAL, Priority.P1),
+    Burn("6h", "30m", 6, "15m", "5 %", Severity.CRITICAL, Priority.P1),
+    Burn("1d", "2h", 3, "1h", "10 %", Severity.WARNING, Priority.P2),
+    Burn("3d", "6h", 1, "3h", "10 %", Severity.WARNING, Priority.P2),
+)
+
+WINDOWS = tuple(dict.fromkeys(w for burn in BURNS for w in (burn.short, burn.long)))
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What is promised.
+
+    Attributes:
+        name: Its name.
+        share: The share that is to be good.
+        errors: The query that counts what is not, with a place for the window.
+        total: The query that counts all of it.
+        alert: The name of its alerts.
+        summary: What they say.
+    """
+
+    name: str
+    share: float
+    errors: str
+    total: str
+    alert: str
+    summary: str
+
+    @property
+    def budget(self) -> float:
+        """The share that may be bad."""
+        return round(1 - self.share, 6)
+
+    def ratio(self, window: str) -> str:
+        """The share that was bad within a window; nothing where nothing was asked.
+
+        Without any error there may be no series of errors, so 0 of the total stands in.
+        """
+        errors, total = (one.replace("{{.window}}", window) for one in (self.errors, self.total))
+        return f"(({errors}) or 0 * ({total})) / (({total}) > 0)"
+
+
+def recorded(window: str) -> str:
+    """The name of the series of bad shares."""
+    return f"slo:sli_error:ratio_rate{window}"
+
+
+def read() -> tuple[Objective, ...]:
+    """The objectives of the file."""
+    content = yaml.safe_load(SOURCE.read_text())
+    return tuple(_objective(one) for one in content["slos"])
+
+
+def groups() -> Iterator[Group]:
+    """The rules of all objectives."""
+    for objective in read():
+        labels = {"job": "interview-worker", "slo": objective.name}
+        yield Group(
+            f"interview-worker-slo-{objective.name}",
+            (
+                *(
+                    Recording(recorded(window), objective.ratio(window), labels)
+                    for window in (*WINDOWS, PERIOD)
+                ),
+                Recording("slo:objective:ratio", f"vector({objective.share:g})", labels),
+                Recording(
+                    "slo:error_budget_remaining:ratio",
+                    f'1 - {recorded(PERIOD)}{{slo="{objective.name}"}} / {objective.budget:g}',
+                    labels,
+                ),
+                *(_alert(objective, burn) for burn in BURNS),
+            ),
+        )
+
+
+def _alert(objective: Objective, burn: Burn) -> Alert:
+    burning = f"{burn.factor * objective.budget:g}"
+    selector = f'{{slo="{objective.name}"}}'
+    return Alert(
+        objective.alert,
+        f"{recorded(burn.long)}{selector} > {burning} "
+        f"and {recorded(burn.short)}{selector} > {burning}",
+        burn.lasts,
+        burn.severity,
+        burn.priority,
+        objective.summary,
+        f"{{{{ $value | humanizePercentage }}}} were bad within {burn.long}: {burn.share} of the "
+        f"budget of thirty days, {burn.factor:g} times as fast as it lasts.",
+        labels={"window": burn.long},
+    )
+
+
+def _objective(one: dict[str, Any]) -> Objective:
+    events, alerting = one["sli"]["events"], one["alerting"]
+    return Objective(
+        name=one["name"],
+        share=round(one["objective"] / 100, 6),
+        errors=events["error_query"],
+        total=events["total_query"],
+        alert=alerting["name"],
+        summary=alerting["annotations"]["summary"],
+    )

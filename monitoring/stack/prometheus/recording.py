@@ -1,0 +1,70 @@
+"""Series that are worked out beforehand.
+
+Quantiles have the names of their histograms and a label `quantile`, as a summary would: queries
+that were written for summaries work, and the same names are in the dashboards.
+"""
+
+from monitoring import metrics
+from monitoring.metrics.definitions import Histogram
+from monitoring.stack.prometheus.expressions import UNUSABLE, quantile, rate, series
+from monitoring.stack.prometheus.rules import Group, Recording
+from monitoring.stack.thresholds import FRESH_SECONDS
+
+_QUANTILES = (0.5, 0.95, 0.99)
+
+_SUMMARISED: tuple[tuple[Histogram, tuple[str, ...]], ...] = (
+    (metrics.HTTP_DURATION, ()),
+    (metrics.INTERVIEW_DURATION, ()),
+    (metrics.TRANSCRIPTION_DURATION, ("provider",)),
+    (metrics.ANALYSIS_DURATION, ("type",)),
+    (metrics.SCHEDULING_DURATION, ()),
+    (metrics.EXTERNAL_DURATION, ("service",)),
+)
+
+HTTP_RATE = "job:http_requests:rate5m"
+HTTP_ERROR_RATE = "job:http_errors:rate5m"
+EXTERNAL_RATE = "job_service:external_api_requests:rate5m"
+EXTERNAL_UNUSABLE_RATE = "job_service:external_api_unusable:rate5m"
+
+_API = "/api/.*"
+
+EVENTS_STALE = "job:interview_events_stale:bool"
+
+GROUPS = (
+    Group(
+        "interview-worker-freshness",
+        (
+            Recording(
+                EVENTS_STALE,
+                f"max by (job) ({series(metrics.EVENTS_OLDEST_AGE)}) > bool {FRESH_SECONDS:g}",
+            ),
+        ),
+    ),
+    Group(
+        "interview-worker-rates",
+        (
+            # Scrapes and probes succeed while all else fails, and would make it look like less.
+            Recording(HTTP_RATE, rate(metrics.HTTP_REQUESTS, "5m", path=_API)),
+            # Where there is no error there is no series: 0 stands for it, as long as there is
+            # anything at all.
+            Recording(
+                HTTP_ERROR_RATE,
+                f"{rate(metrics.HTTP_REQUESTS, '5m', path=_API, status='5..')} or 0 * {HTTP_RATE}",
+            ),
+            Recording(EXTERNAL_RATE, rate(metrics.EXTERNAL_REQUESTS, "5m", "service")),
+            Recording(
+                EXTERNAL_UNUSABLE_RATE,
+                f"{rate(metrics.EXTERNAL_REQUESTS, '5m', 'service', status=UNUSABLE)} "
+                f"or 0 * {EXTERNAL_RATE}",
+            ),
+        ),
+    ),
+    Group(
+        "interview-worker-quantiles",
+        tuple(
+            Recording(histogram.name, quantile(q, histogram, "5m", *by), {"quantile": f"{q:g}"})
+            for histogram, by in _SUMMARISED
+            for q in _QUANTILES
+        ),
+    ),
+)
