@@ -7,11 +7,10 @@ from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 
-from monitoring.logs.redaction import message_of, stack_of, told
-from monitoring.tracing import trace_ids
+from monitoring import SERVICE
+from monitoring.redaction import message_of, stack_of, told
+from monitoring.trace_context import trace_ids
 from tasks.context import Fact, facts
-
-SERVICE = "interview-worker"
 
 _LEVELS = {"WARNING": "WARN", "CRITICAL": "ERROR"}
 

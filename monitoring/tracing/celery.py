@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from monitoring.headers import PUBLISHED_AT
-from monitoring.tracing.context import HEADER
+from monitoring.trace_context import HEADER
 
 _SYSTEM = "celery"
 _NANOSECONDS = 1_000_000_000

@@ -27,9 +27,9 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import Link, SpanKind, TraceState
 from opentelemetry.util.types import Attributes
 
-from monitoring.logs.formats import SERVICE
+from monitoring import SERVICE
+from monitoring.trace_context import attributes_of
 from monitoring.tracing import celery, spans
-from monitoring.tracing.context import attributes_of
 from monitoring.tracing.redaction import Harmless
 from tasks.context import facts
 

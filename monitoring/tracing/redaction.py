@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Status
 from opentelemetry.util.types import Attributes, AttributeValue
 
-from monitoring.logs.redaction import masked
+from monitoring.redaction import masked
 
 _ALLOWED = (
     "interview.",

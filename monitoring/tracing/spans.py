@@ -22,7 +22,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 from opentelemetry.util.types import AttributeValue
 
-from monitoring.tracing.context import describe
+from monitoring.trace_context import describe
 from tasks import signals
 from tasks.context import facts
 from tasks.signals import (

@@ -15,7 +15,7 @@ from monitoring.stack.elasticsearch.fields import FIELDS
 from monitoring.stack.fluentd import configuration
 from monitoring.stack.kibana import objects
 from monitoring.stack.log_config import files
-from monitoring.tracing.context import _ATTRIBUTES
+from monitoring.trace_context import _ATTRIBUTES
 from tests.processes import ROOT
 
 SCHEMA = json.loads((ROOT / "monitoring" / "logs" / "line.schema.json").read_text())

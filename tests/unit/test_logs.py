@@ -13,7 +13,7 @@ import pytest
 from monitoring.logs import Level
 from monitoring.logs.formats import ConsoleLines, JsonLines
 from monitoring.logs.pipe import Pipe
-from monitoring.logs.redaction import masked
+from monitoring.redaction import masked
 from tasks.context import about, facts, note
 from tasks.errors import Transient
 from tests.processes import wait_until

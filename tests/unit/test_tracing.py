@@ -9,7 +9,7 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind
 
-from monitoring.tracing import continuing, current_traceparent, trace_ids
+from monitoring.trace_context import continuing, current_traceparent, trace_ids
 from monitoring.tracing.export import Tracing, traced
 from tasks.context import about, facts, naming
 from tasks.signals import ServiceCalled, service_called

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 
-from monitoring.logs.formats import SERVICE
+from monitoring import SERVICE
 from tasks.errors import Permanent, Transient
 
 _LIMIT = 50

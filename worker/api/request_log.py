@@ -6,7 +6,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from monitoring.http import Application, Message, Receive, Scope, Send
-from monitoring.tracing import current_traceparent, describe
+from monitoring.trace_context import current_traceparent, describe
 from tasks.context import about, facts, naming, note
 from tasks.signals import stopwatch
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
-from monitoring.tracing import continuing, current_traceparent
+from monitoring.trace_context import continuing, current_traceparent
 from tasks.clock import now
 from tasks.context import note
 from tasks.errors import AlreadyExists, InvalidInput, NotFound, Transient

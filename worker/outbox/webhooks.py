@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from monitoring.tracing import continuing
+from monitoring.trace_context import continuing
 from tasks.clock import now
 from tasks.context import about
 from tasks.errors import InterviewWorkerError

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
-from monitoring.tracing import continuing
+from monitoring.trace_context import continuing
 from tasks.clock import now
 from tasks.context import about
 from tasks.errors import UNWANTED, NotFound, Transient

@@ -8,7 +8,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from kafka.producer.future import FutureRecordMetadata
 
-from monitoring.tracing import continuing
+from monitoring.trace_context import continuing
 from tasks.context import about
 from tasks.errors import Transient
 from tasks.interviews.events import CONTENT_TYPE, Event, cloud_event_json

@@ -10,7 +10,7 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from monitoring.tracing import continuing
+from monitoring.trace_context import continuing
 from tasks.errors import Permanent, Transient
 from tasks.signals import RecordConsumed, record_consumed
 from worker.adapters.kafka.connection import connect, ensure_topic
