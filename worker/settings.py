@@ -448,3 +448,11 @@ def load_settings() -> Settings:
         name = str(problem["loc"][0]).upper() if problem["loc"] else ""
         prefix = f"{name}: " if name else ""
         raise Permanent(f"{prefix}{problem['msg']}", code="configuration") from None
+
+
+def mask_url(url: str) -> str:
+    """A URL without the user and password in it, and without its query."""
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    _, at, host = authority.rpartition("@")
+    return f"{scheme}{separator}{'***@' if at else ''}{host}{slash}{path.partition('?')[0]}"

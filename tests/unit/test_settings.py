@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from tasks.errors import Permanent
-from worker.cli.listing import masked, settings_table
-from worker.settings import Settings, load_settings
+from worker.cli.listing import settings_table
+from worker.settings import Settings, load_settings, mask_url
 
 
 def test_every_setting_says_what_it_is_for() -> None:
@@ -79,7 +79,7 @@ def test_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_masks(url: str, expected: str) -> None:
-    assert masked(url) == expected
+    assert mask_url(url) == expected
 
 
 @pytest.mark.parametrize(

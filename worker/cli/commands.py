@@ -267,7 +267,7 @@ def up() -> None:
 @app.command()
 def demo() -> None:
     """Run all of it for one bundled interview, print its report, and stop it again."""
-    from worker.local.demo import run_demo
+    from worker.cli.demo import run_demo
 
     run_demo(load_settings(), out)
 

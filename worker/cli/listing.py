@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tasks.interviews.interview import Interview, StageRecord, Status
 from worker.security.audit import Entry
-from worker.settings import Settings
+from worker.settings import Settings, mask_url
 
 _COLOURS = {Status.COMPLETED: "green", Status.FAILED: "red", Status.CANCELLED: "yellow"}
 
@@ -76,7 +76,7 @@ def coloured(status: Status) -> Text:
 
 
 def settings_table(settings: Settings) -> Table:
-    """Settings, their values with secrets masked, and what they are for."""
+    """Settings, their values with secrets mask_url, and what they are for."""
     found = Table("setting", "value", "meaning", box=None)
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
@@ -94,7 +94,7 @@ def _shown(name: str, value: Any) -> str:
         return "-"
     if isinstance(value, SecretStr):
         # The address of a server is worth seeing; of other secrets nothing is.
-        return masked(value.get_secret_value()) if name.endswith("_url") else "***"
+        return mask_url(value.get_secret_value()) if name.endswith("_url") else "***"
     if isinstance(value, dict):
         value = tuple(f"{key}={each}" for key, each in value.items())
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
@@ -102,11 +102,3 @@ def _shown(name: str, value: Any) -> str:
 
 def _moment(at: datetime) -> str:
     return f"{at.astimezone():%Y-%m-%d %H:%M}"
-
-
-def masked(url: str) -> str:
-    """A URL without the user and password in it, and without its query."""
-    scheme, separator, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    _, at, host = authority.rpartition("@")
-    return f"{scheme}{separator}{'***@' if at else ''}{host}{slash}{path.partition('?')[0]}"

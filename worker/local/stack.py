@@ -14,14 +14,13 @@ from tasks.interviews.interview import Stage
 from tasks.pipeline.runner import task_name
 from worker.adapters.broker import REQUESTS
 from worker.celery_app.config import create_app
-from worker.cli.listing import masked
 from worker.local.embedded.secret import webhook_secret
 from worker.local.embedded.servers import KINDS, EmbeddedServers
 from worker.local.processes.child import Child
 from worker.local.processes.ports import free_port
 from worker.local.stack_file import noted
 from worker.local.supervisor import Service, Supervisor
-from worker.settings import Settings
+from worker.settings import Settings, mask_url
 
 _PROGRAM = str(Path(sys.executable).with_name("interview-worker"))
 _GIVING_BACK = 10.0
@@ -175,7 +174,7 @@ def _announce(stack: Stack, out: Console) -> None:
         ("API", f"{stack.api_url}/docs"),
         ("Metrics", f"{stack.api_url}/metrics"),
         ("Flower", stack.flower_url),
-        ("Calendar", masked(calendar.get_secret_value()) if calendar else "-"),
+        ("Calendar", mask_url(calendar.get_secret_value()) if calendar else "-"),
         ("Logs", str(stack.log_dir)),
     ):
         addresses.add_row(name, address)
