@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from tasks.errors import Permanent
 from tasks.interviews.interview import Priority
-from tasks.pipeline.queues import Broker
+from tasks.pipeline.queues import QUEUES, STAGES, Broker
 from tasks.pipeline.services import Services
 from tasks.ports import Ledger
 from tasks.providers.fallback import Chain, FallbackLanguage, FallbackSpeech
@@ -41,7 +41,6 @@ from worker.adapters.resilience.breaker_storage import CircuitStates
 from worker.adapters.resilience.rate_limit import RequestLimit
 from worker.adapters.resilience.retry import AskAgain
 from worker.adapters.webhooks import WebhookSender
-from worker.celery_app.config import QUEUES, STAGES
 from worker.intake.processor import Receiver
 from worker.intake.service import Intake
 from worker.lifecycle.erasure import Eraser

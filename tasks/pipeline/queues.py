@@ -1,9 +1,12 @@
-"""The state of a broker, whatever its kind."""
+"""The queues: their names, their state, and the port that reads it."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from tasks.interviews.interview import Stage
+from tasks.pipeline.runner import task_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +90,18 @@ class Broker(Protocol):
 
     def close(self) -> None:
         """Close all connections."""
+
+
+REQUESTS = "interviews.submit"
+"""The task, and its queue, by which any Celery producer submits an interview."""
+
+
+FETCH = "interviews.fetch"
+"""The task that fetches the recording of a request; it is sent to the queue of requests too."""
+
+
+STAGES = {task_name(stage): str(stage) for stage in Stage}
+"""The queues of the pipeline, and the stage that each leads to."""
+
+
+QUEUES = (REQUESTS, *STAGES)

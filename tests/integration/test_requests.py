@@ -15,11 +15,11 @@ from monitoring.signals import celery
 from tasks.clock import now
 from tasks.errors import InvalidInput, NotFound, Permanent, Superseded
 from tasks.interviews.interview import Source, Status
-from tasks.pipeline.queues import Broker
+from tasks.pipeline.queues import REQUESTS, Broker
 from tests.fakes.audio import MemoryAudio
 from tests.fakes.interviews import MemoryInterviews
 from tests.samples import TECHNICAL
-from worker.adapters.broker import REQUESTS, CeleryDispatcher
+from worker.adapters.broker import CeleryDispatcher
 from worker.adapters.mongo import MongoRequests
 from worker.bootstrap import broker
 from worker.celery_app.config import create_app

@@ -10,8 +10,9 @@ from celery.exceptions import SoftTimeLimitExceeded
 from pydantic import SecretStr
 
 from tasks.errors import Permanent
+from tasks.pipeline.queues import QUEUES
 from tests.processes import ROOT
-from worker.celery_app.config import QUEUES, create_app
+from worker.celery_app.config import create_app
 from worker.local.processes.child import Child
 from worker.settings import Settings
 from worker.telemetry.metrics import monitored_worker

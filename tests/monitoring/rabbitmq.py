@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tasks.errors import Transient
+from tasks.pipeline.queues import QUEUES
 from tests.requirements import program
 from tests.timing import patience
 from worker.adapters.broker.amqp import AmqpBroker
-from worker.celery_app.config import QUEUES
 from worker.local.processes.child import Child, stop_all
 from worker.local.processes.ports import free_port
 

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from monitoring import metrics
 from monitoring.collectors.broker import BrokerCollector
 from tasks.errors import Transient
+from tasks.pipeline.queues import QUEUES, STAGES
 from tests.monitoring.figures import figures_of
 from tests.monitoring.rabbitmq import rabbitmq_server
 from tests.processes import frozen
@@ -20,7 +21,7 @@ from tests.requirements import needs
 from tests.timing import within
 from worker.adapters.broker.amqp import AmqpBroker
 from worker.adapters.broker.queues import open_broker
-from worker.celery_app.config import QUEUES, STAGES, create_app
+from worker.celery_app.config import create_app
 from worker.local.processes.child import Child
 from worker.local.processes.ports import free_port
 from worker.settings import Settings

@@ -17,12 +17,12 @@ from monitoring.collectors.guarded import GuardedCollectors, Source
 from monitoring.metrics.recording import Recorder
 from monitoring.signals import celery
 from tasks.interviews.interview import Priority, Stage
-from tasks.pipeline.queues import Backlog, Broker
+from tasks.pipeline.queues import QUEUES, REQUESTS, STAGES, Backlog, Broker
 from tests.monitoring.figures import Figures, figures_of
 from tests.timing import allowed, wait_until
-from worker.adapters.broker import REQUESTS, CeleryDispatcher
+from worker.adapters.broker import CeleryDispatcher
 from worker.bootstrap import broker
-from worker.celery_app.config import QUEUES, STAGES, create_app
+from worker.celery_app.config import create_app
 from worker.settings import Settings
 
 TRANSCRIBE, ANALYSE, SCHEDULE = STAGES

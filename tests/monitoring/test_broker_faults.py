@@ -16,12 +16,13 @@ from monitoring.collectors.broker import BrokerCollector
 from monitoring.collectors.guarded import GuardedCollectors, Source
 from tasks.errors import Transient
 from tasks.interviews.interview import Priority, Stage
+from tasks.pipeline.queues import QUEUES, STAGES
 from tests.monitoring.figures import figures_of
 from tests.processes import frozen
 from tests.timing import wait_until, within
 from worker.adapters.broker import PRIORITIES, CeleryDispatcher
 from worker.adapters.broker.redis import RedisBroker
-from worker.celery_app.config import QUEUES, STAGES, create_app
+from worker.celery_app.config import create_app
 from worker.local.embedded.server import EmbeddedServer
 from worker.local.embedded.valkey import Valkey
 from worker.local.processes.child import stop_all

@@ -5,15 +5,8 @@ from typing import Any
 from celery import Celery
 from kombu import Queue
 
-from tasks.interviews.interview import Stage
-from tasks.pipeline.runner import task_name
-from worker.adapters.broker import FETCH, REQUESTS
+from tasks.pipeline.queues import FETCH, QUEUES, REQUESTS
 from worker.settings import Settings
-
-STAGES = {task_name(stage): str(stage) for stage in Stage}
-"""The queues of the pipeline, and the stage that each leads to."""
-
-QUEUES = (REQUESTS, *STAGES)
 
 TASK_MODULES = (
     "tasks.pipeline.transcribe",

@@ -7,7 +7,7 @@ from typing import Any
 from celery import signals
 
 from tasks.context import about, naming
-from worker.celery_app.config import STAGES
+from tasks.pipeline.queues import STAGES
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from monitoring.signals.deliveries import (
     delivery_released,
     delivery_started,
 )
-from worker.adapters.broker import REQUESTS
+from tasks.pipeline.queues import REQUESTS
 
 
 class AnnouncedRequest(Request):

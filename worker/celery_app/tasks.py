@@ -7,7 +7,7 @@ from celery import Task, shared_task
 
 from tasks.errors import Transient
 from tasks.interviews.interview import Source
-from worker.adapters.broker import FETCH, REQUESTS
+from tasks.pipeline.queues import FETCH, REQUESTS
 from worker.celery_app.child import current_receiver
 from worker.intake.requests import receive
 

@@ -11,9 +11,10 @@ from celery.signals import worker_shutting_down
 
 from monitoring.metrics.recording import Recorder
 from tasks.errors import Permanent
+from tasks.pipeline.queues import QUEUES
 from worker.bootstrap import check_providers
 from worker.celery_app import child  # noqa: F401 - its signal handlers open the adapters after the fork
-from worker.celery_app.config import QUEUES, create_app
+from worker.celery_app.config import create_app
 from worker.celery_app.log_context import bound
 from worker.settings import Settings, is_loopback
 from worker.telemetry.logs import logging_as, worker_logging

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tasks.interviews.interview import Stage
+from tasks.pipeline.queues import REQUESTS
 from tasks.pipeline.runner import task_name
-from worker.adapters.broker import REQUESTS
 from worker.celery_app.config import create_app
 from worker.local.embedded.secret import webhook_secret
 from worker.local.embedded.servers import KINDS, EmbeddedServers

@@ -6,8 +6,7 @@ from typing import Protocol
 
 from tasks.clock import now
 from tasks.interviews.interview import Priority
-from tasks.pipeline.queues import Broker
-from worker.adapters.broker import REQUESTS
+from tasks.pipeline.queues import REQUESTS, Broker
 from worker.intake.requests import PendingRequest, RequestStore
 from worker.reconcile.lost_messages import Overdue
 

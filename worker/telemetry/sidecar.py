@@ -25,13 +25,12 @@ from monitoring.heartbeats import known_workers
 from monitoring.metrics.recording import RecordedFigures, total
 from monitoring.processes import ProcessWatch
 from tasks.errors import Transient
-from tasks.pipeline.queues import Broker
+from tasks.pipeline.queues import STAGES, Broker
 from tasks.scheduling.calendars import Calendars
 from worker.adapters.kafka import KafkaStatus
 from worker.adapters.mongo import MongoStatus
 from worker.adapters.resilience.breaker_storage import CircuitStates
 from worker.bootstrap import Stores, broker, circuit_states
-from worker.celery_app.config import STAGES
 from worker.settings import Settings
 
 

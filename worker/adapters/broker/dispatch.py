@@ -8,16 +8,12 @@ from kombu.exceptions import OperationalError
 
 from tasks.errors import Transient
 from tasks.interviews.interview import Priority, Stage
+from tasks.pipeline.queues import FETCH, REQUESTS
 from tasks.pipeline.runner import task_name
 
 PRIORITIES: Mapping[Priority, int] = {Priority.HIGH: 0, Priority.NORMAL: 3, Priority.LOW: 9}
 """Steps of kombu's Redis transport, one list each; the smallest number is taken first."""
 
-REQUESTS = "interviews.submit"
-"""The task, and its queue, by which any Celery producer submits an interview."""
-
-FETCH = "interviews.fetch"
-"""The task that fetches the recording of a request; it is sent to the queue of requests too."""
 
 _PUBLISH_RETRIES = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2}
 
