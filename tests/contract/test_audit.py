@@ -9,8 +9,9 @@ from tasks.clock import now
 from tasks.errors import Permanent, Transient
 from tests.fakes.audit import MemoryAudit
 from worker.adapters.mongo import MongoAudit
-from worker.security.api_keys import ANYONE, Caller, Scope
-from worker.security.audit import Action, Actor, AuditTrail, Entry, TrailQuery, actor_of, record
+from worker.ports import Action, Actor, AuditTrail, Entry, Scope, TrailQuery
+from worker.security.api_keys import ANYONE, Caller
+from worker.security.audit import actor_of, record
 
 ROBIN = Actor(who="3f9c00000000", tenant="acme")
 

@@ -19,7 +19,8 @@ from tests.fakes.interviews import MemoryInterviews
 from tests.samples import an_interview
 from tests.timing import patience
 from worker.adapters.mongo import MongoIdempotency
-from worker.intake.idempotency import KEPT, Accepted, Entry, IdempotencyStore, Once
+from worker.intake.idempotency import KEPT, Accepted, Once
+from worker.ports import IdempotencyEntry, IdempotencyStore
 
 MINUTE = timedelta(minutes=1)
 
@@ -33,9 +34,9 @@ def entries(request: pytest.FixtureRequest) -> IdempotencyStore:
     return store
 
 
-def entry(entry_id: str = "a") -> Entry:
+def entry(entry_id: str = "a") -> IdempotencyEntry:
     moment = now()
-    return Entry(entry_id, "print", "interview", moment + MINUTE, moment + KEPT)
+    return IdempotencyEntry(entry_id, "print", "interview", moment + MINUTE, moment + KEPT)
 
 
 def test_keeps_one_entry_of_an_id(entries: IdempotencyStore) -> None:

@@ -7,7 +7,8 @@ import pytest
 from tasks.clock import now
 from tasks.errors import NotFound
 from tests.fakes.keys import MemoryKeys
-from worker.security.api_keys import Caller, KeyRing, KeyStore, Scope, issue
+from worker.ports import KeyStore, Scope
+from worker.security.api_keys import Caller, KeyRing, issue
 
 
 @pytest.fixture(params=["memory", "mongodb"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from worker.security.audit import Entry, TrailQuery
+from worker.ports import Entry, TrailQuery
 
 
 class MemoryAudit:

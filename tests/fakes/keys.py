@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tasks.errors import NotFound
-from worker.security.api_keys import Key
+from worker.ports import Key
 
 
 class MemoryKeys:

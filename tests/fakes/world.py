@@ -16,7 +16,7 @@ from tests.fakes.interviews import MemoryInterviews
 from tests.fakes.reservations import MemoryReservations
 from tests.samples import an_interview
 from worker.lifecycle.erasure import Eraser
-from worker.security.audit import Action, TrailQuery
+from worker.ports import Action, TrailQuery
 
 
 class World:

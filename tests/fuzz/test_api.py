@@ -16,7 +16,8 @@ from tests.stored import completed, failed
 from worker.bootstrap import open_stores
 from worker.local.stack import Stack, services
 from worker.local.supervisor import Service
-from worker.security.api_keys import Scope, issue
+from worker.ports import Scope
+from worker.security.api_keys import issue
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = 200 if LONG else 5

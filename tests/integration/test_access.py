@@ -27,7 +27,8 @@ from worker.adapters.mongo import Mongo, MongoInterviews, MongoKeys
 from worker.api.application import create_api
 from worker.celery_app.worker import run_flower
 from worker.local.processes.ports import free_port
-from worker.security.api_keys import Scope, issue
+from worker.ports import Scope
+from worker.security.api_keys import issue
 from worker.server import open_context, serve
 from worker.settings import Settings
 

@@ -17,7 +17,7 @@ from tests.integration.test_access import api, bearer, submitted_by
 from tests.integration.test_api import PATH, problem
 from tests.samples import a_report
 from worker.adapters.mongo import MongoAudit, MongoInterviews, MongoKeys
-from worker.security.api_keys import Scope
+from worker.ports import Scope
 from worker.settings import Settings
 
 AUDIT = "/api/v1/audit"

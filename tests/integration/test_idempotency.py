@@ -22,7 +22,7 @@ from tests.samples import SCREENING, TECHNICAL
 from tests.timing import patience
 from worker.adapters.mongo import GridFSAudio, MongoKeys
 from worker.intake.idempotency import KEPT
-from worker.security.api_keys import Scope
+from worker.ports import Scope
 from worker.settings import Settings
 
 __all__ = ["nothing_left"]

@@ -19,7 +19,7 @@ from tests.sidecar import serving
 from tests.timing import allowed, wait_until, within
 from worker.adapters.mongo import MongoInterviews, MongoKeys
 from worker.adapters.resilience.rate_limit import RequestLimit
-from worker.security.api_keys import Scope
+from worker.ports import Scope
 from worker.settings import Settings
 
 

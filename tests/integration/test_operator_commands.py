@@ -17,7 +17,7 @@ from tests.samples import an_interview
 from tests.sidecar import serving
 from worker.adapters.mongo import MongoAudit, MongoInterviews
 from worker.cli.commands import app
-from worker.security.audit import Action, TrailQuery
+from worker.ports import Action, TrailQuery
 from worker.settings import Settings
 
 

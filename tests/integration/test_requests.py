@@ -24,8 +24,9 @@ from worker.adapters.mongo import MongoRequests
 from worker.bootstrap import broker
 from worker.celery_app.config import create_app
 from worker.intake.processor import Receiver
-from worker.intake.requests import PendingRequest, UrlSubmission, interview_id_of, receive
+from worker.intake.requests import interview_id_of, receive
 from worker.intake.service import Intake
+from worker.ports import PendingRequest, UrlSubmission
 from worker.reconcile.requests import RequestReconciler
 from worker.settings import Settings
 

@@ -13,7 +13,7 @@ from tasks.scheduling.search import uid_of
 from tests.fakes.audit import MemoryAudit
 from tests.fakes.world import World
 from worker.lifecycle.erasure import Eraser
-from worker.security.audit import Action, Actor, Entry
+from worker.ports import Action, Actor, Entry
 
 ROBIN = Actor(who="3f9c00000000", tenant="default")
 

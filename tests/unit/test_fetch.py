@@ -11,7 +11,8 @@ import pytest
 from tasks.errors import InvalidInput
 from tests.timing import allowed
 from worker.adapters.http import ssrf
-from worker.adapters.http.download import FetchLimits, fetched
+from worker.adapters.http.download import fetched
+from worker.ports import FetchLimits
 
 LIMITS: FetchLimits = {"max_bytes": 1000, "timeout": allowed(5), "allow_private": False}
 OPEN: FetchLimits = {**LIMITS, "allow_private": True}

@@ -15,7 +15,7 @@ from tests.fakes.keys import MemoryKeys
 from tests.fakes.world import World
 from tests.timing import patience, wait_until
 from worker.lifecycle.retention import Retention
-from worker.security.audit import Action, Actor
+from worker.ports import Action, Actor
 
 DAY = timedelta(days=1)
 

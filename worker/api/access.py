@@ -10,7 +10,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 from tasks.context import note
 from tasks.errors import NotFound
 from worker.api.context import Context, Here
-from worker.security.api_keys import ANYONE, Caller, Scope
+from worker.ports import Scope
+from worker.security.api_keys import ANYONE, Caller
 
 _REALM = 'Bearer realm="interview-worker"'
 

@@ -21,7 +21,7 @@ from worker.api.limits import BodyLimit
 from worker.api.request_log import RequestLog
 from worker.api.templates import templates_of
 from worker.api.token import TokenGuard
-from worker.intake.requests import UrlSubmission
+from worker.ports import UrlSubmission
 from worker.settings import Settings
 
 OpenContext = Callable[[Settings], AbstractContextManager[Context]]

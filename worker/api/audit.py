@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from worker.api.access import Admin
 from worker.api.context import Here
 from worker.api.problems import RESPONSES
-from worker.security.audit import Entry, TrailQuery
+from worker.ports import Entry, TrailQuery
 
 router = APIRouter(prefix="/api/v1/audit", tags=["audit"], responses=RESPONSES)
 

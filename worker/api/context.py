@@ -9,10 +9,11 @@ from fastapi import Depends, Request
 from monitoring.logs import LevelName
 from worker.adapters.resilience.rate_limit import RequestLimit
 from worker.bootstrap import Stores
-from worker.intake.service import Dispatcher, Intake
+from worker.intake.service import Intake
 from worker.lifecycle.erasure import Eraser
+from worker.ports import Action, Dispatcher
 from worker.security.api_keys import Caller, KeyRing
-from worker.security.audit import Action, actor_of, record
+from worker.security.audit import actor_of, record
 from worker.settings import Settings
 from worker.telemetry.sidecar import Watching
 

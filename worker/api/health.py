@@ -14,7 +14,7 @@ from monitoring.health import Condition, Findings
 from worker.api.access import authorise
 from worker.api.context import Here
 from worker.api.problems import documented
-from worker.security.api_keys import Scope
+from worker.ports import Scope
 
 router = APIRouter(prefix="/health", tags=["health"])
 

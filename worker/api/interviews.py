@@ -26,7 +26,8 @@ from worker.api.problems import RESPONSES
 from worker.api.submissions import ACCEPTED_HEADERS, accept
 from worker.intake.idempotency import Once
 from worker.lifecycle import operations
-from worker.security.audit import Action, actor_of
+from worker.ports import Action
+from worker.security.audit import actor_of
 
 router = APIRouter(
     prefix="/api/v1/interviews",

@@ -18,8 +18,8 @@ from tasks.interviews.interview import Interview, Source, Submission
 from worker.adapters.http.download import fetched
 from worker.adapters.scratch import scratch_file, space_needed
 from worker.intake.idempotency import Accepted, Once
-from worker.intake.requests import UrlSubmission
 from worker.intake.service import Intake
+from worker.ports import UrlSubmission
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -18,7 +18,7 @@ from tasks.errors import Permanent, Transient
 from tasks.interviews.interview import Interview, Status
 from worker.cli.sending import answered
 from worker.local.stack_file import running_api
-from worker.security.audit import Entry
+from worker.ports import Entry
 from worker.settings import Settings
 
 _PREFIX = "/api/v1/interviews"

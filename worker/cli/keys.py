@@ -14,8 +14,9 @@ from rich.text import Text
 from tasks.clock import now
 from tasks.errors import InvalidInput
 from tasks.interviews.interview import DEFAULT_TENANT
-from worker.security.api_keys import Key, Scope, issue
-from worker.security.audit import Action, Actor, record
+from worker.ports import Action, Actor, Key, Scope
+from worker.security.api_keys import issue
+from worker.security.audit import record
 from worker.settings import Settings, load_settings
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from tasks.interviews.interview import Interview, StageRecord, Status
-from worker.security.audit import Entry
+from worker.ports import Entry
 from worker.settings import Settings, mask_url
 
 _COLOURS = {Status.COMPLETED: "green", Status.FAILED: "red", Status.CANCELLED: "yellow"}

@@ -2,63 +2,21 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Protocol
 from uuid import uuid4
 
 from tasks.clock import now
 from tasks.errors import AlreadyExists, InvalidInput, Permanent, Transient
 from tasks.interviews.interview import Interview
 from tasks.ports import InterviewStore
+from worker.ports import IdempotencyEntry, IdempotencyStore
 
 log = logging.getLogger(__name__)
 
 KEPT = timedelta(hours=24)
 """How long a key stands for the request that brought it first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What is kept of a request. It holds nothing about anybody.
-
-    Attributes:
-        id: A hash of the tenant and the key.
-        fingerprint: A hash of what the request asks for.
-        interview_id: The interview that comes of it, whoever carries it out at last.
-        until: While it is carried out, when that is given up for dead; None once it is answered.
-        expires_at: When the entry counts no more.
-        version: Another one each time that the entry is changed.
-    """
-
-    id: str
-    fingerprint: str
-    interview_id: str
-    until: datetime | None
-    expires_at: datetime
-    version: str = field(default_factory=lambda: uuid4().hex)
-
-
-class IdempotencyStore(Protocol):
-    """Where entries are kept. Every method may raise `Transient`."""
-
-    def get(self, entry_id: str) -> Entry | None:
-        """Read an entry; one that has expired may be there still, or not."""
-
-    def put(self, entry: Entry, *, instead_of: Entry | None) -> bool:
-        """Keep an entry, in one atomic step.
-
-        Args:
-            entry: The entry.
-            instead_of: The version that it takes the place of; None where there should be none.
-
-        Returns:
-            Whether it is kept; False where another one was faster.
-        """
-
-    def remove(self, entry: Entry) -> None:
-        """Forget this version of an entry; where there is another one, or none, nothing changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +87,12 @@ class Once:
         self._finish(entry)
         return accepted
 
-    def _begin(self, key: str, fingerprint: str, within: timedelta) -> tuple[Entry, bool]:
+    def _begin(
+        self, key: str, fingerprint: str, within: timedelta
+    ) -> tuple[IdempotencyEntry, bool]:
         """The entry of a key, and whether nobody has begun to carry the request out before."""
         moment = now()
-        entry = Entry(
+        entry = IdempotencyEntry(
             id=sha256(f"{self.tenant}\n{key}".encode()).hexdigest(),
             fingerprint=fingerprint,
             interview_id=str(uuid4()),
@@ -151,13 +111,13 @@ class Once:
             return entry, True
         raise _in_flight()
 
-    def _take_over(self, found: Entry, until: datetime) -> Entry:
+    def _take_over(self, found: IdempotencyEntry, until: datetime) -> IdempotencyEntry:
         ours = replace(found, until=until, version=uuid4().hex)
         if self.entries.put(ours, instead_of=found):
             return ours
         raise _in_flight()
 
-    def _finish(self, entry: Entry) -> None:
+    def _finish(self, entry: IdempotencyEntry) -> None:
         answered = replace(entry, until=None, version=uuid4().hex)
         try:
             self.entries.put(answered, instead_of=entry)
@@ -165,7 +125,7 @@ class Once:
             # The interview is stored: when the request comes again, that will be found.
             log.warning("the answer to a request is not noted: %s", error.message)
 
-    def _release(self, entry: Entry, *, nothing_stored: bool) -> None:
+    def _release(self, entry: IdempotencyEntry, *, nothing_stored: bool) -> None:
         try:
             if nothing_stored:
                 self.entries.remove(entry)
@@ -176,7 +136,7 @@ class Once:
             log.warning("the key of a request is blocked until it lapses: %s", error.message)
 
 
-def _check(found: Entry, fingerprint: str, moment: datetime) -> None:
+def _check(found: IdempotencyEntry, fingerprint: str, moment: datetime) -> None:
     if found.fingerprint != fingerprint:
         raise InvalidInput(
             "this Idempotency-Key was sent before, with another request",

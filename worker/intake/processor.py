@@ -13,9 +13,9 @@ from tasks.errors import UNWANTED, AlreadyExists, Permanent, Transient
 from tasks.interviews.events import Event, EventType, event_id
 from tasks.lease import keeping
 from tasks.pipeline.backoff import delay
-from worker.adapters.http.download import FetchFailed, fetched
-from worker.intake.requests import PendingRequest, RequestStore
+from worker.adapters.http.download import fetched
 from worker.intake.service import Intake
+from worker.ports import FetchFailed, PendingRequest, RequestStore
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,6 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 from uuid import uuid4
 
 from monitoring.trace_context import continuing, current_traceparent
@@ -15,25 +14,17 @@ from tasks.interviews.interview import (
     DEFAULT_TENANT,
     Audio,
     Interview,
-    Priority,
     Source,
     Stage,
     Submission,
 )
 from tasks.ports import AudioStore, InterviewStore
-from worker.adapters.http.download import FetchLimits
 from worker.adapters.media import probe
 from worker.adapters.webhooks import check_callback_url
+from worker.ports import Dispatcher, FetchLimits
 from worker.settings import Settings
 
 log = logging.getLogger(__name__)
-
-
-class Dispatcher(Protocol):
-    """Sends interviews on their way."""
-
-    def dispatch(self, interview_id: str, first: Stage, priority: Priority) -> None:
-        """Publish the chain of stages, from `first` to the last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from tasks.ports import AudioStore, InterviewStore, Reservations
 from tasks.scheduling.booking import unschedule
 from tasks.scheduling.calendars import Calendars
 from worker.lifecycle.operations import cancel
-from worker.security.audit import Action, Actor, AuditTrail, record
+from worker.ports import Action, Actor, AuditTrail
+from worker.security.audit import record
 
 log = logging.getLogger(__name__)
 

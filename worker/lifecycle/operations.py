@@ -9,7 +9,8 @@ from tasks.interviews import transitions
 from tasks.interviews.interview import Interview, Status
 from tasks.ports import InterviewStore
 from tasks.signals import announce_end
-from worker.intake.service import Dispatcher, send
+from worker.intake.service import send
+from worker.ports import Dispatcher
 
 
 def cancel(interviews: InterviewStore, interview_id: str) -> Interview:

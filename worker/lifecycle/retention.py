@@ -9,9 +9,7 @@ from tasks.clock import now
 from tasks.errors import InterviewWorkerError
 from tasks.interviews.interview import DEFAULT_TENANT
 from worker.lifecycle.erasure import Eraser
-from worker.ports import Leadership
-from worker.security.api_keys import KeyStore
-from worker.security.audit import Actor
+from worker.ports import Actor, KeyStore, Leadership
 
 log = logging.getLogger(__name__)
 

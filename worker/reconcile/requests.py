@@ -2,24 +2,16 @@
 
 import logging
 from datetime import timedelta
-from typing import Protocol
 
 from tasks.clock import now
 from tasks.interviews.interview import Priority
 from tasks.pipeline.queues import REQUESTS, Broker
-from worker.intake.requests import PendingRequest, RequestStore
+from worker.ports import PendingRequest, RequestDispatcher, RequestStore
 from worker.reconcile.lost_messages import Overdue
 
 log = logging.getLogger(__name__)
 
 _BATCH = 200
-
-
-class RequestDispatcher(Protocol):
-    """Sends requests on their way."""
-
-    def fetch(self, request_id: str) -> None:
-        """Have a worker fetch the recording of a request."""
 
 
 class RequestReconciler:

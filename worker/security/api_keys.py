@@ -3,30 +3,18 @@
 import hmac
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
-from enum import StrEnum
 from hashlib import sha256
 from time import monotonic
-from typing import Annotated, Protocol
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from tasks.clock import now
 from tasks.interviews.interview import DEFAULT_TENANT
+from worker.ports import Key, KeyStore, Scope
 
 _TOKEN = re.compile(r"iw_([0-9a-f]{12})_([\w-]{43})", re.ASCII)
-
-Tenant = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-
-
-class Scope(StrEnum):
-    """What a key may be for."""
-
-    WRITE = "interviews:write"
-    READ = "interviews:read"
-    ERASE = "interviews:erase"
-    ADMIN = "admin"
 
 
 class Caller(BaseModel):
@@ -51,46 +39,6 @@ class Caller(BaseModel):
 
 ANYONE = Caller(key=None, tenant=DEFAULT_TENANT, scopes=frozenset({Scope.ADMIN}))
 """Who calls under open access."""
-
-
-class Key(BaseModel):
-    """A key as it is kept: all of it but the secret."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    digest: str = Field(repr=False)
-    """SHA-256 of the secret, in hexadecimal. A random secret of 256 bits needs no slower hash."""
-    name: str = Field(min_length=1, max_length=100)
-    tenant: Tenant
-    scopes: frozenset[Scope] = Field(min_length=1)
-    created_at: AwareDatetime
-    expires_at: AwareDatetime | None = None
-    revoked_at: AwareDatetime | None = None
-
-    def is_valid(self, moment: datetime) -> bool:
-        """Whether it is neither revoked nor expired."""
-        return self.revoked_at is None and (self.expires_at is None or moment < self.expires_at)
-
-
-class KeyStore(Protocol):
-    """Where keys are kept. Every method may raise `Transient`."""
-
-    def add(self, key: Key) -> None:
-        """Keep a new key."""
-
-    def get(self, key_id: str) -> Key | None:
-        """The key of an id."""
-
-    def all(self) -> Sequence[Key]:
-        """Every key there is, oldest first, those that are no longer valid too."""
-
-    def revoke(self, key_id: str, moment: datetime) -> None:
-        """Let a key be valid no more; one that was revoked before stays as it is.
-
-        Raises:
-            NotFound: There is no key of this id.
-        """
 
 
 def issue(

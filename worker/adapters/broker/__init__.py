@@ -2,12 +2,11 @@
 
 from worker.adapters.broker.control import tell_workers
 from worker.adapters.broker.dispatch import PRIORITIES, CeleryDispatcher
-from worker.adapters.broker.held import HeldMessage, HeldMessages
+from worker.adapters.broker.held import HeldMessages
 
 __all__ = [
     "PRIORITIES",
     "CeleryDispatcher",
-    "HeldMessage",
     "HeldMessages",
     "tell_workers",
 ]

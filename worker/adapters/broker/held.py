@@ -4,7 +4,6 @@ import json
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,21 +13,7 @@ from redis.exceptions import RedisError
 from monitoring.headers import PUBLISHED_AT
 from tasks.errors import Transient
 from worker.adapters.broker.redis_url import redis_py_url
-
-
-@dataclass(frozen=True, slots=True)
-class HeldMessage:
-    """A stage's message in the hands of a worker, alive or dead.
-
-    Attributes:
-        tag: Kombu's delivery tag.
-        interview_id: The interview that it is about.
-        published_at: When it was published, by the clock of the publisher.
-    """
-
-    tag: str
-    interview_id: str
-    published_at: datetime
+from worker.ports import HeldMessage
 
 
 class HeldMessages:

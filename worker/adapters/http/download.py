@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import IO, TypedDict
+from typing import IO
 from urllib.parse import unquote, urlsplit
 
 import httpx2
@@ -14,35 +14,13 @@ from worker.adapters.http.calls import announced_call
 from worker.adapters.http.retry_after import parse_retry_after
 from worker.adapters.http.ssrf import Forbidden, PublicOnly, check_scheme
 from worker.adapters.scratch import scratch_file
+from worker.ports import FetchFailed
 
 _POINTER = "/audio_url"
 _UNREACHABLE = "audio_url_unreachable"
 _PASSING = (httpx2.codes.REQUEST_TIMEOUT, httpx2.codes.TOO_EARLY, httpx2.codes.TOO_MANY_REQUESTS)
 _REDIRECTS = 5
 _PIECE = 1 << 16
-
-
-class FetchFailed(InvalidInput):
-    """A recording cannot be fetched now, and may be later.
-
-    Attributes:
-        retry_after: Seconds for which the server asks to be left alone; None if it does not say.
-    """
-
-    def __init__(self, message: str, code: str, retry_after: float | None = None) -> None:
-        super().__init__(message, pointer=_POINTER, code=code)
-        self.retry_after = retry_after
-
-
-class FetchLimits(TypedDict):
-    """What an `audio_url` may ask for."""
-
-    max_bytes: int
-    """The largest recording."""
-    timeout: float
-    """Seconds for all of it."""
-    allow_private: bool
-    """Whether addresses that are not public may be reached."""
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pymongo.database import Database
 
 from tasks.interviews.documents import plain
 from worker.adapters.mongo.client import Document, translated
-from worker.security.audit import Entry, TrailQuery
+from worker.ports import Entry, TrailQuery
 
 
 class MongoAudit:

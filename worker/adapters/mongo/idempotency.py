@@ -7,7 +7,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from worker.adapters.mongo.client import Document, translated
-from worker.intake.idempotency import Entry
+from worker.ports import IdempotencyEntry
 
 
 class MongoIdempotency:
@@ -21,16 +21,16 @@ class MongoIdempotency:
         with translated():
             self._entries.create_indexes([IndexModel("expires_at", expireAfterSeconds=0)])
 
-    def get(self, entry_id: str) -> Entry | None:
+    def get(self, entry_id: str) -> IdempotencyEntry | None:
         """Read an entry; see `IdempotencyStore.get`."""
         with translated():
             found = self._entries.find_one({"_id": entry_id})
         if found is None:
             return None
         found["id"] = found.pop("_id")
-        return Entry(**found)
+        return IdempotencyEntry(**found)
 
-    def put(self, entry: Entry, *, instead_of: Entry | None) -> bool:
+    def put(self, entry: IdempotencyEntry, *, instead_of: IdempotencyEntry | None) -> bool:
         """Keep an entry; see `IdempotencyStore.put`."""
         document = asdict(entry)
         document["_id"] = document.pop("id")
@@ -43,11 +43,11 @@ class MongoIdempotency:
                 return False
         return True
 
-    def remove(self, entry: Entry) -> None:
+    def remove(self, entry: IdempotencyEntry) -> None:
         """Forget an entry; see `IdempotencyStore.remove`."""
         with translated():
             self._entries.delete_one(_exactly(entry))
 
 
-def _exactly(entry: Entry) -> Document:
+def _exactly(entry: IdempotencyEntry) -> Document:
     return {"_id": entry.id, "version": entry.version}

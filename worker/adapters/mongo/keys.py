@@ -8,7 +8,7 @@ from pymongo.database import Database
 from tasks.errors import NotFound
 from tasks.interviews.documents import plain
 from worker.adapters.mongo.client import Document, translated
-from worker.security.api_keys import Key
+from worker.ports import Key
 
 
 class MongoKeys:

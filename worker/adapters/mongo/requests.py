@@ -13,7 +13,7 @@ from tasks.interviews.documents import plain
 from tasks.interviews.events import Event
 from worker.adapters.mongo.client import Document, translated
 from worker.adapters.mongo.outbox import MongoOutbox
-from worker.intake.requests import PendingRequest
+from worker.ports import PendingRequest
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
