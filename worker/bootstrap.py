@@ -21,7 +21,9 @@ from tasks.scheduling.calendars import Calendars, PatientCalendar
 from worker.adapters.billing import Biller, Budgets
 from worker.adapters.broker import PRIORITIES, CeleryDispatcher, HeldMessages
 from worker.adapters.broker.queues import open_broker
+from worker.adapters.http.download import fetched
 from worker.adapters.masking import open_masker
+from worker.adapters.media import probe
 from worker.adapters.mongo import (
     GridFSAudio,
     Mongo,
@@ -40,7 +42,7 @@ from worker.adapters.resilience.breaker import Breakers
 from worker.adapters.resilience.breaker_storage import CircuitStates
 from worker.adapters.resilience.rate_limit import RequestLimit
 from worker.adapters.resilience.retry import AskAgain
-from worker.adapters.webhooks import WebhookSender
+from worker.adapters.webhooks import WebhookSender, check_callback_url
 from worker.intake.processor import Receiver
 from worker.intake.service import Intake
 from worker.lifecycle.erasure import Eraser
@@ -98,7 +100,14 @@ def prepare(stores: Stores) -> None:
 
 def intake(settings: Settings, stores: Stores, app: Celery) -> Intake:
     """The door for new interviews."""
-    return Intake(stores.interviews, stores.audio, CeleryDispatcher(app), settings)
+    return Intake(
+        stores.interviews,
+        stores.audio,
+        CeleryDispatcher(app),
+        settings,
+        probe=probe,
+        check_callback_url=check_callback_url,
+    )
 
 
 def receiver(settings: Settings, stores: Stores, app: Celery) -> Receiver:
@@ -106,6 +115,7 @@ def receiver(settings: Settings, stores: Stores, app: Celery) -> Receiver:
     return Receiver(
         stores.requests,
         intake(settings, stores, app),
+        download=fetched,
         lease=timedelta(seconds=settings.lease_seconds),
         backoff=settings.retry_backoff,
     )

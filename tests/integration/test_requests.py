@@ -20,7 +20,10 @@ from tests.fakes.audio import MemoryAudio
 from tests.fakes.interviews import MemoryInterviews
 from tests.samples import TECHNICAL
 from worker.adapters.broker import CeleryDispatcher
+from worker.adapters.http.download import fetched
+from worker.adapters.media import probe
 from worker.adapters.mongo import MongoRequests
+from worker.adapters.webhooks import check_callback_url
 from worker.bootstrap import broker
 from worker.celery_app.config import create_app
 from worker.intake.processor import Receiver
@@ -94,8 +97,15 @@ def app(settings: Settings) -> Iterator[Celery]:
 def receiver(
     requests: MongoRequests, interviews: MemoryInterviews, app: Celery, settings: Settings
 ) -> Receiver:
-    intake = Intake(interviews, MemoryAudio(), CeleryDispatcher(app), settings)
-    return Receiver(requests, intake, lease=timedelta(seconds=30), backoff=0.0)
+    intake = Intake(
+        interviews,
+        MemoryAudio(),
+        CeleryDispatcher(app),
+        settings,
+        probe=probe,
+        check_callback_url=check_callback_url,
+    )
+    return Receiver(requests, intake, fetched, lease=timedelta(seconds=30), backoff=0.0)
 
 
 def payload(audio_url: str) -> dict[str, Any]:

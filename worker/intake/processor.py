@@ -13,9 +13,8 @@ from tasks.errors import UNWANTED, AlreadyExists, Permanent, Transient
 from tasks.interviews.events import Event, EventType, event_id
 from tasks.lease import keeping
 from tasks.pipeline.backoff import delay
-from worker.adapters.http.download import fetched
 from worker.intake.service import Intake
-from worker.ports import FetchFailed, PendingRequest, RequestStore
+from worker.ports import Downloader, FetchFailed, PendingRequest, RequestStore
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +29,14 @@ class Receiver:
     Attributes:
         requests: Where they wait.
         intake: The door for new interviews.
+        download: Fetches a recording.
         lease: How long a run has a request to itself, if it does not ask for more.
         backoff: Seconds before the second attempt, at most.
     """
 
     requests: RequestStore
     intake: Intake
+    download: Downloader
     lease: timedelta
     backoff: float
 
@@ -89,7 +90,7 @@ class Receiver:
         if request.attempts > _ATTEMPTS:
             # Those before it took their process with them.
             raise Permanent("the request was given up after too many attempts", code="poison")
-        with fetched(request.body.audio_url, **self.intake.fetch_limits) as (recording, name):
+        with self.download(request.body.audio_url, **self.intake.fetch_limits) as (recording, name):
             self.intake.accept(
                 request.body.submission,
                 recording,

@@ -19,9 +19,7 @@ from tasks.interviews.interview import (
     Submission,
 )
 from tasks.ports import AudioStore, InterviewStore
-from worker.adapters.media import probe
-from worker.adapters.webhooks import check_callback_url
-from worker.ports import Dispatcher, FetchLimits
+from worker.ports import AudioProbe, CallbackUrlCheck, Dispatcher, FetchLimits
 from worker.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -32,6 +30,8 @@ class Intake:
     """Checks what comes in, stores it, and sends it on its way.
 
     Attributes:
+        probe: Examines a recording before it is stored.
+        check_callback_url: Refuses callback URLs that lead inside.
         tenant: Whose interviews come in by this door.
     """
 
@@ -39,6 +39,8 @@ class Intake:
     audio: AudioStore
     dispatcher: Dispatcher
     settings: Settings
+    probe: AudioProbe
+    check_callback_url: CallbackUrlCheck
     tenant: str = DEFAULT_TENANT
 
     def accept(
@@ -69,7 +71,7 @@ class Intake:
         if interview_id is not None:
             self._refuse_known(interview_id)
         moment = now()
-        found = probe(recording, name=name, max_duration=self.settings.max_audio_seconds)
+        found = self.probe(recording, name=name, max_duration=self.settings.max_audio_seconds)
         _check_channels(submission, found)
         interview = Interview(
             **dict(submission),
@@ -130,7 +132,7 @@ class Intake:
                 pointer="/callback_url",
                 code="callbacks_not_configured",
             )
-        check_callback_url(url, allow_private=self.settings.callback_url_allow_private)
+        self.check_callback_url(url, allow_private=self.settings.callback_url_allow_private)
 
     def _store(self, interview: Interview, recording: Path) -> Interview:
         # The recording comes first, so that there is no interview without one, not even for as

@@ -16,8 +16,7 @@ from tasks.pipeline.queues import Broker, QueueState
 from tasks.pipeline.runner import task_name
 from tasks.ports import InterviewStore
 from tasks.signals import Resumed, resumed
-from worker.adapters.broker import HeldMessages
-from worker.ports import Dispatcher, HeldMessage, Leadership
+from worker.ports import Dispatcher, HeldMessage, HeldMessages, Leadership
 from worker.reconcile.lost_messages import Overdue
 
 log = logging.getLogger(__name__)
