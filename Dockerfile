@@ -15,6 +15,7 @@ ENV VIRTUAL_ENV=/opt/interview-worker
 ARG EXTRAS=whisper,local,caldav,openai,anthropic,google,flower
 COPY pyproject.toml README.md ./
 COPY requirements requirements
+COPY interview_worker interview_worker
 COPY tasks tasks
 COPY monitoring monitoring
 COPY worker worker

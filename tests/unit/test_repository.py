@@ -19,6 +19,7 @@ KNOWN = {
     "docker-compose.logging.yml",
     "docker-compose.yml",
     "docs",
+    "interview_worker",
     "monitoring",
     "pyproject.toml",
     "requirements",

@@ -1,0 +1,75 @@
+"""What a provider of your own needs: the ports, their records, and the errors.
+
+A provider of speech, language or calendars is a class that fulfils one of the three protocols, and
+a factory that takes a `Context`, registered as an entry point. See docs/providers.md.
+"""
+
+from tasks.analysis.findings import (
+    CompetencyFinding,
+    CompetencyFindings,
+    ModelCall,
+    Quote,
+    SegmentSentiment,
+    SentimentFinding,
+    SummaryFinding,
+)
+from tasks.analysis.rubric import Anchor, Competency, Rubric
+from tasks.errors import (
+    CalendarUnreadable,
+    CircuitOpen,
+    InterviewWorkerError,
+    InvalidInput,
+    MissingExtra,
+    Permanent,
+    Transient,
+    Unusable,
+)
+from tasks.interviews.interview import Audio, AudioQuality, Channels
+from tasks.interviews.people import Interval, Person, WorkingHours
+from tasks.interviews.transcript import Segment, Speaker, Transcript, Word
+from tasks.ports import CalendarProvider, LanguageProvider, Meeting, Progress, SpeechProvider
+from worker.adapters.http.calls import Call, announced_call
+from worker.adapters.providers import Bill, Charge, Context, Guard, Usage
+
+__all__ = [
+    "Anchor",
+    "Audio",
+    "AudioQuality",
+    "Bill",
+    "CalendarProvider",
+    "CalendarUnreadable",
+    "Call",
+    "Channels",
+    "Charge",
+    "CircuitOpen",
+    "Competency",
+    "CompetencyFinding",
+    "CompetencyFindings",
+    "Context",
+    "Guard",
+    "Interval",
+    "InterviewWorkerError",
+    "InvalidInput",
+    "LanguageProvider",
+    "Meeting",
+    "MissingExtra",
+    "ModelCall",
+    "Permanent",
+    "Person",
+    "Progress",
+    "Quote",
+    "Rubric",
+    "Segment",
+    "SegmentSentiment",
+    "SentimentFinding",
+    "Speaker",
+    "SpeechProvider",
+    "SummaryFinding",
+    "Transcript",
+    "Transient",
+    "Unusable",
+    "Usage",
+    "Word",
+    "WorkingHours",
+    "announced_call",
+]

@@ -1,0 +1,33 @@
+"""The package that plugin authors import from."""
+
+import re
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+import interview_worker
+from interview_worker import Context
+from tests.processes import ROOT
+from worker.settings import Settings
+
+PAGE = (ROOT / "docs" / "providers.md").read_text()
+
+
+@pytest.mark.parametrize("name", interview_worker.__all__)
+def test_everything_it_promises_is_there(name: str) -> None:
+    assert getattr(interview_worker, name) is not None
+
+
+def test_it_is_typed() -> None:
+    assert (files("interview_worker") / "py.typed").is_file()
+
+
+def test_the_provider_in_the_documentation_can_be_made() -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert "from interview_worker import" in example
+    namespace: dict[str, Any] = {}
+    exec(example, namespace)  # noqa: S102 - it is ours
+    unused: Any = None
+    context = Context(Settings(), guard=unused, bill=unused)
+    assert namespace["open_provider"](context).name == "acme"
