@@ -22,7 +22,7 @@ from tasks.errors import IllegalTransition
 from tasks.interviews.interview import Interview, Stage, StageRecord, Status
 from tasks.interviews.transitions import Change
 from tasks.pipeline import services
-from tasks.pipeline.runner import Outcome, execute, task_name
+from tasks.pipeline.runner import StageResult, execute, task_name
 from tasks.pipeline.services import Services
 from tests.samples import an_interview
 from worker.celery_app.config import TASK_MODULES, create_app
@@ -124,7 +124,7 @@ def create(url: str, *, documents: bool = False) -> Celery:
 def _add_stage(application: Celery, stage: Stage) -> None:
     @application.task(name=task_name(stage), shared=False)
     def run(interview_id: str) -> None:
-        execute(stage, interview_id, lambda _: Outcome(results={}))
+        execute(stage, interview_id, lambda _: StageResult(results={}))
 
 
 def watch(directory: Path) -> None:

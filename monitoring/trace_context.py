@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from opentelemetry import context, trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from tasks.context import Fact
+from tasks.context import AttributeValue
 
 HEADER = "traceparent"
 
@@ -52,13 +52,13 @@ def trace_ids() -> tuple[str, str] | None:
     return trace.format_trace_id(found.trace_id), trace.format_span_id(found.span_id)
 
 
-def attributes_of(facts: Mapping[str, Fact]) -> dict[str, Fact]:
+def attributes_of(attributes: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
     """What spans tell of the context's facts."""
-    return {_ATTRIBUTES[name]: value for name, value in facts.items() if name in _ATTRIBUTES}
+    return {_ATTRIBUTES[name]: value for name, value in attributes.items() if name in _ATTRIBUTES}
 
 
-def describe(facts: Mapping[str, Fact]) -> None:
+def describe(attributes: Mapping[str, AttributeValue]) -> None:
     """Tell the span at hand what it is about, where that became known after its start."""
     span = trace.get_current_span()
     if span.is_recording():
-        span.set_attributes(attributes_of(facts))
+        span.set_attributes(attributes_of(attributes))

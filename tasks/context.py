@@ -10,31 +10,31 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-Fact = str | int | float
+AttributeValue = str | int | float
 
 _INTERVIEW = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-_about: ContextVar[dict[str, Fact] | None] = ContextVar("about", default=None)
+_bound: ContextVar[dict[str, AttributeValue] | None] = ContextVar("about", default=None)
 
 
 @contextmanager
-def about(**facts: Fact) -> Iterator[None]:
+def bound_context(**attributes: AttributeValue) -> Iterator[None]:
     """Bind facts, in addition to those that hold already, for as long as the context lasts."""
-    token = _about.set({**(_about.get() or {}), **facts})
+    token = _bound.set({**(_bound.get() or {}), **attributes})
     try:
         yield
     finally:
-        _about.reset(token)
+        _bound.reset(token)
 
 
-def note(**facts: Fact) -> None:
+def bind(**attributes: AttributeValue) -> None:
     """Add facts to the context that holds, also from a thread that works for it."""
-    held = _about.get()
+    held = _bound.get()
     if held is not None:
-        held.update(facts)
+        held.update(attributes)
 
 
-def naming(interview_id: object) -> Mapping[str, Fact]:
+def interview_field(interview_id: object) -> Mapping[str, AttributeValue]:
     """The fact that the work is about an interview, where that is the id of one.
 
     Whoever asks for something may write anything where an id belongs.
@@ -43,6 +43,6 @@ def naming(interview_id: object) -> Mapping[str, Fact]:
     return {"interview_id": str(interview_id)} if known else {}
 
 
-def facts() -> Mapping[str, Fact]:
+def attributes() -> Mapping[str, AttributeValue]:
     """What holds now."""
-    return _about.get() or {}
+    return _bound.get() or {}

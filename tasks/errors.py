@@ -140,5 +140,5 @@ class Superseded(Permanent):
     code = "superseded"
 
 
-UNWANTED = (NotFound, IllegalTransition, Superseded)
+STALE = (NotFound, IllegalTransition, Superseded)
 """What tells a stage that its interview was called off, erased, or taken over by another run."""

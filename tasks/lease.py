@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
 
-from tasks.errors import UNWANTED, InterviewWorkerError, Superseded, Transient
+from tasks.errors import STALE, InterviewWorkerError, Superseded, Transient
 
 log = logging.getLogger(__name__)
 
@@ -21,23 +21,23 @@ _PAUSE = 0.5
 
 
 @dataclass(eq=False)
-class _Kept:
+class _Lease:
     renew: Callable[[], None]
-    lasts: float
-    begun: float = field(default_factory=monotonic)
+    duration: float
+    started: float = field(default_factory=monotonic)
     due: float = field(init=False)
     until: float = field(init=False)
     lost: InterviewWorkerError | None = None
 
     def __post_init__(self) -> None:
-        self.renewed(self.begun)
+        self.renewed(self.started)
 
     def renewed(self, moment: float) -> None:
-        self.due = moment + self.lasts / _SHARE
-        self.until = moment + self.lasts
+        self.due = moment + self.duration / _SHARE
+        self.until = moment + self.duration
 
 
-class _Keeper:
+class _LeaseRenewer:
     """Renews the leases of a process from one thread.
 
     A thread for each run would cost as much as all else that is done around the work.
@@ -45,65 +45,65 @@ class _Keeper:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: set[_Kept] = set()
+        self._leases: set[_Lease] = set()
         self._thread: threading.Thread | None = None
 
-    def add(self, kept: _Kept) -> None:
+    def add(self, lease: _Lease) -> None:
         with self._lock:
-            self._kept.add(kept)
+            self._leases.add(lease)
             # After a fork the thread is gone.
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
                 self._thread.start()
 
-    def remove(self, kept: _Kept) -> None:
+    def remove(self, lease: _Lease) -> None:
         with self._lock:
-            self._kept.discard(kept)
+            self._leases.discard(lease)
 
     def _run(self) -> None:
         pause = threading.Event()
         while not pause.wait(_PAUSE):
             with self._lock:
-                due = [kept for kept in self._kept if kept.due <= monotonic()]
-            for kept in due:
-                self._renew(kept)
+                due = [lease for lease in self._leases if lease.due <= monotonic()]
+            for lease in due:
+                self._renew(lease)
 
-    def _renew(self, kept: _Kept) -> None:
+    def _renew(self, lease: _Lease) -> None:
         moment = monotonic()
-        kept.due = moment + kept.lasts / _SHARE
+        lease.due = moment + lease.duration / _SHARE
         try:
-            kept.renew()
-        except UNWANTED as error:
+            lease.renew()
+        except STALE as error:
             # The work finds out by itself, at its next step.
-            kept.lost = error
-            self.remove(kept)
+            lease.lost = error
+            self.remove(lease)
         except Transient as error:
             log.warning("a lease could not be renewed: %s", error.message)
         else:
-            kept.renewed(moment)
+            lease.renewed(moment)
 
 
-_keeper = _Keeper()
+_renewer = _LeaseRenewer()
 
-_at_work: ContextVar[_Kept | None] = ContextVar("at_work", default=None)
+_current: ContextVar[_Lease | None] = ContextVar("at_work", default=None)
 
 
 @contextmanager
-def keeping(renew: Callable[[], None], lease: timedelta) -> Iterator[None]:
+def renewing(renew: Callable[[], None], duration: timedelta) -> Iterator[None]:
     """Have a lease renewed, again and again, for as long as the context lasts.
 
     Args:
         renew: Renews it; called from a thread.
-        lease: How long it lasts.
+        duration: How long it lasts.
     """
-    kept = _Kept(renew, lease.total_seconds())
-    _keeper.add(kept)
-    token = _at_work.set(kept)
+    lease = _Lease(renew, duration.total_seconds())
+    _renewer.add(lease)
+    token = _current.set(lease)
     try:
         yield
     finally:
-        _at_work.reset(token)
-        _keeper.remove(kept)
+        _current.reset(token)
+        _renewer.remove(lease)
 
 
 def check_lease() -> None:
@@ -115,16 +115,16 @@ def check_lease() -> None:
         Superseded: Its work is not wanted any more.
         Transient: Nobody could be told that it is at work, for so long that another may be.
     """
-    kept = _at_work.get()
-    if kept is None:
+    lease = _current.get()
+    if lease is None:
         return
-    if kept.lost is not None:
-        raise Superseded(kept.lost.message) from kept.lost
-    if monotonic() >= kept.until:
+    if lease.lost is not None:
+        raise Superseded(lease.lost.message) from lease.lost
+    if monotonic() >= lease.until:
         raise Transient("the lease could not be renewed in time", code="lease_lapsed")
 
 
-def at_work_for() -> float:
+def elapsed() -> float:
     """Seconds since the run began in whose context this is called; 0 outside of any."""
-    kept = _at_work.get()
-    return 0.0 if kept is None else monotonic() - kept.begun
+    lease = _current.get()
+    return 0.0 if lease is None else monotonic() - lease.started

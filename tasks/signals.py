@@ -11,7 +11,7 @@ from enum import StrEnum
 from time import monotonic
 from typing import Generic, TypeVar
 
-from celery.utils.dispatch import Signal
+from celery.utils.dispatch import Signal as CelerySignal
 
 from tasks.analysis.findings import ModelCall
 from tasks.clock import now
@@ -21,23 +21,23 @@ from tasks.interviews.transcript import Transcript
 F = TypeVar("F")
 
 
-class Announcement(Generic[F]):
+class Signal(Generic[F]):
     """A signal that carries a fact of one kind."""
 
     def __init__(self, name: str) -> None:
         # With its cache, sending takes half the time.
-        self._signal = Signal(name=name, providing_args=["fact"], use_caching=True)
+        self._signal = CelerySignal(name=name, providing_args=["event"], use_caching=True)
 
-    def send(self, fact: F) -> None:
+    def send(self, event: F) -> None:
         """Tell all listeners."""
-        self._signal.send(sender=self, fact=fact)
+        self._signal.send(sender=self, event=event)
 
     @contextmanager
-    def heard_by(self, listener: Callable[[F], None]) -> Iterator[None]:
+    def connected(self, receiver: Callable[[F], None]) -> Iterator[None]:
         """Have a listener told, for as long as the context lasts."""
 
-        def receive(*, fact: F, **_: object) -> None:
-            listener(fact)
+        def receive(*, event: F, **_: object) -> None:
+            receiver(event)
 
         self._signal.connect(receive, weak=False)
         try:
@@ -46,7 +46,7 @@ class Announcement(Generic[F]):
             self._signal.disconnect(receive)
 
 
-class Attempt(StrEnum):
+class AttemptOutcome(StrEnum):
     """How an attempt at a stage ended."""
 
     SUCCESS = "success"
@@ -66,7 +66,7 @@ class AttemptEnded:
     """
 
     stage: Stage
-    outcome: Attempt
+    outcome: AttemptOutcome
     seconds: float
     reason: str | None = None
 
@@ -183,7 +183,7 @@ class CalendarCalled:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedAgain:
+class ProviderRetried:
     """A provider is asked again after it failed.
 
     Attributes:
@@ -196,7 +196,7 @@ class AskedAgain:
 
 
 @dataclass(frozen=True, slots=True)
-class FellBack:
+class ProviderFallback:
     """Work is passed on to another provider, after one could not do it.
 
     Attributes:
@@ -291,27 +291,25 @@ class RecordConsumed:
     status: str
 
 
-attempt_ended: Announcement[AttemptEnded] = Announcement("attempt_ended")
-attempt_lost: Announcement[AttemptLost] = Announcement("attempt_lost")
-resumed: Announcement[Resumed] = Announcement("resumed")
-interview_ended: Announcement[InterviewEnded] = Announcement("interview_ended")
-transcription_ended: Announcement[TranscriptionEnded] = Announcement("transcription_ended")
-transcription_recovered: Announcement[TranscriptionRecovered] = Announcement(
-    "transcription_recovered"
-)
-analysis_ended: Announcement[AnalysisEnded] = Announcement("analysis_ended")
-analysis_scored: Announcement[AnalysisScored] = Announcement("analysis_scored")
-scheduling_ended: Announcement[SchedulingEnded] = Announcement("scheduling_ended")
-calendar_called: Announcement[CalendarCalled] = Announcement("calendar_called")
-asked_again: Announcement[AskedAgain] = Announcement("asked_again")
-fell_back: Announcement[FellBack] = Announcement("fell_back")
-budget_spent: Announcement[BudgetSpent] = Announcement("budget_spent")
-billed: Announcement[Billed] = Announcement("billed")
-circuit_opened: Announcement[CircuitOpened] = Announcement("circuit_opened")
-service_called: Announcement[ServiceCalled] = Announcement("service_called")
-callback_ended: Announcement[CallbackEnded] = Announcement("callback_ended")
-record_produced: Announcement[RecordProduced] = Announcement("record_produced")
-record_consumed: Announcement[RecordConsumed] = Announcement("record_consumed")
+attempt_ended: Signal[AttemptEnded] = Signal("attempt_ended")
+attempt_lost: Signal[AttemptLost] = Signal("attempt_lost")
+resumed: Signal[Resumed] = Signal("resumed")
+interview_ended: Signal[InterviewEnded] = Signal("interview_ended")
+transcription_ended: Signal[TranscriptionEnded] = Signal("transcription_ended")
+transcription_recovered: Signal[TranscriptionRecovered] = Signal("transcription_recovered")
+analysis_ended: Signal[AnalysisEnded] = Signal("analysis_ended")
+analysis_scored: Signal[AnalysisScored] = Signal("analysis_scored")
+scheduling_ended: Signal[SchedulingEnded] = Signal("scheduling_ended")
+calendar_called: Signal[CalendarCalled] = Signal("calendar_called")
+provider_retried: Signal[ProviderRetried] = Signal("provider_retried")
+provider_fallback: Signal[ProviderFallback] = Signal("provider_fallback")
+budget_spent: Signal[BudgetSpent] = Signal("budget_spent")
+billed: Signal[Billed] = Signal("billed")
+circuit_opened: Signal[CircuitOpened] = Signal("circuit_opened")
+service_called: Signal[ServiceCalled] = Signal("service_called")
+callback_ended: Signal[CallbackEnded] = Signal("callback_ended")
+record_produced: Signal[RecordProduced] = Signal("record_produced")
+record_consumed: Signal[RecordConsumed] = Signal("record_consumed")
 
 
 def announce_end(interview: Interview, status: Status) -> None:

@@ -32,7 +32,7 @@ def completed(store: MongoInterviews) -> str:
         moment,
         provider="x",
         results={"booking": booking},
-        facts={},
+        event_data={},
     )
     store.apply(interview.id, done)
     return interview.id

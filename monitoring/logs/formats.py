@@ -10,11 +10,11 @@ from pythonjsonlogger.json import JsonFormatter
 from monitoring import SERVICE
 from monitoring.redaction import message_of, stack_of, told
 from monitoring.trace_context import trace_ids
-from tasks.context import Fact, facts
+from tasks.context import AttributeValue, attributes
 
 _LEVELS = {"WARNING": "WARN", "CRITICAL": "ERROR"}
 
-_FACTS = {
+_FIELDS = {
     "operation": "operation",
     "interview_id": "interviewId",
     "user_id": "userId",
@@ -29,7 +29,7 @@ _FACTS = {
 }
 """What is told of the work at hand, by the names it has here and in a line."""
 
-Facts = Callable[[], Mapping[str, Fact]]
+Facts = Callable[[], Mapping[str, AttributeValue]]
 
 
 def fields_of(record: logging.LogRecord, component: str) -> dict[str, Any]:
@@ -39,8 +39,8 @@ def fields_of(record: logging.LogRecord, component: str) -> dict[str, Any]:
         record: What is logged; the facts in its `extra` go before those of the context.
         component: What kind of process it is.
     """
-    known: dict[str, Fact] = {**facts(), **_trace()}
-    known |= {name: getattr(record, name) for name in _FACTS if hasattr(record, name)}
+    known: dict[str, AttributeValue] = {**attributes(), **_trace()}
+    known |= {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
     moment = datetime.fromtimestamp(record.created, UTC)
     fields: dict[str, Any] = {
         "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -48,7 +48,7 @@ def fields_of(record: logging.LogRecord, component: str) -> dict[str, Any]:
         "service": SERVICE,
         "component": component,
         "logger": record.name,
-        **{field: known[name] for name, field in _FACTS.items() if name in known},
+        **{field: known[name] for name, field in _FIELDS.items() if name in known},
         "message": message_of(record),
     }
     error = record.exc_info[1] if record.exc_info else None
@@ -61,7 +61,7 @@ def fields_of(record: logging.LogRecord, component: str) -> dict[str, Any]:
     return fields
 
 
-def _trace() -> dict[str, Fact]:
+def _trace() -> dict[str, AttributeValue]:
     ids = trace_ids()
     return {} if ids is None else dict(zip(("trace_id", "span_id"), ids, strict=True))
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from tasks.signals import (
-    Attempt,
     AttemptEnded,
     AttemptLost,
+    AttemptOutcome,
     InterviewEnded,
     ServiceCalled,
     attempt_ended,
@@ -26,7 +26,7 @@ from tasks.signals import (
 
 log = logging.getLogger("interviews")
 
-_FAILED = (Attempt.FAILED, Attempt.RETRY)
+_FAILED = (AttemptOutcome.FAILED, AttemptOutcome.RETRY)
 _SERVER_ERROR = 500
 
 
@@ -34,35 +34,35 @@ _SERVER_ERROR = 500
 def logged() -> Iterator[None]:
     """Write of what is announced, for as long as the context lasts."""
     with ExitStack() as stack:
-        stack.enter_context(attempt_ended.heard_by(_attempt))
-        stack.enter_context(attempt_lost.heard_by(_lost))
-        stack.enter_context(interview_ended.heard_by(_interview))
-        stack.enter_context(service_called.heard_by(_service))
+        stack.enter_context(attempt_ended.connected(_attempt))
+        stack.enter_context(attempt_lost.connected(_lost))
+        stack.enter_context(interview_ended.connected(_interview))
+        stack.enter_context(service_called.connected(_service))
         yield
 
 
-def _attempt(fact: AttemptEnded) -> None:
-    level = logging.WARNING if fact.outcome in _FAILED else logging.INFO
-    known = {"duration": _milliseconds(fact.seconds), "status": str(fact.outcome)}
-    reason = f": {fact.reason}" if fact.reason else ""
-    log.log(level, "%s ended: %s%s", fact.stage, fact.outcome, reason, extra=known)
+def _attempt(event: AttemptEnded) -> None:
+    level = logging.WARNING if event.outcome in _FAILED else logging.INFO
+    known = {"duration": _milliseconds(event.seconds), "status": str(event.outcome)}
+    reason = f": {event.reason}" if event.reason else ""
+    log.log(level, "%s ended: %s%s", event.stage, event.outcome, reason, extra=known)
 
 
-def _lost(fact: AttemptLost) -> None:
-    log.warning("the attempt before this one at %s ended without a word", fact.stage)
+def _lost(event: AttemptLost) -> None:
+    log.warning("the attempt before this one at %s ended without a word", event.stage)
 
 
-def _interview(fact: InterviewEnded) -> None:
-    known = {"duration": _milliseconds(fact.seconds), "status": str(fact.status)}
-    log.info("the %s interview is %s", fact.type, fact.status, extra=known)
+def _interview(event: InterviewEnded) -> None:
+    known = {"duration": _milliseconds(event.seconds), "status": str(event.status)}
+    log.info("the %s interview is %s", event.type, event.status, extra=known)
 
 
-def _service(fact: ServiceCalled) -> None:
-    wrong = fact.status is None or fact.status >= _SERVER_ERROR
+def _service(event: ServiceCalled) -> None:
+    wrong = event.status is None or event.status >= _SERVER_ERROR
     level = logging.WARNING if wrong else logging.DEBUG
-    known = {"duration": _milliseconds(fact.seconds), "status": "error" if wrong else "success"}
+    known = {"duration": _milliseconds(event.seconds), "status": "error" if wrong else "success"}
     log.log(
-        level, "%s %s: %s", fact.service, fact.endpoint, fact.status or "no answer", extra=known
+        level, "%s %s: %s", event.service, event.endpoint, event.status or "no answer", extra=known
     )
 
 

@@ -17,9 +17,9 @@ from monitoring.headers import CHAIN_PUBLISHED_AT, PUBLISHED_AT
 from monitoring.metrics.recording import Recorder
 from monitoring.signals import deliveries
 from tasks.errors import InterviewWorkerError
-from tasks.signals import Announcement
+from tasks.signals import Signal
 
-message_returned: Announcement[Any] = Announcement("message_returned")
+message_returned: Signal[Any] = Signal("message_returned")
 """A worker gives a message back or refuses it; the fact is Celery's `Request`.
 
 Celery itself has no such signal, though it is all that is heard of a child that was killed.
@@ -48,7 +48,7 @@ def listening(recorder: Recorder, hostname: str) -> Iterator[None]:
         for signal, receiver in receivers.items():
             signal.connect(receiver, weak=False)
             stack.callback(signal.disconnect, receiver)
-        stack.enter_context(message_returned.heard_by(listener.returned))
+        stack.enter_context(message_returned.connected(listener.returned))
         stack.enter_context(deliveries.listening(recorder, listener.labels_of))
         yield
 

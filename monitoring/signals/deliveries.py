@@ -26,7 +26,7 @@ from prometheus_client.metrics_core import Metric as Family
 from monitoring import metrics
 from monitoring.headers import PUBLISHED_AT
 from monitoring.metrics.recording import Recorder
-from tasks.signals import Announcement
+from tasks.signals import Signal
 
 
 class Reason(StrEnum):
@@ -65,9 +65,9 @@ class Released:
     reason: Reason
 
 
-delivery_started: Announcement[Started] = Announcement("delivery_started")
-delivery_released: Announcement[Released] = Announcement("delivery_released")
-connection_lost: Announcement[Collection[Any]] = Announcement("connection_lost")
+delivery_started: Signal[Started] = Signal("delivery_started")
+delivery_released: Signal[Released] = Signal("delivery_released")
+connection_lost: Signal[Collection[Any]] = Signal("connection_lost")
 """The worker lets go of what has not been started; the fact is the requests it cannot call back."""
 
 
@@ -86,9 +86,9 @@ def listening(recorder: Recorder, labels: Callable[[Any], tuple[str, str, str]])
         stack.callback(deliveries.stopped)
         signals.task_received.connect(deliveries.received, weak=False)
         stack.callback(signals.task_received.disconnect, deliveries.received)
-        stack.enter_context(delivery_started.heard_by(deliveries.started))
-        stack.enter_context(delivery_released.heard_by(deliveries.released))
-        stack.enter_context(connection_lost.heard_by(deliveries.connection_lost))
+        stack.enter_context(delivery_started.connected(deliveries.started))
+        stack.enter_context(delivery_released.connected(deliveries.released))
+        stack.enter_context(connection_lost.connected(deliveries.connection_lost))
         yield
 
 

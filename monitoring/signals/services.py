@@ -33,11 +33,11 @@ def listening(recorder: Recorder) -> Iterator[None]:
     """Count what is announced, for as long as the context lasts."""
     listener = _Services(recorder)
     with ExitStack() as stack:
-        stack.enter_context(signals.calendar_called.heard_by(listener.calendar_called))
-        stack.enter_context(signals.service_called.heard_by(listener.service_called))
-        stack.enter_context(signals.callback_ended.heard_by(listener.callback_ended))
-        stack.enter_context(signals.record_produced.heard_by(listener.record_produced))
-        stack.enter_context(signals.record_consumed.heard_by(listener.record_consumed))
+        stack.enter_context(signals.calendar_called.connected(listener.calendar_called))
+        stack.enter_context(signals.service_called.connected(listener.service_called))
+        stack.enter_context(signals.callback_ended.connected(listener.callback_ended))
+        stack.enter_context(signals.record_produced.connected(listener.record_produced))
+        stack.enter_context(signals.record_consumed.connected(listener.record_consumed))
         yield
 
 
@@ -46,23 +46,25 @@ class _Services:
         self._count = recorder.count
         self._observe = recorder.observe
 
-    def calendar_called(self, fact: CalendarCalled) -> None:
-        self._count(metrics.CALENDAR_CALLS, fact.provider, _outcome(fact.succeeded))
+    def calendar_called(self, event: CalendarCalled) -> None:
+        self._count(metrics.CALENDAR_CALLS, event.provider, _outcome(event.succeeded))
 
-    def service_called(self, fact: ServiceCalled) -> None:
-        status = _ERROR if fact.status is None else str(fact.status)
-        self._observe(metrics.EXTERNAL_DURATION, fact.seconds, fact.service, fact.endpoint, status)
-        if fact.status is None or _is_failure(fact.status):
-            self._count(metrics.EXTERNAL_ERRORS, fact.service)
+    def service_called(self, event: ServiceCalled) -> None:
+        status = _ERROR if event.status is None else str(event.status)
+        self._observe(
+            metrics.EXTERNAL_DURATION, event.seconds, event.service, event.endpoint, status
+        )
+        if event.status is None or _is_failure(event.status):
+            self._count(metrics.EXTERNAL_ERRORS, event.service)
 
-    def callback_ended(self, fact: CallbackEnded) -> None:
-        self._count(metrics.CALLBACKS, fact.status)
+    def callback_ended(self, event: CallbackEnded) -> None:
+        self._count(metrics.CALLBACKS, event.status)
 
-    def record_produced(self, fact: RecordProduced) -> None:
-        self._count(metrics.KAFKA_PRODUCED, fact.topic, _outcome(fact.succeeded))
+    def record_produced(self, event: RecordProduced) -> None:
+        self._count(metrics.KAFKA_PRODUCED, event.topic, _outcome(event.succeeded))
 
-    def record_consumed(self, fact: RecordConsumed) -> None:
-        self._count(metrics.KAFKA_CONSUMED, fact.topic, fact.status)
+    def record_consumed(self, event: RecordConsumed) -> None:
+        self._count(metrics.KAFKA_CONSUMED, event.topic, event.status)
 
 
 def _is_failure(status: int) -> bool:

@@ -10,9 +10,9 @@ from tasks.interviews.interview import Status
 from tasks.signals import (
     AnalysisEnded,
     AnalysisScored,
-    Attempt,
     AttemptEnded,
     AttemptLost,
+    AttemptOutcome,
     InterviewEnded,
     Resumed,
     SchedulingEnded,
@@ -31,17 +31,17 @@ def listening(recorder: Recorder) -> Iterator[None]:
     """Count what stages announce, for as long as the context lasts."""
     listener = _Stages(recorder)
     with ExitStack() as stack:
-        stack.enter_context(signals.interview_ended.heard_by(listener.interview_ended))
-        stack.enter_context(signals.attempt_ended.heard_by(listener.attempt_ended))
-        stack.enter_context(signals.attempt_lost.heard_by(listener.attempt_lost))
-        stack.enter_context(signals.resumed.heard_by(listener.resumed))
-        stack.enter_context(signals.transcription_ended.heard_by(listener.transcription_ended))
+        stack.enter_context(signals.interview_ended.connected(listener.interview_ended))
+        stack.enter_context(signals.attempt_ended.connected(listener.attempt_ended))
+        stack.enter_context(signals.attempt_lost.connected(listener.attempt_lost))
+        stack.enter_context(signals.resumed.connected(listener.resumed))
+        stack.enter_context(signals.transcription_ended.connected(listener.transcription_ended))
         stack.enter_context(
-            signals.transcription_recovered.heard_by(listener.transcription_recovered)
+            signals.transcription_recovered.connected(listener.transcription_recovered)
         )
-        stack.enter_context(signals.analysis_ended.heard_by(listener.analysis_ended))
-        stack.enter_context(signals.analysis_scored.heard_by(listener.analysis_scored))
-        stack.enter_context(signals.scheduling_ended.heard_by(listener.scheduling_ended))
+        stack.enter_context(signals.analysis_ended.connected(listener.analysis_ended))
+        stack.enter_context(signals.analysis_scored.connected(listener.analysis_scored))
+        stack.enter_context(signals.scheduling_ended.connected(listener.scheduling_ended))
         yield
 
 
@@ -50,54 +50,54 @@ class _Stages:
         self._count = recorder.count
         self._observe = recorder.observe
 
-    def interview_ended(self, fact: InterviewEnded) -> None:
-        status = _STATUSES[fact.status]
-        self._observe(metrics.INTERVIEW_DURATION, fact.seconds, status, fact.type)
+    def interview_ended(self, event: InterviewEnded) -> None:
+        status = _STATUSES[event.status]
+        self._observe(metrics.INTERVIEW_DURATION, event.seconds, status, event.type)
 
-    def attempt_ended(self, fact: AttemptEnded) -> None:
-        self._observe(metrics.STAGE_DURATION, fact.seconds, fact.stage, fact.outcome)
-        if fact.outcome is Attempt.RETRY and fact.reason is not None:
-            self._count(metrics.STAGE_RETRIES, fact.stage, fact.reason)
+    def attempt_ended(self, event: AttemptEnded) -> None:
+        self._observe(metrics.STAGE_DURATION, event.seconds, event.stage, event.outcome)
+        if event.outcome is AttemptOutcome.RETRY and event.reason is not None:
+            self._count(metrics.STAGE_RETRIES, event.stage, event.reason)
 
-    def attempt_lost(self, fact: AttemptLost) -> None:
-        self._count(metrics.STAGE_RETRIES, fact.stage, _LOST)
+    def attempt_lost(self, event: AttemptLost) -> None:
+        self._count(metrics.STAGE_RETRIES, event.stage, _LOST)
 
-    def resumed(self, fact: Resumed) -> None:
-        self._count(metrics.RESUMED, fact.stage, fact.reason)
+    def resumed(self, event: Resumed) -> None:
+        self._count(metrics.RESUMED, event.stage, event.reason)
 
-    def transcription_ended(self, fact: TranscriptionEnded) -> None:
-        provider = fact.provider
-        self._count(metrics.TRANSCRIPTIONS, provider, fact.status)
-        self._observe(metrics.TRANSCRIPTION_DURATION, fact.seconds, provider)
-        if fact.transcript is None:
+    def transcription_ended(self, event: TranscriptionEnded) -> None:
+        provider = event.provider
+        self._count(metrics.TRANSCRIPTIONS, provider, event.status)
+        self._observe(metrics.TRANSCRIPTION_DURATION, event.seconds, provider)
+        if event.transcript is None:
             return
-        duration = fact.transcript.duration
+        duration = event.transcript.duration
         self._count(metrics.TRANSCRIPTION_AUDIO, provider, "batch", amount=duration)
         if duration:
-            factor = fact.seconds / duration
+            factor = event.seconds / duration
             self._observe(metrics.TRANSCRIPTION_REAL_TIME_FACTOR, factor, provider)
-        if fact.transcript.confidence is not None:
-            confidence = fact.transcript.confidence
+        if event.transcript.confidence is not None:
+            confidence = event.transcript.confidence
             self._observe(metrics.TRANSCRIPTION_CONFIDENCE, confidence, provider)
-        self._heard(fact)
+        self._observe_audio(event)
 
-    def transcription_recovered(self, fact: TranscriptionRecovered) -> None:
-        self._count(metrics.TRANSCRIPTION_RECOVERIES, fact.provider)
+    def transcription_recovered(self, event: TranscriptionRecovered) -> None:
+        self._count(metrics.TRANSCRIPTION_RECOVERIES, event.provider)
 
-    def analysis_ended(self, fact: AnalysisEnded) -> None:
-        status = "success" if fact.call else "error"
-        self._count(metrics.ANALYSES, fact.type, fact.provider, status)
-        self._observe(metrics.ANALYSIS_DURATION, fact.seconds, fact.type, fact.provider)
+    def analysis_ended(self, event: AnalysisEnded) -> None:
+        status = "success" if event.call else "error"
+        self._count(metrics.ANALYSES, event.type, event.provider, status)
+        self._observe(metrics.ANALYSIS_DURATION, event.seconds, event.type, event.provider)
 
-    def analysis_scored(self, fact: AnalysisScored) -> None:
-        self._observe(metrics.ANALYSIS_CONFIDENCE, fact.confidence, fact.type)
+    def analysis_scored(self, event: AnalysisScored) -> None:
+        self._observe(metrics.ANALYSIS_CONFIDENCE, event.confidence, event.type)
 
-    def scheduling_ended(self, fact: SchedulingEnded) -> None:
-        self._count(metrics.SCHEDULINGS, fact.status)
-        self._observe(metrics.SCHEDULING_DURATION, fact.seconds)
+    def scheduling_ended(self, event: SchedulingEnded) -> None:
+        self._count(metrics.SCHEDULINGS, event.status)
+        self._observe(metrics.SCHEDULING_DURATION, event.seconds)
 
-    def _heard(self, fact: TranscriptionEnded) -> None:
-        quality = fact.audio.quality
+    def _observe_audio(self, event: TranscriptionEnded) -> None:
+        quality = event.audio.quality
         if quality.snr_db is not None:
             self._observe(metrics.AUDIO_SNR, quality.snr_db)
         self._observe(metrics.AUDIO_SILENCE, quality.silence_ratio)

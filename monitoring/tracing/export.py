@@ -31,7 +31,7 @@ from monitoring import SERVICE
 from monitoring.trace_context import attributes_of
 from monitoring.tracing import celery, spans
 from monitoring.tracing.redaction import Harmless
-from tasks.context import facts
+from tasks.context import attributes
 
 
 def _name_query(span: Span, event: Any) -> None:
@@ -128,7 +128,7 @@ def _provider(tracing: Tracing, component: str) -> TracerProvider:
         "service.instance.id": f"{component}:{os.getpid()}",
     }
     provider = TracerProvider(
-        sampler=ParentBased(_Beginnings(TraceIdRatioBased(tracing.ratio))),
+        sampler=ParentBased(_RootSampler(TraceIdRatioBased(tracing.ratio))),
         resource=Resource.create(known),
         shutdown_on_exit=False,
     )
@@ -137,12 +137,12 @@ def _provider(tracing: Tracing, component: str) -> TracerProvider:
         headers=dict(tracing.headers),
         timeout=_TIMEOUT,
     )
-    provider.add_span_processor(_Facts())
+    provider.add_span_processor(_AttributeProcessor())
     provider.add_span_processor(BatchSpanProcessor(Harmless(exporter)))
     return provider
 
 
-class _Beginnings(Sampler):
+class _RootSampler(Sampler):
     """Samples what can begin a trace; a query that belongs to no work is none.
 
     Redis is asked for messages all the time, the database for leases and outboxes.
@@ -173,12 +173,12 @@ class _Beginnings(Sampler):
         return f"Beginnings({self._sampler.get_description()})"
 
 
-class _Facts(SpanProcessor):
+class _AttributeProcessor(SpanProcessor):
     """Tells each span what the work at hand is about."""
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """See `SpanProcessor.on_start`."""
         del parent_context
-        known = facts()
+        known = attributes()
         if known:
             span.set_attributes(attributes_of(known))

@@ -7,8 +7,8 @@
 | scheduling_ended    | book                                                      |
 | service_called      | SERVICE ENDPOINT                                          |
 | attempt_ended       | the outcome of the span at hand; event retry where one is |
-| asked_again         | event asked_again                                         |
-| fell_back           | event fell_back                                           |
+| provider_retried    | event asked_again                                         |
+| provider_fallback   | event fell_back                                           |
 | circuit_opened      | event circuit_opened                                      |
 
 Spans are made when the work is over, of the time it took, so that whoever does it need not know.
@@ -24,14 +24,14 @@ from opentelemetry.util.types import AttributeValue
 
 from monitoring.trace_context import describe
 from tasks import signals
-from tasks.context import facts
+from tasks.context import attributes
 from tasks.signals import (
     AnalysisEnded,
-    AskedAgain,
-    Attempt,
     AttemptEnded,
+    AttemptOutcome,
     CircuitOpened,
-    FellBack,
+    ProviderFallback,
+    ProviderRetried,
     SchedulingEnded,
     ServiceCalled,
     TranscriptionEnded,
@@ -40,7 +40,7 @@ from tasks.signals import (
 _NANOSECONDS = 1_000_000_000
 _KEPT_OUT = (401, 403, 429)
 _SERVER_ERROR = 500
-_WRONG = (Attempt.RETRY, Attempt.FAILED)
+_WRONG = (AttemptOutcome.RETRY, AttemptOutcome.FAILED)
 
 
 @contextmanager
@@ -49,14 +49,14 @@ def drawn(tracer: Tracer) -> Iterator[None]:
     spans = _Spans(tracer)
     with ExitStack() as stack:
         for context in (
-            signals.transcription_ended.heard_by(spans.transcription),
-            signals.analysis_ended.heard_by(spans.analysis),
-            signals.scheduling_ended.heard_by(spans.scheduling),
-            signals.service_called.heard_by(spans.service),
-            signals.attempt_ended.heard_by(_attempt),
-            signals.asked_again.heard_by(_asked_again),
-            signals.fell_back.heard_by(_fell_back),
-            signals.circuit_opened.heard_by(_circuit_opened),
+            signals.transcription_ended.connected(spans.transcription),
+            signals.analysis_ended.connected(spans.analysis),
+            signals.scheduling_ended.connected(spans.scheduling),
+            signals.service_called.connected(spans.service),
+            signals.attempt_ended.connected(_attempt),
+            signals.provider_retried.connected(_provider_retried),
+            signals.provider_fallback.connected(_provider_fallback),
+            signals.circuit_opened.connected(_circuit_opened),
         ):
             stack.enter_context(context)
         yield
@@ -66,20 +66,20 @@ class _Spans:
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
 
-    def transcription(self, fact: TranscriptionEnded) -> None:
+    def transcription(self, event: TranscriptionEnded) -> None:
         known: dict[str, AttributeValue | None] = {
-            "interview.provider": fact.provider,
-            "interview.audio.seconds": fact.audio.duration,
+            "interview.provider": event.provider,
+            "interview.audio.seconds": event.audio.duration,
         }
-        self._draw(f"transcribe {fact.provider}", fact.seconds, known, fact.status == "error")
+        self._draw(f"transcribe {event.provider}", event.seconds, known, event.status == "error")
 
-    def analysis(self, fact: AnalysisEnded) -> None:
-        call = fact.call
+    def analysis(self, event: AnalysisEnded) -> None:
+        call = event.call
         known: dict[str, AttributeValue | None] = {
-            "interview.analysis": str(fact.type),
-            "gen_ai.provider.name": fact.provider,
+            "interview.analysis": str(event.type),
+            "gen_ai.provider.name": event.provider,
         }
-        name, kind = f"analyse {fact.type}", SpanKind.INTERNAL
+        name, kind = f"analyse {event.type}", SpanKind.INTERNAL
         if call is not None and call.prompt_version is not None:
             name, kind = f"chat {call.model}", SpanKind.CLIENT
             known |= {
@@ -88,21 +88,23 @@ class _Spans:
                 "gen_ai.usage.input_tokens": call.input_tokens,
                 "gen_ai.usage.output_tokens": call.output_tokens,
             }
-        self._draw(name, fact.seconds, known, call is None, kind)
+        self._draw(name, event.seconds, known, call is None, kind)
 
-    def scheduling(self, fact: SchedulingEnded) -> None:
-        self._draw("book", fact.seconds, {"interview.outcome": fact.status}, fact.status == "error")
+    def scheduling(self, event: SchedulingEnded) -> None:
+        self._draw(
+            "book", event.seconds, {"interview.outcome": event.status}, event.status == "error"
+        )
 
-    def service(self, fact: ServiceCalled) -> None:
+    def service(self, event: ServiceCalled) -> None:
         known: dict[str, AttributeValue | None] = {
-            "peer.service": fact.service,
-            "http.response.status_code": fact.status,
+            "peer.service": event.service,
+            "http.response.status_code": event.status,
         }
         # A calendar that is not there yet is answered by 404, and no fault.
-        status = fact.status
+        status = event.status
         wrong = status is None or status >= _SERVER_ERROR or status in _KEPT_OUT
-        name = f"{fact.service} {fact.endpoint}"
-        self._draw(name, fact.seconds, known, wrong, SpanKind.CLIENT)
+        name = f"{event.service} {event.endpoint}"
+        self._draw(name, event.seconds, known, wrong, SpanKind.CLIENT)
 
     def _draw(
         self,
@@ -126,28 +128,28 @@ class _Spans:
         span.end(now)
 
 
-def _attempt(fact: AttemptEnded) -> None:
+def _attempt(event: AttemptEnded) -> None:
     span = trace.get_current_span()
-    describe(facts())
-    span.set_attributes({"interview.stage": fact.stage, "interview.outcome": fact.outcome})
-    if fact.outcome in _WRONG:
+    describe(attributes())
+    span.set_attributes({"interview.stage": event.stage, "interview.outcome": event.outcome})
+    if event.outcome in _WRONG:
         span.set_status(Status(StatusCode.ERROR))
-    if fact.outcome is Attempt.RETRY:
-        span.add_event("retry", {"error.type": fact.reason or "unknown"})
+    if event.outcome is AttemptOutcome.RETRY:
+        span.add_event("retry", {"error.type": event.reason or "unknown"})
 
 
-def _asked_again(fact: AskedAgain) -> None:
+def _provider_retried(event: ProviderRetried) -> None:
     trace.get_current_span().add_event(
-        "asked_again", {"interview.provider": fact.provider, "error.type": fact.reason}
+        "asked_again", {"interview.provider": event.provider, "error.type": event.reason}
     )
 
 
-def _fell_back(fact: FellBack) -> None:
+def _provider_fallback(event: ProviderFallback) -> None:
     trace.get_current_span().add_event(
         "fell_back",
-        {"interview.provider": fact.from_provider, "interview.next_provider": fact.to_provider},
+        {"interview.provider": event.from_provider, "interview.next_provider": event.to_provider},
     )
 
 
-def _circuit_opened(fact: CircuitOpened) -> None:
-    trace.get_current_span().add_event("circuit_opened", {"peer.service": fact.service})
+def _circuit_opened(event: CircuitOpened) -> None:
+    trace.get_current_span().add_event("circuit_opened", {"peer.service": event.service})

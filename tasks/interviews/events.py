@@ -39,9 +39,9 @@ class Event(BaseModel):
     """Where the interview's trace began (W3C Trace Context); None if it has none."""
 
 
-def event_id(interview_id: str, event: EventType, rounds: int) -> str:
+def event_id(interview_id: str, event: EventType, run_count: int) -> str:
     """The id by which a consumer knows an event it has seen already."""
-    return f"{interview_id}:{event}:{rounds}"
+    return f"{interview_id}:{event}:{run_count}"
 
 
 def cloud_event(event: Event) -> dict[str, Any]:

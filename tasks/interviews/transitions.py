@@ -90,7 +90,7 @@ def begin(stage: Stage, run: str, now: datetime, lease: timedelta = LEASE) -> Ch
     )
 
 
-def advance(stage: Stage, run: str, percent: float, now: datetime) -> Change:
+def report_progress(stage: Stage, run: str, percent: float, now: datetime) -> Change:
     """A run reports how far it has got, and learns whether it still owns the stage."""
     return Change(
         name=f"go on to {stage}",
@@ -139,7 +139,7 @@ def finish(
     *,
     provider: str | None,
     results: Mapping[str, object],
-    facts: Mapping[str, str | int | float | None],
+    event_data: Mapping[str, str | int | float | None],
 ) -> Change:
     """A run delivers the results of its stage, and the interview moves on.
 
@@ -150,7 +150,7 @@ def finish(
         now: The present moment.
         provider: The provider that did the work, where there was one.
         results: Fields of the document, and their new values.
-        facts: What the event tells of the results.
+        event_data: What the event tells of the results.
     """
     values: dict[str, object] = {
         **results,
@@ -162,7 +162,7 @@ def finish(
         "lease_until": None,
         "updated_at": now,
     }
-    events = [_event(interview, _DONE[stage], now, **facts)]
+    events = [_event(interview, _DONE[stage], now, **event_data)]
     if stage.following is Status.COMPLETED:
         values |= {"finished_at": now, "message_at": None}
         events.append(_event(interview, EventType.COMPLETED, now))
@@ -177,7 +177,7 @@ def finish(
     )
 
 
-def stumble(
+def schedule_retry(
     interview: Interview,
     stage: Stage,
     run: str,
@@ -199,7 +199,7 @@ def stumble(
     )
 
 
-def give_back(interview: Interview, stage: Stage, run: str) -> Change:
+def release(interview: Interview, stage: Stage, run: str) -> Change:
     """A run is broken off through no fault of its own: it is as if it had not begun."""
     return Change(
         name=f"give back what there is to {stage}",
@@ -273,7 +273,7 @@ def retry(interview: Interview, now: datetime) -> Change:
     )
 
 
-def erasing(interview: Interview, now: datetime) -> Change:
+def begin_erasure(interview: Interview, now: datetime) -> Change:
     """What is known of the interview is about to be removed, which nobody may get in the way of."""
     return Change(
         name="erase",
@@ -293,7 +293,7 @@ def reviewed(before: Report, after: Report, now: datetime) -> Change:
     )
 
 
-def judged(report: Report, feedback: Feedback) -> Change:
+def feedback_given(report: Report, feedback: Feedback) -> Change:
     """Somebody says of a part of a report whether they agree; only their last word on it is kept.
 
     Each has a field of its own, so that what one says never gets in the way of another.
@@ -323,13 +323,13 @@ def _stage_error(interview: Interview, stage: Stage, error: InterviewWorkerError
 
 
 def _event(
-    interview: Interview, event: EventType, now: datetime, **facts: str | float | None
+    interview: Interview, event: EventType, now: datetime, **event_data: str | float | None
 ) -> Event:
     return Event(
         id=event_id(interview.id, event, interview.rounds),
         type=event,
         interview_id=interview.id,
         at=now,
-        facts={"type": interview.type, **facts},
+        facts={"type": interview.type, **event_data},
         traceparent=interview.traceparent,
     )

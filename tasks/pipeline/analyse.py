@@ -9,7 +9,7 @@ from tasks.clock import now
 from tasks.errors import Permanent
 from tasks.interviews.interview import Stage
 from tasks.interviews.transcript import Transcript
-from tasks.pipeline.runner import Outcome, Run, execute, task_name
+from tasks.pipeline.runner import Attempt, StageResult, execute, task_name
 from tasks.ports import LanguageProvider
 from tasks.providers.instrumented import confidences
 from tasks.providers.masking import MaskedLanguage
@@ -22,32 +22,32 @@ def analyse(interview_id: str) -> None:
     execute(Stage.ANALYSE, interview_id, _work)
 
 
-def _work(run: Run) -> Outcome:
-    interview, services = run.interview, run.services
+def _work(attempt: Attempt) -> StageResult:
+    interview, services = attempt.interview, attempt.services
     if not interview.analyses:
-        return Outcome(results={}, facts={"outcome": "not_requested"})
+        return StageResult(results={}, event_data={"outcome": "not_requested"})
     if services.consent_required and interview.consent is None:
         raise Permanent("the interview has no consent record", code="consent_missing")
     report = compose(
         interview,
-        _transcript(run),
+        _transcript(attempt),
         rubric_for(interview.type),
-        _masked(services.language, run),
+        _masked(services.language, attempt),
         interview.analyses,
         now(),
     )
     for part, confidence in confidences(report):
         analysis_scored.send(AnalysisScored(part, confidence))
     provider = _answered(report) or services.language.name
-    return Outcome(
+    return StageResult(
         results={"report": report},
         provider=provider,
-        facts={"provider": provider, "outcome": report.status},
+        event_data={"provider": provider, "outcome": report.status},
     )
 
 
-def _masked(language: LanguageProvider, run: Run) -> LanguageProvider:
-    masker, interview = run.services.masker, run.interview
+def _masked(language: LanguageProvider, attempt: Attempt) -> LanguageProvider:
+    masker, interview = attempt.services.masker, attempt.interview
     if masker is None:
         return language
     return MaskedLanguage(language, masker.mask((interview.candidate, *interview.interviewers)))
@@ -59,8 +59,8 @@ def _answered(report: Report) -> str:
     return ",".join(dict.fromkeys(found))
 
 
-def _transcript(run: Run) -> Transcript:
-    transcript = run.services.interviews.transcript(run.interview.id)
+def _transcript(attempt: Attempt) -> Transcript:
+    transcript = attempt.services.interviews.transcript(attempt.interview.id)
     if transcript is None:
         raise Permanent("the interview has no transcript", code="transcript_missing")
     return transcript

@@ -11,18 +11,18 @@ from uuid import uuid4
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 from tasks.clock import now
-from tasks.context import note
-from tasks.errors import UNWANTED, InterviewWorkerError, NotFound, Permanent, Transient
+from tasks.context import bind
+from tasks.errors import STALE, InterviewWorkerError, NotFound, Permanent, Transient
 from tasks.interviews import transitions
 from tasks.interviews.interview import Interview, Stage, StageRecord, Status
 from tasks.interviews.transitions import Change
-from tasks.lease import keeping
+from tasks.lease import renewing
 from tasks.pipeline.backoff import delay
 from tasks.pipeline.services import Services, current
 from tasks.signals import (
-    Attempt,
     AttemptEnded,
     AttemptLost,
+    AttemptOutcome,
     announce_end,
     attempt_ended,
     attempt_lost,
@@ -31,7 +31,7 @@ from tasks.signals import (
 
 log = logging.getLogger(__name__)
 
-_WRITE_AGAIN = 0.5
+_WRITE_RETRY_SECONDS = 0.5
 """Seconds between attempts to write while the store is away."""
 
 
@@ -41,7 +41,7 @@ def task_name(stage: Stage) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Attempt:
     """One attempt at a stage of an interview."""
 
     stage: Stage
@@ -56,7 +56,7 @@ class Run:
         return self.interview.stages[self.stage]
 
     @property
-    def attempt(self) -> int:
+    def number(self) -> int:
         """The number of this attempt, counted from 1."""
         return self.record.attempts
 
@@ -66,29 +66,29 @@ class Run:
         Raises:
             Superseded, IllegalTransition, NotFound: The work is no longer wanted.
         """
-        step = transitions.advance(self.stage, self.id, round(percent, 1), now())
+        step = transitions.report_progress(self.stage, self.id, round(percent, 1), now())
         self.services.interviews.apply(self.interview.id, step)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StageResult:
     """What a run has to show.
 
     Attributes:
         results: Fields of the interview's document, and their values.
         provider: Who did the work, where there was a choice.
-        facts: What the event tells of it; nothing about any person.
+        event_data: What the event tells of it; nothing about any person.
         undo: Takes back effects outside the document, where the interview is called off meanwhile.
     """
 
     results: Mapping[str, object]
     provider: str | None = None
-    facts: Mapping[str, str | int | float | None] = field(default_factory=dict)
+    event_data: Mapping[str, str | int | float | None] = field(default_factory=dict)
     undo: Callable[[], None] | None = None
 
 
-Work = Callable[[Run], Outcome]
-Undo = Callable[[Run], None]
+Work = Callable[[Attempt], StageResult]
+Undo = Callable[[Attempt], None]
 
 
 def execute(stage: Stage, interview_id: str, work: Work, undo: Undo | None = None) -> None:
@@ -109,64 +109,66 @@ def execute(stage: Stage, interview_id: str, work: Work, undo: Undo | None = Non
     services = current()
     seconds = stopwatch()
 
-    def announce(outcome: Attempt, reason: str | None = None) -> None:
+    def announce(outcome: AttemptOutcome, reason: str | None = None) -> None:
         attempt_ended.send(AttemptEnded(stage, outcome, seconds(), reason))
 
     try:
-        run = replace(_begin(services, stage, interview_id), undo=undo)
-        with keeping(partial(_renew, run), services.lease), _given_back_at_exit(run):
-            outcome = _attempt(run, work)
+        attempt = replace(_begin(services, stage, interview_id), undo=undo)
+        with renewing(partial(_renew, attempt), services.lease), _release_on_shutdown(attempt):
+            outcome = _perform(attempt, work)
             if outcome.provider is not None:
-                note(provider=outcome.provider)
-            _deliver(run, outcome)
-    except UNWANTED as error:
+                bind(provider=outcome.provider)
+            _finish(attempt, outcome)
+    except STALE as error:
         log.info("%s of %s is not wanted: %s", stage, interview_id, error.message)
-        announce(Attempt.UNWANTED)
+        announce(AttemptOutcome.UNWANTED)
         raise Ignore from error
-    except _StumbledError as error:
+    except _RetryScheduled as error:
         # The document says when the next attempt is due, and the reconciler sees to it.
-        announce(Attempt.RETRY, error.cause.code)
+        announce(AttemptOutcome.RETRY, error.cause.code)
         raise Ignore from error
     except Transient as error:
         # The store is away, and knows no more than that nobody renews the lease.
         log.warning("%s of %s is left to the reconciler: %s", stage, interview_id, error.message)
-        announce(Attempt.RETRY)
+        announce(AttemptOutcome.RETRY)
         raise Ignore from error
     except SystemExit:
-        announce(Attempt.RETRY, "shutdown")
+        announce(AttemptOutcome.RETRY, "shutdown")
         raise
     except Exception:
-        announce(Attempt.FAILED)
+        announce(AttemptOutcome.FAILED)
         raise
-    announce(Attempt.SUCCESS)
+    announce(AttemptOutcome.SUCCESS)
 
 
-def _begin(services: Services, stage: Stage, interview_id: str) -> Run:
+def _begin(services: Services, stage: Stage, interview_id: str) -> Attempt:
     run_id = uuid4().hex
     services.interviews.apply(interview_id, transitions.begin(stage, run_id, now(), services.lease))
-    run = Run(stage, run_id, services.interviews.get(interview_id), services)
-    note(attempt=run.attempt)
-    before, last = run.attempt - 1, run.record.error
+    attempt = Attempt(stage, run_id, services.interviews.get(interview_id), services)
+    bind(attempt=attempt.number)
+    before, last = attempt.number - 1, attempt.record.error
     if before and (last is None or last.attempt != before):
         attempt_lost.send(AttemptLost(stage))
-    return run
+    return attempt
 
 
 @contextmanager
-def _given_back_at_exit(run: Run) -> Iterator[None]:
+def _release_on_shutdown(attempt: Attempt) -> Iterator[None]:
     """Let another worker begin at once where this one stops; its attempt does not count."""
     try:
         yield
     except SystemExit:
-        given_back = transitions.give_back(run.interview, run.stage, run.id)
+        released = transitions.release(attempt.interview, attempt.stage, attempt.id)
         try:
-            run.services.interviews.apply(run.interview.id, given_back)
+            attempt.services.interviews.apply(attempt.interview.id, released)
         except InterviewWorkerError as error:
-            log.info("%s of %s is not given back: %s", run.stage, run.interview.id, error.message)
+            log.info(
+                "%s of %s is not given back: %s", attempt.stage, attempt.interview.id, error.message
+            )
         raise
 
 
-class _StumbledError(Exception):
+class _RetryScheduled(Exception):
     """An attempt failed and another is due."""
 
     def __init__(self, cause: Transient) -> None:
@@ -174,106 +176,113 @@ class _StumbledError(Exception):
         self.cause = cause
 
 
-def _renew(run: Run) -> None:
-    renewed = transitions.renew(run.stage, run.id, now(), run.services.lease)
-    run.services.interviews.apply(run.interview.id, renewed)
+def _renew(attempt: Attempt) -> None:
+    renewed = transitions.renew(attempt.stage, attempt.id, now(), attempt.services.lease)
+    attempt.services.interviews.apply(attempt.interview.id, renewed)
 
 
-def _attempt(run: Run, work: Work) -> Outcome:
+def _perform(attempt: Attempt, work: Work) -> StageResult:
     try:
-        _check_attempts(run)
-        return work(run)
-    except UNWANTED:
+        _check_attempts(attempt)
+        return work(attempt)
+    except STALE:
         raise
     except Transient as error:
-        if run.attempt >= run.services.max_attempts:
-            _fail(run, error)
+        if attempt.number >= attempt.services.max_attempts:
+            _fail(attempt, error)
             raise Permanent(error.message, code=error.code) from error
-        _stumble(run, error)
-        raise _StumbledError(error) from error
+        _schedule_retry(attempt, error)
+        raise _RetryScheduled(error) from error
     except InterviewWorkerError as error:
-        _fail(run, error)
+        _fail(attempt, error)
         raise
     except SoftTimeLimitExceeded as error:
-        limit = Permanent(f"{run.stage} took longer than it may", code="time_limit")
-        _fail(run, limit)
+        limit = Permanent(f"{attempt.stage} took longer than it may", code="time_limit")
+        _fail(attempt, limit)
         raise limit from error
     except Exception as error:
         # The message stays in the log: it may quote what was said.
         bug = Permanent(f"unexpected {type(error).__name__}", code="internal_error")
-        _fail(run, bug)
+        _fail(attempt, bug)
         raise
 
 
-def _check_attempts(run: Run) -> None:
-    if run.attempt > run.services.max_attempts:
+def _check_attempts(attempt: Attempt) -> None:
+    if attempt.number > attempt.services.max_attempts:
         # The attempts before this one ended without a word: they took their process with them.
-        lost = run.attempt - 1
-        raise Permanent(f"{run.stage} was given up after {lost} attempts", code="poison")
+        lost = attempt.number - 1
+        raise Permanent(f"{attempt.stage} was given up after {lost} attempts", code="poison")
 
 
-def _stumble(run: Run, error: Transient) -> None:
-    wait = delay(run.services.backoff, run.attempt, error.retry_after)
-    _write(run, transitions.stumble(run.interview, run.stage, run.id, error, now(), wait))
+def _schedule_retry(attempt: Attempt, error: Transient) -> None:
+    wait = delay(attempt.services.backoff, attempt.number, error.retry_after)
+    _apply(
+        attempt,
+        transitions.schedule_retry(
+            attempt.interview, attempt.stage, attempt.id, error, now(), wait
+        ),
+    )
 
 
-def _fail(run: Run, error: InterviewWorkerError) -> None:
-    _undo(run)
-    _write(run, transitions.fail(run.interview, run.stage, run.id, error, now()))
-    announce_end(run.interview, Status.FAILED)
+def _fail(attempt: Attempt, error: InterviewWorkerError) -> None:
+    _undo(attempt)
+    _apply(attempt, transitions.fail(attempt.interview, attempt.stage, attempt.id, error, now()))
+    announce_end(attempt.interview, Status.FAILED)
 
 
-def _undo(run: Run) -> None:
+def _undo(attempt: Attempt) -> None:
     """Take back what nobody will know of; before the end is written, lest it be forgotten."""
-    if run.undo is None:
+    if attempt.undo is None:
         return
     try:
         # Another run that has taken over may be doing the same thing anew.
-        _renew(run)
-        run.undo(run)
-    except UNWANTED:
+        _renew(attempt)
+        attempt.undo(attempt)
+    except STALE:
         raise
     except InterviewWorkerError as error:
-        log.warning("%s of %s leaves something behind: %s", run.stage, run.interview.id, error)
+        log.warning(
+            "%s of %s leaves something behind: %s", attempt.stage, attempt.interview.id, error
+        )
 
 
-def _deliver(run: Run, outcome: Outcome) -> None:
+def _finish(attempt: Attempt, outcome: StageResult) -> None:
     finished = transitions.finish(
-        run.interview,
-        run.stage,
-        run.id,
+        attempt.interview,
+        attempt.stage,
+        attempt.id,
         now(),
         provider=outcome.provider,
         results=outcome.results,
-        facts=outcome.facts,
+        event_data=outcome.event_data,
     )
     try:
-        _write(run, finished)
-    except UNWANTED:
-        if outcome.undo is not None and _called_off(run):
+        _apply(attempt, finished)
+    except STALE:
+        if outcome.undo is not None and _was_cancelled(attempt):
             outcome.undo()
         raise
-    if run.stage.following is Status.COMPLETED:
-        announce_end(run.interview, Status.COMPLETED)
+    if attempt.stage.following is Status.COMPLETED:
+        announce_end(attempt.interview, Status.COMPLETED)
 
 
-def _write(run: Run, change: Change) -> None:
+def _apply(attempt: Attempt, change: Change) -> None:
     """Apply a change that work went into, with patience while the store is away."""
-    deadline = monotonic() + run.services.lease.total_seconds()
+    deadline = monotonic() + attempt.services.lease.total_seconds()
     while True:
         try:
-            run.services.interviews.apply(run.interview.id, change)
+            attempt.services.interviews.apply(attempt.interview.id, change)
         except Transient:
             if monotonic() > deadline:
                 raise
-            sleep(_WRITE_AGAIN)
+            sleep(_WRITE_RETRY_SECONDS)
         else:
             return
 
 
-def _called_off(run: Run) -> bool:
+def _was_cancelled(attempt: Attempt) -> bool:
     """Whether the interview was cancelled or erased; else another run has the same effects."""
     try:
-        return run.services.interviews.get(run.interview.id).status is Status.CANCELLED
+        return attempt.services.interviews.get(attempt.interview.id).status is Status.CANCELLED
     except NotFound:
         return True

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from tasks.clock import now
 from tasks.interviews.interview import BookingOutcome, Stage
-from tasks.pipeline.runner import Outcome, Run, execute, task_name
+from tasks.pipeline.runner import Attempt, StageResult, execute, task_name
 from tasks.scheduling.booking import schedule as book
 from tasks.scheduling.booking import unschedule
 from tasks.signals import SchedulingEnded, scheduling_ended, stopwatch
@@ -18,15 +18,15 @@ def schedule(interview_id: str) -> None:
     execute(Stage.SCHEDULE, interview_id, _work, _undo)
 
 
-def _undo(run: Run) -> None:
-    interview, services = run.interview, run.services
+def _undo(attempt: Attempt) -> None:
+    interview, services = attempt.interview, attempt.services
     # What is booked is reserved before.
     if services.reservations.holding(interview.id) is not None:
         unschedule(interview, services.calendars, services.reservations)
 
 
-def _work(run: Run) -> Outcome:
-    interview, services = run.interview, run.services
+def _work(attempt: Attempt) -> StageResult:
+    interview, services = attempt.interview, attempt.services
     calendars, reservations = services.calendars, services.reservations
     seconds = stopwatch()
     try:
@@ -37,9 +37,9 @@ def _work(run: Run) -> Outcome:
     booked = booking.outcome is BookingOutcome.BOOKED
     scheduling_ended.send(SchedulingEnded("success" if booked else "unscheduled", seconds()))
     undo = partial(unschedule, interview, calendars, reservations)
-    return Outcome(
+    return StageResult(
         results={"booking": booking},
         provider=booking.provider,
-        facts={"outcome": booking.outcome, "reason": booking.reason},
+        event_data={"outcome": booking.outcome, "reason": booking.reason},
         undo=undo if booked else None,
     )

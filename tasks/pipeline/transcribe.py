@@ -10,7 +10,7 @@ from celery import shared_task
 from tasks.errors import NotFound, Permanent
 from tasks.interviews.interview import Stage
 from tasks.interviews.transcript import Transcript
-from tasks.pipeline.runner import Outcome, Run, execute, task_name
+from tasks.pipeline.runner import Attempt, StageResult, execute, task_name
 from tasks.signals import TranscriptionRecovered, transcription_recovered
 
 _PROGRESS_INTERVAL = 0.5
@@ -23,13 +23,13 @@ def transcribe(interview_id: str) -> None:
     execute(Stage.TRANSCRIBE, interview_id, _work)
 
 
-def _work(run: Run) -> Outcome:
-    with _recording(run) as recording:
-        transcript = _listen(run, recording)
-    return Outcome(
+def _work(attempt: Attempt) -> StageResult:
+    with _recording(attempt) as recording:
+        transcript = _listen(attempt, recording)
+    return StageResult(
         results={"transcript": transcript},
         provider=transcript.provider,
-        facts={
+        event_data={
             "provider": transcript.provider,
             "language": transcript.language,
             "segments": len(transcript.segments),
@@ -39,21 +39,21 @@ def _work(run: Run) -> Outcome:
 
 
 @contextmanager
-def _recording(run: Run) -> Iterator[Path]:
+def _recording(attempt: Attempt) -> Iterator[Path]:
     with ExitStack() as stack:
         try:
-            recording = stack.enter_context(run.services.audio.local_copy(run.interview.id))
+            recording = stack.enter_context(attempt.services.audio.local_copy(attempt.interview.id))
         except NotFound as error:
             raise Permanent("the interview has no recording", code="audio_missing") from error
         yield recording
 
 
-def _listen(run: Run, recording: Path) -> Transcript:
-    interview = run.interview
-    transcript = run.services.speech.transcribe(
-        recording, interview.audio, interview.channels, _paced(run.progress)
+def _listen(attempt: Attempt, recording: Path) -> Transcript:
+    interview = attempt.interview
+    transcript = attempt.services.speech.transcribe(
+        recording, interview.audio, interview.channels, _paced(attempt.progress)
     )
-    if run.attempt > 1 or transcript.fallback_from is not None:
+    if attempt.number > 1 or transcript.fallback_from is not None:
         transcription_recovered.send(TranscriptionRecovered(transcript.provider))
     return transcript
 

@@ -17,7 +17,7 @@ from tasks.interviews.interview import AnalysisType, Audio, Channels, Stage
 from tasks.interviews.transcript import Transcript
 from tasks.lease import check_lease
 from tasks.ports import LanguageProvider, Progress, SpeechProvider
-from tasks.signals import FellBack, fell_back
+from tasks.signals import ProviderFallback, provider_fallback
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Failures:
     def pass_on(self, provider: str) -> None:
         """Announce that a provider is next, where others have failed."""
         if self._found:
-            fell_back.send(FellBack(self._work, self._found[-1][0], provider))
+            provider_fallback.send(ProviderFallback(self._work, self._found[-1][0], provider))
 
     def verdict(self) -> InterviewWorkerError:
         """The one error that stands for all of them: transient where one of them may pass."""

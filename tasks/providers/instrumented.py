@@ -8,8 +8,8 @@ from typing import Protocol, TypeVar
 from tasks.analysis.findings import CompetencyFindings, ModelCall, SentimentFinding, SummaryFinding
 from tasks.analysis.report import Report
 from tasks.analysis.rubric import Rubric
-from tasks.context import about
-from tasks.errors import UNWANTED
+from tasks.context import bound_context
+from tasks.errors import STALE
 from tasks.interviews.interview import AnalysisType, Audio, Channels
 from tasks.interviews.people import Interval, Person
 from tasks.interviews.transcript import Transcript
@@ -53,10 +53,10 @@ class AnnouncedSpeech:
         seconds = stopwatch()
         status, transcript = "error", None
         try:
-            with about(provider=self.name):
+            with bound_context(provider=self.name):
                 transcript = self._provider.transcribe(recording, audio, channels, progress)
             status = "success"
-        except UNWANTED:
+        except STALE:
             status = "unwanted"
             raise
         finally:
@@ -92,7 +92,7 @@ class AnnouncedLanguage:
         seconds = stopwatch()
         call = None
         try:
-            with about(provider=self.name):
+            with bound_context(provider=self.name):
                 answer = question()
             call = answer.call
         finally:
@@ -138,7 +138,7 @@ class AnnouncedCalendar:
     def _announced(self) -> Iterator[None]:
         succeeded = False
         try:
-            with about(provider=self.name):
+            with bound_context(provider=self.name):
                 yield
             succeeded = True
         finally:

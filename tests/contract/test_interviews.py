@@ -70,7 +70,13 @@ def finish(
     store: InterviewStore, interview: Interview, stage: Stage, run: str = "run", **results: Any
 ) -> Interview:
     done = transitions.finish(
-        interview, stage, run, now(), provider="whisper", results=results, facts={"segments": 1}
+        interview,
+        stage,
+        run,
+        now(),
+        provider="whisper",
+        results=results,
+        event_data={"segments": 1},
     )
     store.apply(interview.id, done)
     return store.get(interview.id)
@@ -142,7 +148,7 @@ def test_a_later_run_takes_over(store: InterviewStore, interview: Interview) -> 
     second = begin(store, interview, Stage.TRANSCRIBE, "second")
     assert second.stages[Stage.TRANSCRIBE].attempts == 2
     with pytest.raises(Superseded):
-        store.apply(interview.id, transitions.advance(Stage.TRANSCRIBE, "first", 50, now()))
+        store.apply(interview.id, transitions.report_progress(Stage.TRANSCRIBE, "first", 50, now()))
     with pytest.raises(Superseded):
         finish(store, first, Stage.TRANSCRIBE, "first", transcript=TRANSCRIPT)
     assert store.transcript(interview.id) is None
@@ -151,14 +157,16 @@ def test_a_later_run_takes_over(store: InterviewStore, interview: Interview) -> 
 
 def test_records_progress(store: InterviewStore, interview: Interview) -> None:
     begin(store, interview, Stage.TRANSCRIBE)
-    store.apply(interview.id, transitions.advance(Stage.TRANSCRIBE, "run", 42.5, now()))
+    store.apply(interview.id, transitions.report_progress(Stage.TRANSCRIBE, "run", 42.5, now()))
     assert store.get(interview.id).stages[Stage.TRANSCRIBE].progress == 42.5
 
 
 def test_records_a_stumble_and_stays(store: InterviewStore, interview: Interview) -> None:
     begin(store, interview, Stage.TRANSCRIBE)
     error = Transient("away", code="away")
-    store.apply(interview.id, transitions.stumble(interview, Stage.TRANSCRIBE, "run", error, now()))
+    store.apply(
+        interview.id, transitions.schedule_retry(interview, Stage.TRANSCRIBE, "run", error, now())
+    )
     found = store.get(interview.id)
     assert found.status is Status.TRANSCRIBING
     recorded = found.stages[Stage.TRANSCRIBE].error
@@ -288,7 +296,7 @@ def analysed(store: InterviewStore) -> Report:
 def judge(store: InterviewStore, report: Report, **given: Any) -> Feedback:
     defaults = {"type": AnalysisType.OVERALL, "agrees": True, "by": "Ines", "at": EPOCH}
     feedback = Feedback(**{**defaults, **given})
-    store.apply(report.interview_id, transitions.judged(report, feedback))
+    store.apply(report.interview_id, transitions.feedback_given(report, feedback))
     return feedback
 
 
@@ -443,7 +451,7 @@ def test_finds_attempts_that_are_due(store: InterviewStore, interview: Interview
     running = begin(store, interview, Stage.TRANSCRIBE)
     delay = timedelta(minutes=5)
     error = Transient("away", code="away")
-    stumbled = transitions.stumble(running, Stage.TRANSCRIBE, "run", error, now(), delay)
+    stumbled = transitions.schedule_retry(running, Stage.TRANSCRIBE, "run", error, now(), delay)
     store.apply(interview.id, stumbled)
     assert not store.stuck(now(), 9)
     (due,) = store.stuck(now() + delay, 9)
@@ -534,11 +542,11 @@ def test_what_is_being_erased_is_not_sent_on_its_way_again(
     store: InterviewStore, interview: Interview
 ) -> None:
     failed = fail(store, begin(store, interview, Stage.TRANSCRIBE), Stage.TRANSCRIBE)
-    store.apply(failed.id, transitions.erasing(failed, now()))
+    store.apply(failed.id, transitions.begin_erasure(failed, now()))
     with pytest.raises(Superseded):
         store.apply(failed.id, transitions.retry(store.get(failed.id), now()))
     # A second call takes up where the first was interrupted.
-    store.apply(failed.id, transitions.erasing(store.get(failed.id), now()))
+    store.apply(failed.id, transitions.begin_erasure(store.get(failed.id), now()))
 
 
 def test_what_was_sent_on_its_way_again_is_not_being_erased(
@@ -547,4 +555,4 @@ def test_what_was_sent_on_its_way_again_is_not_being_erased(
     failed = fail(store, begin(store, interview, Stage.TRANSCRIBE), Stage.TRANSCRIBE)
     store.apply(failed.id, transitions.retry(failed, now()))
     with pytest.raises(IllegalTransition):
-        store.apply(failed.id, transitions.erasing(failed, now()))
+        store.apply(failed.id, transitions.begin_erasure(failed, now()))

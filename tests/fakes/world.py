@@ -44,7 +44,7 @@ class World:
     def done(self, stage: Stage, interview: Interview, at: datetime | None = None) -> Interview:
         running = self.begun(stage, interview)
         finished = transitions.finish(
-            running, stage, "run", at or now(), provider=None, results={}, facts={}
+            running, stage, "run", at or now(), provider=None, results={}, event_data={}
         )
         self.interviews.apply(interview.id, finished)
         return self.interviews.get(interview.id)

@@ -332,7 +332,7 @@ def transcribed(store: MongoInterviews, interview_id: str, transcript: Transcrip
             now(),
             provider="whisper",
             results={"transcript": transcript},
-            facts={},
+            event_data={},
         ),
     )
 
@@ -406,7 +406,13 @@ def analysed(store: MongoInterviews, interview_id: str, *parts: AnalysisType) ->
     store.apply(interview_id, transitions.begin(Stage.ANALYSE, "run", now()))
     report = a_report(interview, *parts)
     done = transitions.finish(
-        interview, Stage.ANALYSE, "run", now(), provider="x", results={"report": report}, facts={}
+        interview,
+        Stage.ANALYSE,
+        "run",
+        now(),
+        provider="x",
+        results={"report": report},
+        event_data={},
     )
     store.apply(interview_id, done)
 

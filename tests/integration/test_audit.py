@@ -54,7 +54,7 @@ def analysed(store: MongoInterviews, interview_id: str) -> str:
         store.apply(interview_id, transitions.begin(stage, "run", now()))
         running = store.get(interview_id)
         done = transitions.finish(
-            running, stage, "run", now(), provider=None, results=results[stage], facts={}
+            running, stage, "run", now(), provider=None, results=results[stage], event_data={}
         )
         store.apply(interview_id, done)
     return interview_id

@@ -60,7 +60,7 @@ def google(tmp_path: Path, **changed: Any) -> Iterator[Place]:
     with (
         without_regions(),
         scripted_server(with_tokens(calendars)) as server,
-        service_called.heard_by(calls.append),
+        service_called.connected(calls.append),
     ):
         settings = Settings(
             **{

@@ -72,7 +72,7 @@ def google(tmp_path: Path, script: Script, **changed: Any) -> Iterator[Place]:
     with (
         without_regions(),
         scripted_server(with_tokens(script)) as server,
-        service_called.heard_by(calls.append),
+        service_called.connected(calls.append),
     ):
         settings = Settings(
             **{

@@ -127,7 +127,7 @@ def place_of(vendor: Vendor, **changed: Any) -> Iterator[Place]:
 
     with (
         scripted_server(vendor.speaks(by_name)) as server,
-        service_called.heard_by(calls.append),
+        service_called.connected(calls.append),
     ):
         given = {"provider_timeout": allowed(20), **vendor.settings(server.url), **changed}
         settings = Settings(**given)

@@ -203,7 +203,7 @@ def test_attempts_are_made_when_they_are_due(
         running = store.get(interview.id)
         store.apply(
             interview.id,
-            transitions.stumble(running, Stage.TRANSCRIBE, "run", error, now(), delay),
+            transitions.schedule_retry(running, Stage.TRANSCRIBE, "run", error, now(), delay),
         )
     assert reconciler.resume_stuck() == 1
     assert waiting(queues, Stage.TRANSCRIBE) == 1

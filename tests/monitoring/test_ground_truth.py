@@ -76,8 +76,8 @@ class Truth:
     interviews: list[Interview]
     reports: int
 
-    def each(self, fact: Callable[[Interview], tuple[str, ...] | None]) -> dict[object, float]:
-        found = (fact(interview) for interview in self.interviews)
+    def each(self, event: Callable[[Interview], tuple[str, ...] | None]) -> dict[object, float]:
+        found = (event(interview) for interview in self.interviews)
         return dict(Counter(one for one in found if one is not None))
 
     def stage(self, stage: Stage, outcome: Callable[[Interview], bool]) -> int:

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import HTTPException, Path, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
-from tasks.context import note
+from tasks.context import bind
 from tasks.errors import NotFound
 from worker.api.context import Context, Here
 from worker.ports import Scope
@@ -71,7 +71,7 @@ def _caller(
         raise
     _count(here, request, caller.key)
     if caller.key is not None:
-        note(user_id=caller.key)
+        bind(user_id=caller.key)
     return caller
 
 

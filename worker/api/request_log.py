@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from monitoring.http import Application, Message, Receive, Scope, Send
 from monitoring.trace_context import current_traceparent, describe
-from tasks.context import about, facts, naming, note
+from tasks.context import attributes, bind, bound_context, interview_field
 from tasks.signals import stopwatch
 
 log = logging.getLogger("http")
@@ -50,8 +50,8 @@ class RequestLog:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 # The router has found it in the path.
-                note(**naming(scope.get("path_params", {}).get("interview_id")))
-                describe(facts())
+                bind(**interview_field(scope.get("path_params", {}).get("interview_id")))
+                describe(attributes())
                 ids = [(HEADER.lower().encode(), request_id.encode())]
                 if (trace := current_traceparent()) is not None:
                     ids.append((_TRACE_HEADER, trace.encode()))
@@ -59,7 +59,7 @@ class RequestLog:
             await send(message)
 
         operation = f"{scope['method']} {path}"
-        with about(request_id=request_id, operation=operation):
+        with bound_context(request_id=request_id, operation=operation):
             try:
                 await self._app(scope, receive, answer)
             finally:
@@ -68,7 +68,7 @@ class RequestLog:
 
 def current_request_id() -> str | None:
     """The id of the request that is being answered; None outside of any."""
-    found = facts().get("request_id")
+    found = attributes().get("request_id")
     return None if found is None else str(found)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import signals
 
-from tasks.context import about, naming
+from tasks.context import bound_context, interview_field
 from tasks.pipeline.queues import STAGES
 
 
@@ -17,8 +17,8 @@ def bound() -> Iterator[None]:
 
     def begin(*, task_id: str, task: Any, args: Sequence[Any], **_: Any) -> None:
         operation = STAGES.get(task.name, task.name)
-        interview = naming(args[0] if args else None)
-        held[task_id] = about(operation=operation, task_id=task_id, **interview)
+        interview = interview_field(args[0] if args else None)
+        held[task_id] = bound_context(operation=operation, task_id=task_id, **interview)
         held[task_id].__enter__()
 
     def end(*, task_id: str, **_: Any) -> None:

@@ -9,9 +9,9 @@ from functools import partial
 from uuid import uuid4
 
 from tasks.clock import now
-from tasks.errors import UNWANTED, AlreadyExists, Permanent, Transient
+from tasks.errors import STALE, AlreadyExists, Permanent, Transient
 from tasks.interviews.events import Event, EventType, event_id
-from tasks.lease import keeping
+from tasks.lease import renewing
 from tasks.pipeline.backoff import delay
 from worker.intake.service import Intake
 from worker.ports import Downloader, FetchFailed, PendingRequest, RequestStore
@@ -54,7 +54,7 @@ class Receiver:
             request = self.requests.begin(request_id, run, moment, moment + self.lease)
             with self._settled(request, run):
                 self._accept(request)
-        except UNWANTED as error:
+        except STALE as error:
             log.info("request %s is not wanted: %s", request_id, error.message)
         except Transient as error:
             # The database is away: another run takes over when the lease has lapsed.
@@ -64,7 +64,7 @@ class Receiver:
     def _settled(self, request: PendingRequest, run: str) -> Iterator[None]:
         """Keep the request from others, and settle it according to how the context ends."""
         try:
-            with keeping(partial(self._renew, request.id, run), self.lease):
+            with renewing(partial(self._renew, request.id, run), self.lease):
                 yield
             self.requests.remove(request.id)
         except AlreadyExists:
@@ -77,7 +77,7 @@ class Receiver:
             due = now() + delay(self.backoff, request.attempts, error.retry_after)
             self.requests.postpone(request.id, run, due)
             log.info("request %s is tried again: %s", request.id, error.message)
-        except UNWANTED:
+        except STALE:
             raise
         except Permanent as error:
             self._refuse(request, run, error.code)

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from monitoring.trace_context import continuing, current_traceparent
 from tasks.clock import now
-from tasks.context import note
+from tasks.context import bind
 from tasks.errors import AlreadyExists, InvalidInput, NotFound, Transient
 from tasks.interviews import transitions
 from tasks.interviews.interview import (
@@ -83,7 +83,7 @@ class Intake:
             updated_at=moment,
         )
         interview = self._store(interview, recording)
-        note(interview_id=interview.id)
+        bind(interview_id=interview.id)
         send(self.dispatcher, interview, Stage.TRANSCRIBE)
         log.info("%s interview is queued", interview.type, extra={"interview_id": interview.id})
         return interview

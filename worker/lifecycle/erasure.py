@@ -62,7 +62,7 @@ class Eraser:
         self._erase(interview)
 
     def _erase(self, interview: Interview) -> None:
-        self.interviews.apply(interview.id, transitions.erasing(interview, now()))
+        self.interviews.apply(interview.id, transitions.begin_erasure(interview, now()))
         if _may_be_booked(interview):
             self._unschedule(interview)
         self.audio.delete(interview.id)

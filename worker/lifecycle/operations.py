@@ -67,5 +67,5 @@ def give_feedback(interviews: InterviewStore, interview_id: str, opinion: Opinio
         raise IllegalTransition("there is no analysis to judge yet", code="not_ready")
     check(opinion, report)
     feedback = Feedback(**dict(opinion), at=now())
-    interviews.apply(interview_id, transitions.judged(report, feedback))
+    interviews.apply(interview_id, transitions.feedback_given(report, feedback))
     return feedback

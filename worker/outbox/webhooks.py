@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from monitoring.trace_context import continuing
 from tasks.clock import now
-from tasks.context import about
+from tasks.context import bound_context
 from tasks.errors import InterviewWorkerError
 from tasks.interviews.callbacks import Callback, NotAccepted, Unwanted, next_attempt
 from tasks.ports import CallbackSender, CallbackStore
@@ -156,7 +156,7 @@ class Deliverer:
     def _attempt(self, callback: Callback) -> bool:
         event = callback.event
         try:
-            with continuing(event.traceparent), about(interview_id=event.interview_id):
+            with continuing(event.traceparent), bound_context(interview_id=event.interview_id):
                 self._sender.send(callback)
         except NotAccepted as error:
             self._put_off(callback, error)

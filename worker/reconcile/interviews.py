@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from monitoring.trace_context import continuing
 from tasks.clock import now
-from tasks.context import about
-from tasks.errors import UNWANTED, NotFound, Transient
+from tasks.context import bound_context
+from tasks.errors import STALE, NotFound, Transient
 from tasks.interviews import transitions
 from tasks.interviews.interview import Interview, Priority, Stage
 from tasks.pipeline.queues import Broker, QueueState
@@ -151,9 +151,9 @@ class Reconciler:
             return False
         try:
             self._interviews.apply(interview.id, transitions.dispatched(interview, now()))
-        except UNWANTED:
+        except STALE:
             return False
-        with continuing(interview.traceparent), about(interview_id=interview.id):
+        with continuing(interview.traceparent), bound_context(interview_id=interview.id):
             self._dispatcher.dispatch(interview.id, stage, interview.priority)
             log.info("%s is sent on its way again: %s", stage, reason)
         resumed.send(Resumed(stage, reason))

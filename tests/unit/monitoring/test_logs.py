@@ -14,7 +14,7 @@ from monitoring.logs import Level
 from monitoring.logs.formats import ConsoleLines, JsonLines
 from monitoring.logs.pipe import Pipe
 from monitoring.redaction import masked
-from tasks.context import about, facts, note
+from tasks.context import attributes, bind, bound_context
 from tasks.errors import Transient
 from tests.processes import wait_until
 
@@ -51,8 +51,8 @@ def last(kept: Kept) -> dict[str, Any]:
 
 
 def test_a_line_tells_what_the_work_is_about(logger: logging.Logger, kept: Kept) -> None:
-    with about(operation="transcribe", interview_id="i-1", task_id="t-1"):
-        note(attempt=2)
+    with bound_context(operation="transcribe", interview_id="i-1", task_id="t-1"):
+        bind(attempt=2)
         logger.warning("%s ended", "transcribe", extra={"duration": 12, "status": "retry"})
     line = last(kept)
     timestamp = line.pop("timestamp")
@@ -71,16 +71,16 @@ def test_a_line_tells_what_the_work_is_about(logger: logging.Logger, kept: Kept)
         "status": "retry",
         "message": "transcribe ended",
     }
-    assert facts() == {}
+    assert attributes() == {}
 
 
 def test_a_thread_that_works_for_a_context_adds_to_it() -> None:
-    with about(request_id="r"):
+    with bound_context(request_id="r"):
         copied = contextvars.copy_context()
-        thread = threading.Thread(target=copied.run, args=(lambda: note(user_id="u"),))
+        thread = threading.Thread(target=copied.run, args=(lambda: bind(user_id="u"),))
         thread.start()
         thread.join()
-        assert facts() == {"request_id": "r", "user_id": "u"}
+        assert attributes() == {"request_id": "r", "user_id": "u"}
 
 
 def test_an_unknown_extra_is_not_written(logger: logging.Logger, kept: Kept) -> None:
@@ -151,7 +151,7 @@ def test_masks_what_has_a_shape(text: str, left: str) -> None:
 def test_a_terminal_gets_lines_for_people(logger: logging.Logger) -> None:
     handler = Kept(ConsoleLines("worker", colours=False))
     logger.addHandler(handler)
-    with about(interview_id="i-1"):
+    with bound_context(interview_id="i-1"):
         logger.warning("it is late")
     assert handler.lines[0][12:] == " WARN  worker  it is late  interviewId=i-1"
 

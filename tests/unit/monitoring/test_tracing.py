@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind
 
 from monitoring.trace_context import continuing, current_traceparent, trace_ids
 from monitoring.tracing.export import Tracing, traced
-from tasks.context import about, facts, naming
+from tasks.context import attributes, bound_context, interview_field
 from tasks.signals import ServiceCalled, service_called
 from tests.servers.otlp import Collector, collector
 from tests.timing import within
@@ -66,7 +66,7 @@ def test_a_query_that_belongs_to_no_work_is_no_trace(collected: Collector) -> No
 def test_a_span_tells_only_what_it_may(collected: Collector) -> None:
     with (
         traced(Tracing(collected.url, 1, {"x-key": "k"}), "tests") as provider,
-        about(interview_id="i-1", attempt=2),
+        bound_context(interview_id="i-1", attempt=2),
         provider.get_tracer("tests").start_as_current_span(
             "request", kind=SpanKind.SERVER, record_exception=True
         ) as span,
@@ -117,5 +117,5 @@ def test_outside_of_any_trace_there_are_no_ids() -> None:
 
 @pytest.mark.parametrize("found", ["maya@company.example", "", None, 3, "0" * 36])
 def test_what_is_not_an_id_is_no_fact(found: object) -> None:
-    assert naming(found) == {}
-    assert facts() == {}
+    assert interview_field(found) == {}
+    assert attributes() == {}

@@ -10,8 +10,8 @@ import stamina
 from stamina.instrumentation import set_on_retry_hooks
 
 from tasks.errors import CircuitOpen, Transient
-from tasks.lease import at_work_for, check_lease
-from tasks.signals import AskedAgain, asked_again
+from tasks.lease import check_lease, elapsed
+from tasks.signals import ProviderRetried, provider_retried
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class AskAgain:
 
     def __call__(self, provider: str, question: Callable[[], A]) -> A:
         """Ask; see `Patience`."""
-        deadline = monotonic() + min(self._seconds, self._time_limit - at_work_for())
+        deadline = monotonic() + min(self._seconds, self._time_limit - elapsed())
         failed: list[Transient] = []
 
         def pause(error: Exception) -> float | bool:
@@ -62,7 +62,7 @@ class AskAgain:
             check_lease()
             if failed:
                 log.info("%s is asked again: %s", provider, failed[-1].message)
-                asked_again.send(AskedAgain(provider, failed[-1].code))
+                provider_retried.send(ProviderRetried(provider, failed[-1].code))
             with attempt:
                 return question()
         raise AssertionError("unreachable")

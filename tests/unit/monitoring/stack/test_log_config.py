@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from monitoring.logs.formats import _FACTS
+from monitoring.logs.formats import _FIELDS
 from monitoring.stack.elasticsearch import retention
 from monitoring.stack.elasticsearch import template as elasticsearch
 from monitoring.stack.elasticsearch.fields import FIELDS
@@ -33,7 +33,7 @@ def test_what_is_committed_is_what_is_made() -> None:
 
 def test_schema_and_table_have_the_same_fields() -> None:
     assert {field.line for field in FIELDS} == set(SCHEMA["properties"])
-    assert set(_FACTS.values()) < set(SCHEMA["properties"])
+    assert set(_FIELDS.values()) < set(SCHEMA["properties"])
 
 
 def test_no_two_fields_become_one() -> None:

@@ -15,9 +15,9 @@ from tasks.errors import Permanent, Transient
 from tasks.interviews import transitions
 from tasks.interviews.interview import Interview, Stage, Status
 from tasks.pipeline import runner, services
-from tasks.pipeline.runner import Outcome, Run
+from tasks.pipeline.runner import Attempt, StageResult
 from tasks.pipeline.services import Services
-from tasks.signals import Attempt
+from tasks.signals import AttemptOutcome
 from tests.fakes.audio import MemoryAudio
 from tests.fakes.interviews import MemoryInterviews
 from tests.fakes.speech import ScriptedSpeech
@@ -93,17 +93,17 @@ def begun_long_ago(run: str) -> transitions.Change:
     return transitions.begin(Stage.TRANSCRIBE, run, now(), timedelta(0))
 
 
-def done(_: Run) -> Outcome:
-    return Outcome(results={}, provider="scripted")
+def done(_: Attempt) -> StageResult:
+    return StageResult(results={}, provider="scripted")
 
 
 def failing(times: int, error: BaseException) -> runner.Work:
     left = [error] * times
 
-    def work(run: Run) -> Outcome:
+    def work(attempt: Attempt) -> StageResult:
         if left:
             raise left.pop()
-        return done(run)
+        return done(attempt)
 
     return work
 
@@ -202,9 +202,9 @@ def test_gives_up_on_work_that_kills_its_process(
         store.apply(interview.id, begun_long_ago(f"lost-{attempt}"))
     worked = []
 
-    def work(run: Run) -> Outcome:
-        worked.append(run)
-        return done(run)
+    def work(attempt: Attempt) -> StageResult:
+        worked.append(attempt)
+        return done(attempt)
 
     with pytest.raises(Permanent, match="3 attempts"):
         execute(interview.id, work)
@@ -231,13 +231,13 @@ def test_stops_at_its_next_step_when_it_is_cancelled(
 ) -> None:
     steps = []
 
-    def work(run: Run) -> Outcome:
-        run.progress(10)
-        store.apply(interview.id, transitions.cancel(run.interview, now()))
+    def work(attempt: Attempt) -> StageResult:
+        attempt.progress(10)
+        store.apply(interview.id, transitions.cancel(attempt.interview, now()))
         steps.append(10)
-        run.progress(20)
+        attempt.progress(20)
         steps.append(20)
-        return done(run)
+        return done(attempt)
 
     with pytest.raises(Ignore):
         execute(interview.id, work)
@@ -250,9 +250,9 @@ def test_takes_back_what_it_did_when_its_result_is_refused(
 ) -> None:
     undone = []
 
-    def work(run: Run) -> Outcome:
-        store.apply(interview.id, transitions.cancel(run.interview, now()))
-        return Outcome(results={}, undo=lambda: undone.append(True))
+    def work(attempt: Attempt) -> StageResult:
+        store.apply(interview.id, transitions.cancel(attempt.interview, now()))
+        return StageResult(results={}, undo=lambda: undone.append(True))
 
     with pytest.raises(Ignore):
         execute(interview.id, work)
@@ -296,9 +296,9 @@ def test_a_recording_that_is_gone_fails_the_interview(
 def announced() -> Iterator[list[object]]:
     facts: list[object] = []
     with (
-        signals.attempt_ended.heard_by(facts.append),
-        signals.attempt_lost.heard_by(facts.append),
-        signals.interview_ended.heard_by(facts.append),
+        signals.attempt_ended.connected(facts.append),
+        signals.attempt_lost.connected(facts.append),
+        signals.interview_ended.connected(facts.append),
     ):
         yield facts
 
@@ -321,8 +321,8 @@ def test_announces_every_attempt(
 ) -> None:
     execute(interview.id, failing(1, Transient("away", code="away")))
     assert told(announced) == [
-        (Stage.TRANSCRIBE, Attempt.RETRY, "away"),
-        (Stage.TRANSCRIBE, Attempt.SUCCESS, None),
+        (Stage.TRANSCRIBE, AttemptOutcome.RETRY, "away"),
+        (Stage.TRANSCRIBE, AttemptOutcome.SUCCESS, None),
     ]
 
 
@@ -333,8 +333,8 @@ def test_announces_attempts_of_which_nothing_was_heard_again(
     execute(interview.id, failing(1, Transient("away", code="away")))
     assert told(announced) == [
         (Stage.TRANSCRIBE, "lost"),
-        (Stage.TRANSCRIBE, Attempt.RETRY, "away"),
-        (Stage.TRANSCRIBE, Attempt.SUCCESS, None),
+        (Stage.TRANSCRIBE, AttemptOutcome.RETRY, "away"),
+        (Stage.TRANSCRIBE, AttemptOutcome.SUCCESS, None),
     ]
 
 
@@ -345,7 +345,7 @@ def test_announces_the_end_of_an_interview_that_fails(
         execute(interview.id, failing(1, Permanent("no", code="no")))
     assert told(announced) == [
         (Status.FAILED, "screening"),
-        (Stage.TRANSCRIBE, Attempt.FAILED, None),
+        (Stage.TRANSCRIBE, AttemptOutcome.FAILED, None),
     ]
 
 
@@ -355,7 +355,7 @@ def test_announces_work_that_is_not_wanted(
     store.apply(interview.id, transitions.cancel(interview, now()))
     with pytest.raises(Ignore):
         execute(interview.id, done)
-    assert told(announced) == [(Stage.TRANSCRIBE, Attempt.UNWANTED, None)]
+    assert told(announced) == [(Stage.TRANSCRIBE, AttemptOutcome.UNWANTED, None)]
 
 
 def test_a_listener_that_breaks_harms_nothing(
@@ -364,7 +364,7 @@ def test_a_listener_that_breaks_harms_nothing(
     def broken(_: object) -> None:
         raise RuntimeError("broken")
 
-    with signals.attempt_ended.heard_by(broken):
+    with signals.attempt_ended.connected(broken):
         execute(interview.id, done)
     assert store.get(interview.id).status is Status.ANALYSING
 
@@ -385,13 +385,13 @@ def test_a_lease_is_kept_as_long_as_the_work_takes(
     services.provide(replace(provided, lease=lease))
     untils = set()
 
-    def work(run: Run) -> Outcome:
+    def work(attempt: Attempt) -> StageResult:
         def renewed() -> bool:
-            untils.add(store.get(run.interview.id).lease_until)
+            untils.add(store.get(attempt.interview.id).lease_until)
             return len(untils) >= 3
 
         wait_until(renewed, 20)
-        return done(run)
+        return done(attempt)
 
     runner.execute(Stage.TRANSCRIBE, interview.id, work)
     found = store.get(interview.id)

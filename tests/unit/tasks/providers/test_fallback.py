@@ -22,7 +22,7 @@ from tasks.errors import (
     Unusable,
 )
 from tasks.interviews.transcript import Transcript
-from tasks.lease import keeping
+from tasks.lease import renewing
 from tasks.ports import LanguageProvider, Progress, SpeechProvider
 from tasks.providers.fallback import Chain, FallbackLanguage, FallbackSpeech
 from tasks.providers.instrumented import AnnouncedLanguage, AnnouncedSpeech
@@ -228,7 +228,7 @@ def test_does_not_ask_again_once_the_lease_is_lost() -> None:
 
     provider, second = Slow("first", AWAY), Scripted("second")
     # Renewed after a second, so long before it lapses, which would be another error.
-    with keeping(renew, timedelta(seconds=allowed(3))), pytest.raises(Superseded):
+    with renewing(renew, timedelta(seconds=allowed(3))), pytest.raises(Superseded):
         languages(provider, second).summarise(SAID)
     assert (len(provider.calls), len(second.calls)) == (1, 0)
 
@@ -238,7 +238,7 @@ def test_does_not_ask_at_all_once_the_lease_has_lapsed() -> None:
         raise Transient("the database is away")
 
     provider = Scripted("first")
-    with keeping(renew, timedelta(0)), pytest.raises(Transient) as caught:
+    with renewing(renew, timedelta(0)), pytest.raises(Transient) as caught:
         languages(provider).summarise(SAID)
     assert caught.value.code == "lease_lapsed"
     assert provider.calls == []
