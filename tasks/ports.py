@@ -88,7 +88,7 @@ class InterviewStore(Outbox, Protocol):
             Erased: There was one.
         """
 
-    def owner(self, interview_id: str) -> str:
+    def tenant_of(self, interview_id: str) -> str:
         """Tell the tenant of an interview, or of one that was erased.
 
         Raises:
@@ -120,18 +120,18 @@ class InterviewStore(Outbox, Protocol):
             Superseded: A field is not what the change expects.
         """
 
-    def stuck(self, now: datetime, limit: int) -> Sequence[Interview]:
+    def find_due(self, now: datetime, limit: int) -> Sequence[Interview]:
         """Interviews of which a lease has lapsed, or the next attempt is due."""
 
-    def unheard(
+    def find_lost_messages(
         self, stage: Stage, priority: Priority, before: datetime, limit: int
     ) -> Sequence[Interview]:
         """Interviews that wait for a stage, and whose message was published before a moment."""
 
-    def over(self, tenant: str, before: datetime, limit: int) -> Sequence[str]:
+    def finished_before(self, tenant: str, before: datetime, limit: int) -> Sequence[str]:
         """The ids of a tenant's interviews that have been over since before a moment."""
 
-    def kept(self, interview_ids: Collection[str]) -> frozenset[str]:
+    def existing_ids(self, interview_ids: Collection[str]) -> frozenset[str]:
         """Which of these ids are those of interviews that are there and not erased."""
 
     def erase(self, interview_id: str, now: datetime) -> None:
@@ -148,13 +148,15 @@ class InterviewStore(Outbox, Protocol):
 class CallbackStore(Protocol):
     """What is to be posted to callback URLs; it is recorded by the `InterviewStore`."""
 
-    def due(self, now: datetime, limit: int, *, but: Collection[str] = ()) -> Sequence[Callback]:
+    def due(
+        self, now: datetime, limit: int, *, exclude: Collection[str] = ()
+    ) -> Sequence[Callback]:
         """The first callback of each interview that has one due, longest due first.
 
         Args:
             now: The present moment.
             limit: The largest number to return.
-            but: Receivers whose callbacks are left out.
+            exclude: Receivers whose callbacks are left out.
         """
 
     def postpone(self, callback: Callback, due: datetime) -> None:
@@ -186,7 +188,7 @@ class AudioStore(Protocol):
     def delete(self, interview_id: str) -> None:
         """Remove a recording; removing what is not there does nothing."""
 
-    def saved(self, before: datetime, limit: int, after: str = "") -> Sequence[str]:
+    def saved_before(self, before: datetime, limit: int, after: str = "") -> Sequence[str]:
         """The ids of recordings that were saved before a moment, in their order.
 
         Args:
@@ -296,7 +298,9 @@ class CalendarProvider(Protocol):
     def calendar_of(self, person: Person) -> str:
         """Where a person's calendar is: the one named, or the one of the e-mail address."""
 
-    def busy(self, calendar: str, window: Interval, *, zone: str, but: str) -> Sequence[Interval]:
+    def busy(
+        self, calendar: str, window: Interval, *, zone: str, exclude: str
+    ) -> Sequence[Interval]:
         """When a calendar's owner is busy within a window.
 
         Args:
@@ -304,7 +308,7 @@ class CalendarProvider(Protocol):
             window: Where to look; what reaches beyond it may be cut off.
             zone: The time zone the owner lives by: all-day events last from midnight to midnight
                 there.
-            but: The UID of an event that does not count.
+            exclude: The UID of an event that does not count.
 
         Raises:
             CalendarUnreadable: It cannot be known; that never means free.
@@ -365,7 +369,9 @@ class Reservations(Protocol):
     whole five minutes.
     """
 
-    def held(self, resources: Sequence[str], window: Interval, *, but: str) -> Sequence[Hold]:
+    def overlapping(
+        self, resources: Sequence[str], window: Interval, *, exclude: str
+    ) -> Sequence[Hold]:
         """What others than the holder `but` hold of any of the resources.
 
         All that is in conflict with a meeting in this window is told, and maybe more.

@@ -14,10 +14,14 @@ from tasks.interviews.interview import Priority
 from tasks.pipeline.queues import QUEUES, STAGES, Broker
 from tasks.pipeline.services import Services
 from tasks.ports import Ledger
-from tasks.providers.fallback import Chain, FallbackLanguage, FallbackSpeech
-from tasks.providers.instrumented import AnnouncedCalendar, AnnouncedLanguage, AnnouncedSpeech
+from tasks.providers.fallback import FallbackLanguage, FallbackSpeech, ProviderChain
+from tasks.providers.instrumented import (
+    InstrumentedCalendar,
+    InstrumentedLanguage,
+    InstrumentedSpeech,
+)
 from tasks.providers.masking import Masker
-from tasks.scheduling.calendars import Calendars, PatientCalendar
+from tasks.scheduling.calendars import Calendars, RetryingCalendar
 from worker.adapters.billing import Biller, Budgets
 from worker.adapters.broker import PRIORITIES, CeleryDispatcher, HeldMessages
 from worker.adapters.broker.queues import open_broker
@@ -171,24 +175,24 @@ def calendars(context: Context) -> Calendars:
 
     A single one is not asked again at once: its stage is, after a while.
     """
-    found = [AnnouncedCalendar(provider) for provider in _opened(CALENDAR, context)]
+    found = [InstrumentedCalendar(provider) for provider in _opened(CALENDAR, context)]
     if len(found) == 1:
         return Calendars(*found)
     patience = _patience(context.settings)
-    return Calendars(*(PatientCalendar(provider, patience) for provider in found))
+    return Calendars(*(RetryingCalendar(provider, patience) for provider in found))
 
 
 def services(context: Context, stores: Stores) -> Services:
     """What the stages work with; models are loaded at their first use."""
     settings = context.settings
     patience, admit = _patience(settings), Budgets(settings.daily_budget, stores.ledger).admit
-    speech = [AnnouncedSpeech(provider) for provider in _opened(SPEECH, context)]
-    language = [AnnouncedLanguage(provider) for provider in _opened(LANGUAGE, context)]
+    speech = [InstrumentedSpeech(provider) for provider in _opened(SPEECH, context)]
+    language = [InstrumentedLanguage(provider) for provider in _opened(LANGUAGE, context)]
     return Services(
         interviews=stores.interviews,
         audio=stores.audio,
-        speech=FallbackSpeech(Chain(speech, patience, admit)),
-        language=FallbackLanguage(Chain(language, patience, admit)),
+        speech=FallbackSpeech(ProviderChain(speech, patience, admit)),
+        language=FallbackLanguage(ProviderChain(language, patience, admit)),
         calendars=calendars(context),
         reservations=stores.reservations,
         max_attempts=settings.max_attempts,

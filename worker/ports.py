@@ -101,10 +101,10 @@ class RequestStore(Outbox, Protocol):
     def remove(self, request_id: str) -> None:
         """Forget a request of which there is an interview."""
 
-    def stuck(self, now: datetime, limit: int) -> Sequence[PendingRequest]:
+    def find_due(self, now: datetime, limit: int) -> Sequence[PendingRequest]:
         """Requests of which a lease has lapsed, or the next attempt is due."""
 
-    def unheard(self, before: datetime, limit: int) -> Sequence[PendingRequest]:
+    def find_lost_messages(self, before: datetime, limit: int) -> Sequence[PendingRequest]:
         """Requests that wait, and whose message was published before a moment."""
 
     def dispatched(self, request: PendingRequest, now: datetime) -> bool:

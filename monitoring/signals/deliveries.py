@@ -115,14 +115,14 @@ class _Deliveries:
 
     def connection_lost(self, uncertain: Collection[Any]) -> None:
         kept = set(map(id, uncertain))
-        self._release_all(Reason.CONNECTION_LOST, but=kept)
+        self._release_all(Reason.CONNECTION_LOST, exclude=kept)
 
     def stopped(self) -> None:
         self._release_all(Reason.SHUTDOWN)
 
-    def _release_all(self, reason: Reason, but: Collection[int] = ()) -> None:
+    def _release_all(self, reason: Reason, exclude: Collection[int] = ()) -> None:
         for key, request in tuple(self._in_hand.items()):
-            if key not in but:
+            if key not in exclude:
                 self.released(Released(request, reason))
 
     def _let_go(self, request: Any) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 
 from tasks.analysis import scoring
-from tasks.analysis.competencies import follow_ups, judged, unscored
+from tasks.analysis.competencies import follow_ups, score_competencies, unscored
 from tasks.analysis.evidence import Quotes
 from tasks.analysis.findings import ModelCall, SentimentFinding
 from tasks.analysis.questions import Exchange, exchanges
@@ -140,7 +140,7 @@ class _Analysis:
             return unscored(self.rubric, "The transcript is too poor to be scored.")
         findings = self.provider.competencies(self.transcript, self.rubric)
         self._record("competencies", findings.call)
-        return judged(self.rubric, findings.competencies, Quotes(self.said), self.trust)
+        return score_competencies(self.rubric, findings.competencies, Quotes(self.said), self.trust)
 
     def _overall(self, scored: Sequence[CompetencyScore]) -> Overall:
         summary = None
@@ -176,9 +176,9 @@ class _Analysis:
 
 def _sentiment(transcript: Transcript, finding: SentimentFinding, trust: float) -> Sentiment:
     scores = {one.segment_id: one.score for one in finding.segments}
-    told = [segment for segment in transcript.segments if segment.id in scores]
+    scored_segments = [segment for segment in transcript.segments if segment.id in scores]
     speaker = Speaker.CANDIDATE if speakers_known(transcript) else None
-    words = {s.id: len(s.text.split()) for s in told if s.speaker is speaker}
+    words = {s.id: len(s.text.split()) for s in scored_segments if s.speaker is speaker}
     total = sum(words.values())
     mean = sum(scores[name] * count for name, count in words.items()) / total if total else None
     return Sentiment(
@@ -190,7 +190,7 @@ def _sentiment(transcript: Transcript, finding: SentimentFinding, trust: float) 
                 speaker=segment.speaker,
                 score=scores[segment.id],
             )
-            for segment in told
+            for segment in scored_segments
         ),
         overall=None if mean is None else round(mean, 3),
         confidence=scoring.combined(finding.confidence, trust),

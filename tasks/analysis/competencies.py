@@ -13,7 +13,7 @@ UNSURE = 0.4
 """Scores of a lower confidence are worth another question."""
 
 
-def judged(
+def score_competencies(
     rubric: Rubric, findings: Iterable[CompetencyFinding], quotes: Quotes, trust: float
 ) -> tuple[CompetencyScore, ...]:
     """Turn findings into scores, one for each competency of the rubric.
@@ -30,7 +30,7 @@ def judged(
     claimed: dict[str, CompetencyFinding] = {}
     for finding in findings:
         claimed.setdefault(finding.id, finding)
-    return tuple(_judged(one, claimed.get(one.id), quotes, trust) for one in rubric.competencies)
+    return tuple(_score(one, claimed.get(one.id), quotes, trust) for one in rubric.competencies)
 
 
 def unscored(rubric: Rubric, reason: str) -> tuple[CompetencyScore, ...]:
@@ -52,7 +52,7 @@ def follow_ups(rubric: Rubric, scored: Sequence[CompetencyScore]) -> tuple[Follo
     )
 
 
-def _judged(
+def _score(
     competency: Competency, finding: CompetencyFinding | None, quotes: Quotes, trust: float
 ) -> CompetencyScore:
     if finding is None or finding.level is None:

@@ -15,11 +15,11 @@ from tasks.analysis.sentences import Sentence
 from tasks.analysis.tokens import Token, joined, key
 from tasks.interviews.transcript import Speaker
 
-SHORTEST = 3
+MIN_WORDS = 3
 """Words. Shorter quotes are found anywhere and show nothing."""
-LONGEST = 400
+MAX_WORDS = 400
 """Words. A longer quote is a retelling, no evidence."""
-ALIKE = 0.8
+MIN_SIMILARITY = 0.8
 """The least similarity of a repaired quote to what was said (Ratcliff & Obershelp 1988)."""
 
 _NEGATIONS = frozenset({"no", "not", "never", "none", "nobody", "nothing", "without", "cannot"})
@@ -83,7 +83,7 @@ class Quotes:
             segment_ids: Where it is claimed to stand; decides between several places.
         """
         wanted = [word for word in map(key, quote.split()) if word]
-        if SHORTEST <= len(wanted) <= LONGEST:
+        if MIN_WORDS <= len(wanted) <= MAX_WORDS:
             exact = self._exact(wanted, segment_ids)
             if exact is not None:
                 return exact
@@ -133,7 +133,7 @@ def _similar(passage: _Passage, wanted: Sequence[str]) -> list[tuple[float, Quot
     first, last = low + blocks[0].a, low + blocks[-1].a + blocks[-1].size
     span = passage.tokens[first:last]
     similarity = 2 * sum(block.size for block in blocks) / (len(wanted) + len(span))
-    if similarity < ALIKE or _negations(wanted) != _negations(passage.keys[first:last]):
+    if similarity < MIN_SIMILARITY or _negations(wanted) != _negations(passage.keys[first:last]):
         return []
     return [(similarity, Quotation(QuoteMatch.REPAIRED, joined(span), span, passage.speaker))]
 

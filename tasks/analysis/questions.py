@@ -66,10 +66,10 @@ def exchanges(sentences: Iterable[Sentence]) -> Sequence[Exchange]:
     found: list[Exchange] = []
     listening = False
     for sentence in sentences:
-        if sentence.speaker is Speaker.CANDIDATE or not (sentence.speaker or sentence.asks):
+        if sentence.speaker is Speaker.CANDIDATE or not (sentence.speaker or sentence.is_question):
             if listening:
                 found[-1].answer.append(sentence)
-        elif sentence.asks:
+        elif sentence.is_question:
             if listening and not found[-1].answered:
                 found[-1].question.append(sentence)
             else:

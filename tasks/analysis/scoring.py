@@ -17,12 +17,12 @@ from tasks.analysis.report import (
 )
 from tasks.analysis.rubric import Rubric
 
-LEAST_WORDS = 50
+MIN_WORDS = 50
 """Of the candidate; some twenty seconds of speech."""
-LEAST_CONFIDENCE = 0.5
+MIN_CONFIDENCE = 0.5
 """Below it, a recogniser expects more than half of its words to be wrong."""
-LEAST_COVERAGE = 0.5
-LEAST_SHARE = 0.5
+MIN_COVERAGE = 0.5
+MIN_SHARE = 0.5
 """The part of a rubric, by weight, that must be scored before an overall score is told."""
 MONO_CONFIDENCE = 0.7
 """A factor where speakers are not told apart, as some of the words are not the candidate's."""
@@ -93,9 +93,9 @@ def _reasons(
     return _applying(
         {
             GateReason.NO_SPEECH: words == 0,
-            GateReason.TOO_FEW_WORDS: 0 < words < LEAST_WORDS,
-            GateReason.LOW_CONFIDENCE: confidence is not None and confidence < LEAST_CONFIDENCE,
-            GateReason.LOW_COVERAGE: coverage < LEAST_COVERAGE,
+            GateReason.TOO_FEW_WORDS: 0 < words < MIN_WORDS,
+            GateReason.LOW_CONFIDENCE: confidence is not None and confidence < MIN_CONFIDENCE,
+            GateReason.LOW_COVERAGE: coverage < MIN_COVERAGE,
             GateReason.UNSUPPORTED_LANGUAGE: foreign,
         }
     )
@@ -135,7 +135,7 @@ def weighted_score(scores: Scores, shares: Mapping[str, float]) -> float | None:
         A number from 1 to 5; None where less than half of the rubric has a score.
     """
     scored = scored_share(scores, shares)
-    if scored < LEAST_SHARE:
+    if scored < MIN_SHARE:
         return None
     known = ((score, shares[name]) for name, score in scores.items() if score is not None)
     return round(sum(score * share for score, share in known) / scored, 1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from tasks.analysis.tokens import Token, joined, turns
 from tasks.interviews.transcript import Speaker, Transcript
 
-LONGEST = 60
+MAX_WORDS = 60
 """Words. Without punctuation there are no sentences, so what is longer is cut here."""
 
 _ENDS = re.compile(r"[.!?\u2026][\"')\]\u201d\u2019]*$")
@@ -58,7 +58,7 @@ class Sentence:
         return self.tokens[0].segment_id
 
     @property
-    def asks(self) -> bool:
+    def is_question(self) -> bool:
         """Whether it is a question, or another prompt to speak."""
         text = self.text.replace("\u2019", "'")
         return text.rstrip("\"')]\u201d").endswith("?") or _PROMPT.match(text) is not None
@@ -87,7 +87,7 @@ def candidate_sentences(transcript: Transcript) -> tuple[Sentence, ...]:
     """
     if speakers_known(transcript):
         return tuple(s for s in sentences(transcript) if s.speaker is Speaker.CANDIDATE)
-    return tuple(sentence for sentence in sentences(transcript) if not sentence.asks)
+    return tuple(sentence for sentence in sentences(transcript) if not sentence.is_question)
 
 
 def split(tokens: Sequence[Token]) -> Iterator[list[Token]]:
@@ -96,7 +96,7 @@ def split(tokens: Sequence[Token]) -> Iterator[list[Token]]:
     for position, token in enumerate(tokens):
         sentence.append(token)
         following = tokens[position + 1].text if position + 1 < len(tokens) else ""
-        if len(sentence) == LONGEST or _ends(token.text, following):
+        if len(sentence) == MAX_WORDS or _ends(token.text, following):
             yield sentence
             sentence = []
     if sentence:
@@ -109,7 +109,7 @@ def _turn_after(earlier: Sequence[Sentence], sentence: Sentence) -> int:
     last = earlier[-1]
     changed = sentence.speaker != last.speaker
     if sentence.speaker is None:
-        changed = changed or sentence.asks != last.asks
+        changed = changed or sentence.is_question != last.is_question
     return last.turn + changed
 
 

@@ -22,7 +22,7 @@ from tasks.interviews.events import Event
 _URL: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
 _MAX_LENGTH = 2000
 
-_LONGEST_DELAY = timedelta(days=1)
+_MAX_DELAY = timedelta(days=1)
 """However long a receiver asks us to wait."""
 
 _JITTER = 0.2
@@ -63,7 +63,7 @@ class Callback(BaseModel):
     """When to try it next."""
 
 
-class NotAccepted(Transient):
+class DeliveryFailed(Transient):
     """A receiver did not take a callback.
 
     Attributes:
@@ -77,7 +77,7 @@ class NotAccepted(Transient):
         self.after = after
 
 
-class Unwanted(Permanent):
+class ReceiverGone(Permanent):
     """A receiver wants no more callbacks at this URL."""
 
     code = "unwanted"
@@ -105,4 +105,4 @@ def next_attempt(
     if failed.attempts >= len(backoff):
         return None
     delay = backoff[failed.attempts] * random.uniform(1, 1 + _JITTER)  # noqa: S311 - no secret
-    return now + max(delay, min(after or timedelta(0), _LONGEST_DELAY))
+    return now + max(delay, min(after or timedelta(0), _MAX_DELAY))

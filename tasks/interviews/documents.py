@@ -8,17 +8,17 @@ from typing import Any
 from pydantic import BaseModel
 
 
-def plain(value: Any) -> Any:
+def to_document(value: Any) -> Any:
     """Models and mappings as dicts, sequences as lists, enumerations and times of day as strings.
 
     Moments stay `datetime`, so that a store can compare them.
     """
     if isinstance(value, BaseModel):
-        return plain(dict(value))
+        return to_document(dict(value))
     if isinstance(value, Mapping):
-        return {str(key): plain(each) for key, each in value.items()}
+        return {str(key): to_document(each) for key, each in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(each) for each in value]
+        return [to_document(each) for each in value]
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, time):

@@ -28,7 +28,7 @@ class Stage(StrEnum):
         return _STATUS_OF_STAGE[self]
 
     @property
-    def following(self) -> "Status":
+    def next_status(self) -> "Status":
         """The status an interview takes when this stage is done."""
         return _STATUS_AFTER_STAGE[self]
 
@@ -225,7 +225,7 @@ class Source(StrEnum):
     CELERY = "celery"
 
 
-def _fresh_stages() -> dict[Stage, StageRecord]:
+def _new_stages() -> dict[Stage, StageRecord]:
     return {stage: StageRecord() for stage in Stage}
 
 
@@ -258,7 +258,7 @@ class Interview(Submission):
     source: Source
     status: Status = Status.QUEUED
     audio: Audio
-    stages: dict[Stage, StageRecord] = Field(default_factory=_fresh_stages)
+    stages: dict[Stage, StageRecord] = Field(default_factory=_new_stages)
     booking: Booking | None = None
     rounds: int = 1
     """How often the pipeline was started: 1, and one more for each retry asked for."""

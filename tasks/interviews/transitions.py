@@ -163,13 +163,13 @@ def finish(
         "updated_at": now,
     }
     events = [_event(interview, _DONE[stage], now, **event_data)]
-    if stage.following is Status.COMPLETED:
+    if stage.next_status is Status.COMPLETED:
         values |= {"finished_at": now, "message_at": None}
         events.append(_event(interview, EventType.COMPLETED, now))
     return Change(
         name=f"finish to {stage}",
         when=frozenset({stage.status}),
-        to=stage.following,
+        to=stage.next_status,
         match={f"stages.{stage}.run": run},
         values=values,
         events=tuple(events),

@@ -262,7 +262,7 @@ def _finish(attempt: Attempt, outcome: StageResult) -> None:
         if outcome.undo is not None and _was_cancelled(attempt):
             outcome.undo()
         raise
-    if attempt.stage.following is Status.COMPLETED:
+    if attempt.stage.next_status is Status.COMPLETED:
         announce_end(attempt.interview, Status.COMPLETED)
 
 

@@ -32,7 +32,7 @@ P = TypeVar("P", bound=_Named)
 F = TypeVar("F", SentimentFinding, CompetencyFindings, SummaryFinding)
 
 
-class Patience(Protocol):
+class RetryPolicy(Protocol):
     """Asks a provider, and asks it again for as long as that may help."""
 
     def __call__(self, provider: str, question: Callable[[], A]) -> A:
@@ -47,7 +47,7 @@ class Patience(Protocol):
         """
 
 
-class Failures:
+class ProviderFailures:
     """What went wrong with the providers that were asked so far.
 
     Args:
@@ -56,49 +56,49 @@ class Failures:
 
     def __init__(self, work: Stage | AnalysisType) -> None:
         self._work = work
-        self._found: list[tuple[str, InterviewWorkerError]] = []
+        self._errors: list[tuple[str, InterviewWorkerError]] = []
 
     @property
     def first(self) -> str | None:
         """The provider that failed first; None where none did."""
-        return self._found[0][0] if self._found else None
+        return self._errors[0][0] if self._errors else None
 
     @property
-    def may_pass(self) -> bool:
+    def any_transient(self) -> bool:
         """Whether one of them may answer at another time."""
-        return any(isinstance(error, Transient) for _, error in self._found)
+        return any(isinstance(error, Transient) for _, error in self._errors)
 
     def add(self, provider: str, error: InterviewWorkerError) -> None:
         """Note that a provider has failed."""
         log.warning("%s: %s cannot be used: %s (%s)", self._work, provider, error, error.code)
-        self._found.append((provider, error))
+        self._errors.append((provider, error))
 
-    def pass_on(self, provider: str) -> None:
+    def announce_fallback(self, provider: str) -> None:
         """Announce that a provider is next, where others have failed."""
-        if self._found:
-            provider_fallback.send(ProviderFallback(self._work, self._found[-1][0], provider))
+        if self._errors:
+            provider_fallback.send(ProviderFallback(self._work, self._errors[-1][0], provider))
 
-    def verdict(self) -> InterviewWorkerError:
+    def combined(self) -> InterviewWorkerError:
         """The one error that stands for all of them: transient where one of them may pass."""
-        if not self._found:
+        if not self._errors:
             return Unusable(f"there is nobody to ask for {self._work}")
-        passing = [error for _, error in self._found if isinstance(error, Transient)]
-        if len(self._found) == 1 or not passing:
-            return self._found[-1][1]
-        waits = [error.retry_after for error in passing if error.retry_after is not None]
+        transient = [error for _, error in self._errors if isinstance(error, Transient)]
+        if len(self._errors) == 1 or not transient:
+            return self._errors[-1][1]
+        waits = [error.retry_after for error in transient if error.retry_after is not None]
         # Whoever names no time may be asked as soon as anybody.
-        soonest = min(waits) if len(waits) == len(passing) else None
-        error = Transient(passing[-1].message, code=passing[-1].code, retry_after=soonest)
-        error.__cause__ = passing[-1]
+        soonest = min(waits) if len(waits) == len(transient) else None
+        error = Transient(transient[-1].message, code=transient[-1].code, retry_after=soonest)
+        error.__cause__ = transient[-1]
         return error
 
 
-class Chain(Generic[P]):
+class ProviderChain(Generic[P]):
     """Providers of one kind, in the order in which they are asked.
 
     Args:
         providers: The providers.
-        patience: How often, and for how long, each of them is asked.
+        retry: How often, and for how long, each of them is asked.
         admit: Called with a provider's name before it is asked; raises `Unusable` where it must
             not be.
     """
@@ -106,11 +106,11 @@ class Chain(Generic[P]):
     def __init__(
         self,
         providers: Sequence[P],
-        patience: Patience,
+        retry: RetryPolicy,
         admit: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.providers = tuple(providers)
-        self._patience = patience
+        self._retry = retry
         self._admit = admit
 
     @property
@@ -122,14 +122,14 @@ class Chain(Generic[P]):
         self,
         work: Stage | AnalysisType,
         question: Callable[[P], A],
-        suits: Callable[[P], bool] = lambda _: True,
+        supports: Callable[[P], bool] = lambda _: True,
     ) -> tuple[A, str | None]:
         """Ask one after the other, until one answers.
 
         Args:
             work: What is asked for.
             question: Asks one of them.
-            suits: Whether one of them can be asked this at all.
+            supports: Whether one of them can be asked this at all.
 
         Returns:
             The answer, and the provider that was asked first where that is another one.
@@ -138,24 +138,24 @@ class Chain(Generic[P]):
             Transient: None of them answered, and one of them may later.
             Permanent: The question is at fault; or none of them can be used.
         """
-        failures = Failures(work)
-        for provider in filter(suits, self.providers):
+        failures = ProviderFailures(work)
+        for provider in filter(supports, self.providers):
             check_lease()
-            failures.pass_on(provider.name)
+            failures.announce_fallback(provider.name)
             try:
                 self._admit(provider.name)
-                answer = self._patience(provider.name, partial(question, provider))
+                answer = self._retry(provider.name, partial(question, provider))
             except (Transient, Unusable) as error:
                 failures.add(provider.name, error)
             else:
                 return answer, failures.first
-        raise failures.verdict()
+        raise failures.combined()
 
 
 class FallbackSpeech:
     """A `SpeechProvider` that asks several, one after the other."""
 
-    def __init__(self, chain: Chain[SpeechProvider]) -> None:
+    def __init__(self, chain: ProviderChain[SpeechProvider]) -> None:
         self._chain = chain
         self.name = chain.name
 
@@ -163,7 +163,7 @@ class FallbackSpeech:
         self, recording: Path, audio: Audio, channels: Channels | None, progress: Progress
     ) -> Transcript:
         """See `SpeechProvider.transcribe`."""
-        reporting = _Reporting(progress)
+        reporting = _ProgressRelay(progress)
 
         def question(provider: SpeechProvider) -> Transcript:
             try:
@@ -186,7 +186,7 @@ class FallbackLanguage:
     Who does not understand the language of a transcript is not asked about it.
     """
 
-    def __init__(self, chain: Chain[LanguageProvider]) -> None:
+    def __init__(self, chain: ProviderChain[LanguageProvider]) -> None:
         self._chain = chain
         self.name = chain.name
 
@@ -228,7 +228,7 @@ class FallbackLanguage:
         return finding.model_copy(update={"call": call})
 
 
-class _Reporting:
+class _ProgressRelay:
     """Reports progress, and remembers what came of it: that is no fault of the provider's."""
 
     def __init__(self, progress: Progress) -> None:

@@ -39,7 +39,7 @@ class _Answer(Protocol):
 A = TypeVar("A", bound=_Answer)
 
 
-class AnnouncedSpeech:
+class InstrumentedSpeech:
     """A `SpeechProvider` that asks another one, and announces what came of it."""
 
     def __init__(self, provider: SpeechProvider) -> None:
@@ -66,7 +66,7 @@ class AnnouncedSpeech:
         return transcript
 
 
-class AnnouncedLanguage:
+class InstrumentedLanguage:
     """A `LanguageProvider` that asks another one, and announces what came of it."""
 
     def __init__(self, provider: LanguageProvider) -> None:
@@ -100,7 +100,7 @@ class AnnouncedLanguage:
         return answer
 
 
-class AnnouncedCalendar:
+class InstrumentedCalendar:
     """A `CalendarProvider` that calls another one, and announces what came of it."""
 
     def __init__(self, provider: CalendarProvider) -> None:
@@ -115,19 +115,21 @@ class AnnouncedCalendar:
         """See `CalendarProvider.calendar_of`; asks nobody, and so announces nothing."""
         return self._provider.calendar_of(person)
 
-    def busy(self, calendar: str, window: Interval, *, zone: str, but: str) -> Sequence[Interval]:
+    def busy(
+        self, calendar: str, window: Interval, *, zone: str, exclude: str
+    ) -> Sequence[Interval]:
         """See `CalendarProvider.busy`."""
-        with self._announced():
-            return self._provider.busy(calendar, window, zone=zone, but=but)
+        with self._instrumented():
+            return self._provider.busy(calendar, window, zone=zone, exclude=exclude)
 
     def book(self, calendars: Sequence[str], meeting: Meeting) -> int:
         """See `CalendarProvider.book`."""
-        with self._announced():
+        with self._instrumented():
             return self._provider.book(calendars, meeting)
 
     def cancel(self, calendars: Sequence[str], uid: str) -> None:
         """See `CalendarProvider.cancel`."""
-        with self._announced():
+        with self._instrumented():
             self._provider.cancel(calendars, uid)
 
     def invitation(self, meeting: Meeting, sequence: int) -> str:
@@ -135,7 +137,7 @@ class AnnouncedCalendar:
         return self._provider.invitation(meeting, sequence)
 
     @contextmanager
-    def _announced(self) -> Iterator[None]:
+    def _instrumented(self) -> Iterator[None]:
         succeeded = False
         try:
             with bound_context(provider=self.name):

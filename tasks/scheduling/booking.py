@@ -28,7 +28,7 @@ from tasks.interviews.interview import Booking, BookingOutcome, Interview, Stage
 from tasks.interviews.people import Interval
 from tasks.lease import check_lease
 from tasks.ports import CalendarProvider, Meeting, Reservations
-from tasks.providers.fallback import Failures
+from tasks.providers.fallback import ProviderFailures
 from tasks.scheduling.calendars import Calendars
 from tasks.scheduling.search import (
     ATTEMPTS,
@@ -62,24 +62,24 @@ def schedule(
         Unusable: No provider can be used.
         Permanent: The provider is gone with whom it is booked.
     """
-    failures = Failures(Stage.SCHEDULE)
-    for provider in calendars.beginning_with(_bound_to(interview, reservations)):
+    failures = ProviderFailures(Stage.SCHEDULE)
+    for provider in calendars.preferring(_booked_provider(interview, reservations)):
         check_lease()
-        failures.pass_on(provider.name)
+        failures.announce_fallback(provider.name)
         try:
             booking = _schedule(interview, provider, reservations, now)
         except Contention:
             raise
         except (Transient, Unusable) as error:
             failures.add(provider.name, error)
-            if not _is_let_go(error, interview, provider, reservations):
+            if not _is_released(error, interview, provider, reservations):
                 break
         else:
-            if booking.reason == CalendarUnreadable.code and failures.may_pass:
+            if booking.reason == CalendarUnreadable.code and failures.any_transient:
                 # Who should have been asked will know; who stands in for them does not.
                 break
             return booking
-    raise failures.verdict()
+    raise failures.combined()
 
 
 def unschedule(interview: Interview, calendars: Calendars, reservations: Reservations) -> None:
@@ -96,9 +96,9 @@ def unschedule(interview: Interview, calendars: Calendars, reservations: Reserva
         Transient: A server is away. The time stays reserved until the event is gone.
         Permanent: The event cannot be removed.
     """
-    bound = _bound_to(interview, reservations)
+    bound = _booked_provider(interview, reservations)
     # Where nothing is known any more, it may be with any of them.
-    providers = [calendars.named(bound)] if bound is not None else list(calendars)
+    providers = [calendars.get(bound)] if bound is not None else list(calendars)
     refusal: Permanent | None = None
     for provider in providers:
         try:
@@ -123,7 +123,7 @@ def calendars_of(interview: Interview, calendar: CalendarProvider) -> tuple[str,
     return tuple(dict.fromkeys(filter(None, found)))
 
 
-def _bound_to(interview: Interview, reservations: Reservations) -> str | None:
+def _booked_provider(interview: Interview, reservations: Reservations) -> str | None:
     """The provider with whom a meeting is booked, or may be."""
     if interview.booking is not None and interview.booking.provider is not None:
         return interview.booking.provider
@@ -137,11 +137,11 @@ def _schedule(
     try:
         return _book(interview, search_of(interview, calendar, reservations, now))
     except UnscheduledError as error:
-        _take_back(interview, calendar, reservations)
+        _roll_back(interview, calendar, reservations)
         return Booking(outcome=BookingOutcome.UNSCHEDULED, reason=error.reason, detail=error.detail)
 
 
-def _is_let_go(
+def _is_released(
     error: InterviewWorkerError,
     interview: Interview,
     calendar: CalendarProvider,
@@ -165,7 +165,7 @@ def _is_let_go(
 def _book(interview: Interview, search: Search) -> Booking:
     addresses = tuple(calendar.address for calendar in search.calendars)
     for _ in range(ATTEMPTS):
-        hold = search.take()
+        hold = search.reserve_slot()
         meeting = _meeting(interview, hold.interval)
         try:
             sequence = search.provider.book(addresses, meeting)
@@ -192,7 +192,7 @@ def _book(interview: Interview, search: Search) -> Booking:
     raise Contention("another run of the interview moves its meeting")
 
 
-def _take_back(
+def _roll_back(
     interview: Interview, calendar: CalendarProvider, reservations: Reservations
 ) -> None:
     """Remove what an attempt before has left, or this one where it could not book everywhere."""

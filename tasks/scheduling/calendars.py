@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from tasks.errors import Permanent
 from tasks.interviews.people import Interval, Person
 from tasks.ports import CalendarProvider, Meeting
-from tasks.providers.fallback import Patience
+from tasks.providers.fallback import RetryPolicy
 
 
 class Calendars:
@@ -27,7 +27,7 @@ class Calendars:
     def __iter__(self) -> Iterator[CalendarProvider]:
         return iter(self._providers)
 
-    def named(self, name: str) -> CalendarProvider:
+    def get(self, name: str) -> CalendarProvider:
         """The provider of this name.
 
         Raises:
@@ -41,7 +41,7 @@ class Calendars:
             )
         return found
 
-    def beginning_with(self, name: str | None) -> Sequence[CalendarProvider]:
+    def preferring(self, name: str | None) -> Sequence[CalendarProvider]:
         """All of them, the one of this name first, if one is given.
 
         Raises:
@@ -49,7 +49,7 @@ class Calendars:
         """
         if name is None:
             return self._providers
-        first = self.named(name)
+        first = self.get(name)
         return (first, *(provider for provider in self if provider is not first))
 
     def ping(self) -> None:
@@ -58,12 +58,12 @@ class Calendars:
             provider.ping()
 
 
-class PatientCalendar:
+class RetryingCalendar:
     """A `CalendarProvider` that asks another one, again where that may help."""
 
-    def __init__(self, provider: CalendarProvider, patience: Patience) -> None:
+    def __init__(self, provider: CalendarProvider, retry: RetryPolicy) -> None:
         self._provider = provider
-        self._patience = patience
+        self._retry = retry
         self.name = provider.name
 
     def ping(self) -> None:
@@ -74,19 +74,21 @@ class PatientCalendar:
         """See `CalendarProvider.calendar_of`."""
         return self._provider.calendar_of(person)
 
-    def busy(self, calendar: str, window: Interval, *, zone: str, but: str) -> Sequence[Interval]:
+    def busy(
+        self, calendar: str, window: Interval, *, zone: str, exclude: str
+    ) -> Sequence[Interval]:
         """See `CalendarProvider.busy`."""
-        return self._patience(
-            self.name, lambda: self._provider.busy(calendar, window, zone=zone, but=but)
+        return self._retry(
+            self.name, lambda: self._provider.busy(calendar, window, zone=zone, exclude=exclude)
         )
 
     def book(self, calendars: Sequence[str], meeting: Meeting) -> int:
         """See `CalendarProvider.book`."""
-        return self._patience(self.name, lambda: self._provider.book(calendars, meeting))
+        return self._retry(self.name, lambda: self._provider.book(calendars, meeting))
 
     def cancel(self, calendars: Sequence[str], uid: str) -> None:
         """See `CalendarProvider.cancel`."""
-        self._patience(self.name, lambda: self._provider.cancel(calendars, uid))
+        self._retry(self.name, lambda: self._provider.cancel(calendars, uid))
 
     def invitation(self, meeting: Meeting, sequence: int) -> str:
         """See `CalendarProvider.invitation`."""

@@ -8,7 +8,7 @@ from tasks.errors import CalendarUnreadable, InvalidInput, Transient
 from tasks.interviews.interview import Interview
 from tasks.interviews.people import Interval, Person
 from tasks.ports import CalendarProvider, Hold, Reservations
-from tasks.scheduling.slots import Presence, common_time, slots
+from tasks.scheduling.slots import Availability, common_time, slots
 
 ATTEMPTS = 200
 """Others may take a slot first this often. Somebody succeeds each time, so few are ever needed."""
@@ -51,7 +51,7 @@ class Search:
     window: Interval
     duration: timedelta
     buffer: timedelta
-    presences: tuple[Presence, ...]
+    availabilities: tuple[Availability, ...]
     calendars: tuple[_Calendar, ...]
     resources: tuple[str, ...]
     provider: CalendarProvider
@@ -64,7 +64,7 @@ class Search:
         for calendar in self.calendars:
             try:
                 found += self.provider.busy(
-                    calendar.address, around, zone=calendar.zone, but=uid_of(self.holder)
+                    calendar.address, around, zone=calendar.zone, exclude=uid_of(self.holder)
                 )
             except CalendarUnreadable as error:
                 raise UnscheduledError(
@@ -72,43 +72,43 @@ class Search:
                 ) from error
         return found
 
-    def choose(self, busy: Sequence[Interval], own: Hold | None) -> Interval:
+    def choose_slot(self, busy: Sequence[Interval], own: Hold | None) -> Interval:
         """The slot held already, where it still suits, else the earliest that does."""
-        held = self.reservations.held(
-            self.resources, self.window.padded(self.buffer, self.buffer), but=self.holder
+        held = self.reservations.overlapping(
+            self.resources, self.window.padded(self.buffer, self.buffer), exclude=self.holder
         )
         free = common_time(
-            self.presences, [*busy, *map(self._kept_clear, held)], self.window, self.buffer
+            self.availabilities, [*busy, *map(self._with_buffer, held)], self.window, self.buffer
         )
         if own is not None and own.interval.duration == self.duration:
-            kept = own.interval
-            if any(span.start <= kept.start and kept.end <= span.end for span in free):
-                return kept
+            current = own.interval
+            if any(span.start <= current.start and current.end <= span.end for span in free):
+                return current
         slot = next(slots(free, self.duration), None)
         if slot is None:
             raise UnscheduledError("no_slot", self._no_slot())
         return slot
 
-    def take(self) -> Hold:
+    def reserve_slot(self) -> Hold:
         """Find a slot and reserve it."""
         busy = self.busy(self.window)
         for _ in range(ATTEMPTS):
             own = self.reservations.holding(self.holder)
-            self._check_is_ours(own)
-            hold = Hold(self.choose(busy, own), self.buffer, self.provider.name)
+            self._check_owner(own)
+            hold = Hold(self.choose_slot(busy, own), self.buffer, self.provider.name)
             if self.reservations.reserve(self.holder, self.resources, hold, instead_of=own):
-                news = self.busy(hold.interval)
+                appeared = self.busy(hold.interval)
                 around = hold.interval.padded(self.buffer, self.buffer)
-                if not any(around.overlaps(span) for span in news):
+                if not any(around.overlaps(span) for span in appeared):
                     return hold
-                busy += news
+                busy += appeared
         raise Contention("other interviews took each slot first")
 
-    def _check_is_ours(self, own: Hold | None) -> None:
+    def _check_owner(self, own: Hold | None) -> None:
         if own is not None and own.provider not in (None, self.provider.name):
             raise Contention("another run of the interview books with another provider")
 
-    def _kept_clear(self, other: Hold) -> Interval:
+    def _with_buffer(self, other: Hold) -> Interval:
         # Our own buffer is added to all that is busy; this is what theirs is longer by.
         longer = max(other.buffer - self.buffer, timedelta(0))
         return other.interval.padded(longer, longer)
@@ -117,7 +117,7 @@ class Search:
         minutes = self.duration // timedelta(minutes=1)
         return (
             f"no {minutes} minutes between {_shown(self.window.start)} and "
-            f"{_shown(self.window.end)} suit all {len(self.presences)} people"
+            f"{_shown(self.window.end)} suit all {len(self.availabilities)} people"
         )
 
 
@@ -153,7 +153,7 @@ def search_of(
         window=window,
         duration=timedelta(minutes=wishes.duration_minutes),
         buffer=timedelta(minutes=wishes.buffer_minutes),
-        presences=tuple(Presence(p.working_hours, interview.zone_of(p)) for p in people),
+        availabilities=tuple(Availability(p.working_hours, interview.zone_of(p)) for p in people),
         calendars=tuple(calendars.values()),
         # Both names of a person: the one may be all that another interview knows.
         resources=tuple(dict.fromkeys([*calendars, *(person.email for person in people)])),

@@ -26,7 +26,7 @@ _Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
+class Availability:
     """When somebody works.
 
     Attributes:
@@ -39,7 +39,7 @@ class Presence:
 
 
 def common_time(
-    people: Iterable[Presence], busy: Iterable[Interval], window: Interval, buffer: timedelta
+    people: Iterable[Availability], busy: Iterable[Interval], window: Interval, buffer: timedelta
 ) -> list[Interval]:
     """The spans in which a meeting of all these people can lie.
 
@@ -55,8 +55,8 @@ def common_time(
         Spans in their order, that neither overlap nor touch.
     """
     common = [(window.start, window.end)]
-    for presence in set(people):
-        common = list(_intersection(common, _working_times(presence, window)))
+    for availability in set(people):
+        common = list(_intersection(common, _working_times(availability, window)))
     taken = _merged((span.start - buffer, span.end + buffer) for span in busy)
     free = _intersection(common, _complement(taken, window))
     return [Interval(start=start, end=end) for start, end in free]
@@ -74,11 +74,11 @@ def slots(free: Iterable[Interval], duration: timedelta) -> Iterator[Interval]:
             start += GRID
 
 
-def _working_times(presence: Presence, window: Interval) -> list[_Span]:
-    zone = ZoneInfo(presence.zone)
+def _working_times(availability: Availability, window: Interval) -> list[_Span]:
+    zone = ZoneInfo(availability.zone)
     times: list[_Span] = []
-    for (start, end), offset in _steady_spans(zone, window):
-        times += _intersection([(start, end)], _hours_at(presence.hours, offset, start, end))
+    for (start, end), offset in _fixed_offset_spans(zone, window):
+        times += _intersection([(start, end)], _hours_at(availability.hours, offset, start, end))
     return _merged(times)
 
 
@@ -97,7 +97,7 @@ def _hours_at(
         day += _DAY
 
 
-def _steady_spans(zone: ZoneInfo, window: Interval) -> Iterator[tuple[_Span, timedelta]]:
+def _fixed_offset_spans(zone: ZoneInfo, window: Interval) -> Iterator[tuple[_Span, timedelta]]:
     """The window, cut at the moments when the zone's offset from UTC changes."""
     marks = [window.start]
     while marks[-1] < window.end:

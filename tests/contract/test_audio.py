@@ -95,10 +95,10 @@ def test_lists_what_was_saved_before_a_moment(store: AudioStore) -> None:
     for name in ("two", "one", "three"):
         store.save(name, "a.flac", io.BytesIO(b"sound"))
     later = now() + timedelta(seconds=1)
-    assert list(store.saved(later, 9)) == ["one", "three", "two"]
-    assert list(store.saved(later, 2)) == ["one", "three"]
-    assert list(store.saved(later, 9, after="one")) == ["three", "two"]
-    assert list(store.saved(later - timedelta(minutes=1), 9)) == []
+    assert list(store.saved_before(later, 9)) == ["one", "three", "two"]
+    assert list(store.saved_before(later, 2)) == ["one", "three"]
+    assert list(store.saved_before(later, 9, after="one")) == ["three", "two"]
+    assert list(store.saved_before(later - timedelta(minutes=1), 9)) == []
 
 
 def test_what_a_killed_upload_has_left_is_found_and_removed(
@@ -111,6 +111,6 @@ def test_what_a_killed_upload_has_left_is_found_and_removed(
     database["audio.files"].update_one({"_id": "one"}, {"$unset": {"length": ""}})
     with pytest.raises(NotFound):
         content(store, "one")
-    assert list(store.saved(now() + timedelta(seconds=1), 9)) == ["one"]
+    assert list(store.saved_before(now() + timedelta(seconds=1), 9)) == ["one"]
     store.delete("one")
     assert not database["audio.chunks"].count_documents({})

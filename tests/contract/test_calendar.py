@@ -46,9 +46,10 @@ class World:
     def calendar(self) -> str:
         return self.provider.calendar_of(person())
 
-    def busy(self, calendar: str, *, but: str = "none") -> list[Interval]:
+    def busy(self, calendar: str, *, exclude: str = "none") -> list[Interval]:
         return sorted(
-            self.provider.busy(calendar, DAY, zone="UTC", but=but), key=lambda span: span.start
+            self.provider.busy(calendar, DAY, zone="UTC", exclude=exclude),
+            key=lambda span: span.start,
         )
 
 
@@ -154,7 +155,7 @@ def test_one_event_can_be_left_out(world: World) -> None:
     calendar = world.calendar()
     world.add(calendar, at(20))
     world.provider.book([calendar], meeting(at(0)))
-    assert world.busy(calendar, but="one@test") == [at(20)]
+    assert world.busy(calendar, exclude="one@test") == [at(20)]
 
 
 def test_booking_again_changes_nothing(world: World) -> None:

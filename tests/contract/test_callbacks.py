@@ -127,7 +127,7 @@ def test_those_that_wait_longest_come_first(stores: Stores) -> None:
         for n in range(3)
     ]
     assert [one.event.interview_id for one in stores.due(limit=2)] == [made[2], made[1]]
-    found = stores.callbacks.due(now(), 10, but={"2.example", "0.example"})
+    found = stores.callbacks.due(now(), 10, exclude={"2.example", "0.example"})
     assert [one.event.interview_id for one in found] == [made[1]]
 
 

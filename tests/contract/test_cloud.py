@@ -105,7 +105,7 @@ def test_books_moves_and_cancels(calendar: CalendarProvider) -> None:
     both = Interval(start=first.start, end=later.end)
 
     def overlaps(wanted: Interval) -> bool:
-        busy = calendar.busy(where, both, zone="UTC", but="none")
+        busy = calendar.busy(where, both, zone="UTC", exclude="none")
         return any(span.overlaps(wanted) for span in busy)
 
     if overlaps(both):
@@ -116,7 +116,7 @@ def test_books_moves_and_cancels(calendar: CalendarProvider) -> None:
         assert (overlaps(first), overlaps(later)) == (True, False)
         assert calendar.book([where], _meeting(uid, later)) == 1
         assert (overlaps(first), overlaps(later)) == (False, True)
-        assert not calendar.busy(where, both, zone="UTC", but=uid)
+        assert not calendar.busy(where, both, zone="UTC", exclude=uid)
     finally:
         calendar.cancel([where], uid)
     calendar.cancel([where], uid)

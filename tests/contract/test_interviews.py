@@ -435,10 +435,10 @@ def test_a_lease_keeps_others_out_until_it_lapses(
     with pytest.raises(Superseded):
         begin(store, interview, Stage.TRANSCRIBE, "second")
     later = now() + transitions.LEASE + timedelta(seconds=1)
-    assert not store.stuck(now(), 9)
-    assert [one.id for one in store.stuck(later, 9)] == [interview.id]
+    assert not store.find_due(now(), 9)
+    assert [one.id for one in store.find_due(later, 9)] == [interview.id]
     store.apply(interview.id, transitions.renew(Stage.TRANSCRIBE, "first", later))
-    assert not store.stuck(later, 9)
+    assert not store.find_due(later, 9)
     with pytest.raises(Superseded):
         store.apply(interview.id, transitions.renew(Stage.TRANSCRIBE, "second", later))
     much_later = later + transitions.LEASE + timedelta(seconds=1)
@@ -453,11 +453,11 @@ def test_finds_attempts_that_are_due(store: InterviewStore, interview: Interview
     error = Transient("away", code="away")
     stumbled = transitions.schedule_retry(running, Stage.TRANSCRIBE, "run", error, now(), delay)
     store.apply(interview.id, stumbled)
-    assert not store.stuck(now(), 9)
-    (due,) = store.stuck(now() + delay, 9)
+    assert not store.find_due(now(), 9)
+    (due,) = store.find_due(now() + delay, 9)
     assert due.id == interview.id
     store.apply(due.id, transitions.dispatched(due, now()))
-    assert not store.stuck(now() + delay, 9)
+    assert not store.find_due(now() + delay, 9)
     # Of two who notice, one sends it on.
     with pytest.raises(Superseded):
         store.apply(due.id, transitions.dispatched(due, now()))
@@ -471,7 +471,7 @@ def test_finds_those_whose_message_is_old(store: InterviewStore) -> None:
     later = sent + timedelta(minutes=1)
 
     def unheard(stage: Stage, priority: Priority, before: datetime) -> list[str]:
-        return [one.id for one in store.unheard(stage, priority, before, 9)]
+        return [one.id for one in store.find_lost_messages(stage, priority, before, 9)]
 
     assert unheard(Stage.TRANSCRIBE, Priority.NORMAL, later) == ["one"]
     assert unheard(Stage.TRANSCRIBE, Priority.HIGH, later) == ["two"]
@@ -494,12 +494,12 @@ def test_lists_the_interviews_of_one_tenant(store: InterviewStore) -> None:
 def test_tells_whose_an_interview_is_and_was(store: InterviewStore) -> None:
     interview = an_interview(tenant="acme")
     store.create(interview)
-    assert store.owner(interview.id) == store.get(interview.id).tenant == "acme"
+    assert store.tenant_of(interview.id) == store.get(interview.id).tenant == "acme"
     complete(store, interview)
     store.erase(interview.id, now())
-    assert store.owner(interview.id) == "acme"
+    assert store.tenant_of(interview.id) == "acme"
     with pytest.raises(NotFound):
-        store.owner("no-such-id")
+        store.tenant_of("no-such-id")
 
 
 def over_since(store: InterviewStore, finished_at: datetime, **particulars: Any) -> str:
@@ -522,20 +522,20 @@ def test_finds_what_has_long_been_over(store: InterviewStore, interview: Intervi
     error = Permanent("broken", code="broken")
     store.apply(failed.id, transitions.fail(running, Stage.TRANSCRIBE, "run", error, limit - day))
     tenant = interview.tenant
-    assert set(store.over(tenant, limit, 9)) == {early, failed.id}
-    assert len(store.over(tenant, limit, 1)) == 1
-    assert list(store.over("acme", limit, 9)) == [theirs]
+    assert set(store.finished_before(tenant, limit, 9)) == {early, failed.id}
+    assert len(store.finished_before(tenant, limit, 1)) == 1
+    assert list(store.finished_before("acme", limit, 9)) == [theirs]
     # One that is sent on its way again is over no longer, nor is one that is erased.
     store.apply(failed.id, transitions.retry(store.get(failed.id), now()))
     store.erase(early, now())
-    assert list(store.over(tenant, limit, 9)) == []
+    assert list(store.finished_before(tenant, limit, 9)) == []
 
 
 def test_tells_which_interviews_are_kept(store: InterviewStore, interview: Interview) -> None:
     erased = over_since(store, now())
     store.erase(erased, now())
-    assert store.kept([interview.id, erased, "no-such-id"]) == {interview.id}
-    assert store.kept([]) == frozenset()
+    assert store.existing_ids([interview.id, erased, "no-such-id"]) == {interview.id}
+    assert store.existing_ids([]) == frozenset()
 
 
 def test_what_is_being_erased_is_not_sent_on_its_way_again(

@@ -46,29 +46,31 @@ def test_remembers_what_is_held(reservations: Reservations) -> None:
     assert reservations.holding("one") is None
     assert take(reservations, "one", hold(0))
     assert reservations.holding("one") == hold(0)
-    assert reservations.held(["anna"], DAY, but="two") == [hold(0)]
+    assert reservations.overlapping(["anna"], DAY, exclude="two") == [hold(0)]
 
 
 def test_does_not_tell_a_holder_of_its_own(reservations: Reservations) -> None:
     assert take(reservations, "one", hold(0))
-    assert reservations.held(["anna"], DAY, but="one") == []
+    assert reservations.overlapping(["anna"], DAY, exclude="one") == []
 
 
 def test_tells_of_the_resources_asked_for_only(reservations: Reservations) -> None:
     assert take(reservations, "one", hold(0), "anna", "ben")
     assert take(reservations, "two", hold(0), "carla")
-    assert reservations.held(["ben", "dora"], DAY, but="three") == [hold(0)]
+    assert reservations.overlapping(["ben", "dora"], DAY, exclude="three") == [hold(0)]
 
 
 def test_does_not_tell_of_other_days(reservations: Reservations) -> None:
     assert take(reservations, "one", hold(3 * 24 * 60))
-    assert reservations.held(["anna"], DAY, but="two") == []
+    assert reservations.overlapping(["anna"], DAY, exclude="two") == []
 
 
 def test_tells_of_a_hold_whose_buffer_reaches_into_the_window(reservations: Reservations) -> None:
     assert take(reservations, "one", hold(0, minutes=30, buffer=60))
     window = Interval(start=NINE + timedelta(minutes=85), end=NINE + timedelta(minutes=120))
-    assert reservations.held(["anna"], window, but="two") == [hold(0, minutes=30, buffer=60)]
+    assert reservations.overlapping(["anna"], window, exclude="two") == [
+        hold(0, minutes=30, buffer=60)
+    ]
 
 
 @pytest.mark.parametrize("minute", [-50, -15, 0, 20, 50])
@@ -97,7 +99,7 @@ def test_the_longer_buffer_counts(
 def test_upper_and_lower_case_are_the_same(reservations: Reservations) -> None:
     assert take(reservations, "one", hold(0), "Anna@Example.com")
     assert not take(reservations, "two", hold(0), "anna@example.COM")
-    assert reservations.held(["ANNA@example.com"], DAY, but="two") == [hold(0)]
+    assert reservations.overlapping(["ANNA@example.com"], DAY, exclude="two") == [hold(0)]
 
 
 def test_takes_all_resources_or_none(reservations: Reservations) -> None:

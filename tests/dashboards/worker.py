@@ -7,8 +7,8 @@ from typing import Any
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from tasks.pipeline import services
-from tasks.providers.fallback import Chain, FallbackLanguage, FallbackSpeech
-from tasks.providers.instrumented import AnnouncedLanguage, AnnouncedSpeech
+from tasks.providers.fallback import FallbackLanguage, FallbackSpeech, ProviderChain
+from tasks.providers.instrumented import InstrumentedLanguage, InstrumentedSpeech
 from tests.dashboards.providers import Language, Service, Speech
 from worker.adapters.providers import Context
 from worker.adapters.resilience.retry import AskAgain
@@ -23,7 +23,9 @@ def _speech(context: Context) -> FallbackSpeech:
     google = Service(context, "google_speech", "/v1/speech:recognize", 0.35, failing=0.4)
     own = Service(context, "deepgram", "/v1/listen", 0.5, failing=0.3)
     providers = Speech("google", "chirp_2", google), Speech("deepgram", "nova-3", own)
-    return FallbackSpeech(Chain([AnnouncedSpeech(one) for one in providers], _patience()))
+    return FallbackSpeech(
+        ProviderChain([InstrumentedSpeech(one) for one in providers], _patience())
+    )
 
 
 def _language(context: Context) -> FallbackLanguage:
@@ -33,7 +35,9 @@ def _language(context: Context) -> FallbackLanguage:
         Language("openai", "gpt-4o-mini", openai, refusals=3),
         Language("anthropic", "claude-haiku-4-5", anthropic),
     )
-    return FallbackLanguage(Chain([AnnouncedLanguage(one) for one in providers], _patience()))
+    return FallbackLanguage(
+        ProviderChain([InstrumentedLanguage(one) for one in providers], _patience())
+    )
 
 
 def _patience() -> AskAgain:

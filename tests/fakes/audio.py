@@ -33,6 +33,6 @@ class MemoryAudio:
     def delete(self, interview_id: str) -> None:
         self.recordings.pop(interview_id, None)
 
-    def saved(self, before: datetime, limit: int, after: str = "") -> Sequence[str]:
+    def saved_before(self, before: datetime, limit: int, after: str = "") -> Sequence[str]:
         found = sorted(one for one in self.recordings if one > after)
         return [one for one in found if self._saved[one] < before][:limit]

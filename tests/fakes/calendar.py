@@ -36,12 +36,19 @@ class MemoryCalendar:
             raise InvalidInput("a calendar must be named by a plain path")
         return person.calendar or f"/{person.email.lower()}/calendar/"
 
-    def busy(self, calendar: str, window: Interval, *, zone: str, but: str) -> Sequence[Interval]:  # noqa: ARG002 - it has no all-day events
+    def busy(
+        self,
+        calendar: str,
+        window: Interval,
+        *,
+        zone: str,  # noqa: ARG002 - it has no all-day events
+        exclude: str,
+    ) -> Sequence[Interval]:
         self.before("busy")
         if calendar in self.unreadable:
             raise CalendarUnreadable("it is locked away")
         with self._lock:
-            times = [at for uid, (at, _) in self.events[calendar].items() if uid != but]
+            times = [at for uid, (at, _) in self.events[calendar].items() if uid != exclude]
         return [at for at in times if at.overlaps(window)]
 
     def book(self, calendars: Sequence[str], meeting: Meeting) -> int:

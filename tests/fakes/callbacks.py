@@ -11,10 +11,12 @@ class MemoryCallbacks:
     def __init__(self, interviews: MemoryInterviews) -> None:
         self._interviews = interviews
 
-    def due(self, now: datetime, limit: int, *, but: Collection[str] = ()) -> Sequence[Callback]:
+    def due(
+        self, now: datetime, limit: int, *, exclude: Collection[str] = ()
+    ) -> Sequence[Callback]:
         first: dict[str, Callback] = {}
         for one in sorted(self._interviews.callbacks, key=lambda one: one.due):
-            if one.due <= now and one.receiver not in but:
+            if one.due <= now and one.receiver not in exclude:
                 first.setdefault(one.event.interview_id, one)
         return list(first.values())[:limit]
 

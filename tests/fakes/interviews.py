@@ -10,7 +10,7 @@ from tasks.analysis.feedback import Feedback
 from tasks.analysis.report import Report
 from tasks.errors import AlreadyExists, Erased, IllegalTransition, NotFound, Superseded
 from tasks.interviews.callbacks import Callback, callbacks
-from tasks.interviews.documents import plain
+from tasks.interviews.documents import to_document
 from tasks.interviews.events import Event, EventType, event_id
 from tasks.interviews.interview import FINAL, AnalysisType, Interview, Priority, Stage
 from tasks.interviews.transcript import Transcript
@@ -27,13 +27,13 @@ class MemoryInterviews:
     def create(self, interview: Interview, *events: Event) -> None:
         if interview.id in self._documents:
             raise AlreadyExists(f"interview {interview.id} exists already")
-        self._documents[interview.id] = plain(interview)
+        self._documents[interview.id] = to_document(interview)
         self._record(events, interview.callback_url)
 
     def get(self, interview_id: str) -> Interview:
         return _interview(self._read(interview_id))
 
-    def owner(self, interview_id: str) -> str:
+    def tenant_of(self, interview_id: str) -> str:
         if interview_id not in self._documents:
             raise NotFound(f"there is no interview {interview_id}")
         tenant: str = self._documents[interview_id]["tenant"]
@@ -67,20 +67,20 @@ class MemoryInterviews:
         if document["status"] not in change.when:
             status = document["status"]
             raise IllegalTransition(f"cannot {change.name}: the interview is {status}")
-        if any(_at(document, path) != plain(value) for path, value in change.match.items()):
+        if any(_at(document, path) != to_document(value) for path, value in change.match.items()):
             raise Superseded(f"cannot {change.name}: the interview has moved on")
         for path, moment in change.lapsed.items():
             if (_at(document, path) or moment) > moment:
                 raise Superseded(f"cannot {change.name}: the interview has moved on")
         for path, value in change.values.items():
-            _put(document, path, plain(value))
+            _put(document, path, to_document(value))
         for path in change.increments:
             _put(document, path, _at(document, path) + 1)
         if change.to is not None:
             document["status"] = str(change.to)
         self._record(change.events, change.callback_url)
 
-    def stuck(self, now: datetime, limit: int) -> Sequence[Interview]:
+    def find_due(self, now: datetime, limit: int) -> Sequence[Interview]:
         def is_due(one: Interview) -> bool:
             return any(
                 at is not None and at <= now for at in (one.lease_until, one.next_attempt_at)
@@ -88,7 +88,7 @@ class MemoryInterviews:
 
         return [one for one in self._active() if is_due(one)][:limit]
 
-    def unheard(
+    def find_lost_messages(
         self, stage: Stage, priority: Priority, before: datetime, limit: int
     ) -> Sequence[Interview]:
         return [
@@ -105,7 +105,7 @@ class MemoryInterviews:
         alive = (_interview(d) for d in self._documents.values() if "erased_at" not in d)
         return [one for one in alive if not one.status.final]
 
-    def over(self, tenant: str, before: datetime, limit: int) -> Sequence[str]:
+    def finished_before(self, tenant: str, before: datetime, limit: int) -> Sequence[str]:
         alive = (_interview(d) for d in self._documents.values() if "erased_at" not in d)
         return [
             one.id
@@ -116,7 +116,7 @@ class MemoryInterviews:
             and one.finished_at < before
         ][:limit]
 
-    def kept(self, interview_ids: Collection[str]) -> frozenset[str]:
+    def existing_ids(self, interview_ids: Collection[str]) -> frozenset[str]:
         alive = {key for key, d in self._documents.items() if "erased_at" not in d}
         return frozenset(interview_ids) & alive
 

@@ -12,11 +12,13 @@ class MemoryReservations:
         self._holds: dict[str, tuple[frozenset[str], Hold]] = {}
         self._lock = Lock()
 
-    def held(self, resources: Sequence[str], window: Interval, *, but: str) -> Sequence[Hold]:
+    def overlapping(
+        self, resources: Sequence[str], window: Interval, *, exclude: str
+    ) -> Sequence[Hold]:
         with self._lock:
             return [
                 hold
-                for hold in self._others(resources, but)
+                for hold in self._others(resources, exclude)
                 if hold.interval.padded(hold.buffer, hold.buffer).overlaps(window)
             ]
 

@@ -170,7 +170,7 @@ def test_what_was_erased_is_not_seen_either(
     problem(guarded.get(path, headers=acme), 410, "erased")
     problem(guarded.get(path, headers=other), 404, "not_found")
     problem(guarded.delete(path, headers=other), 404, "not_found")
-    assert MongoInterviews(database).owner(path.rpartition("/")[2]) == "acme"
+    assert MongoInterviews(database).tenant_of(path.rpartition("/")[2]) == "acme"
 
 
 def test_open_access_is_that_of_the_default_tenant(

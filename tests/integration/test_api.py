@@ -258,7 +258,7 @@ def test_accepts_what_cannot_be_sent_yet(settings: Settings, store: MongoIntervi
         interview_id = submitted(client)["id"]
     # The reconciler will see that nobody has heard of it.
     later = now() + timedelta(minutes=1)
-    (unheard,) = store.unheard(Stage.TRANSCRIBE, Priority.NORMAL, later, 9)
+    (unheard,) = store.find_lost_messages(Stage.TRANSCRIBE, Priority.NORMAL, later, 9)
     assert unheard.id == interview_id
 
 
@@ -396,7 +396,7 @@ def test_a_retry_that_cannot_be_sent_is_not_forgotten(
     away = create_app(settings.with_environment({"REDIS_URL": "redis://127.0.0.1:9/0"}))
     assert operations.retry(store, CeleryDispatcher(away), interview_id).status is Status.QUEUED
     later = now() + timedelta(minutes=1)
-    (unheard,) = store.unheard(Stage.TRANSCRIBE, Priority.NORMAL, later, 9)
+    (unheard,) = store.find_lost_messages(Stage.TRANSCRIBE, Priority.NORMAL, later, 9)
     assert unheard.id == interview_id
 
 

@@ -48,7 +48,7 @@ class Calendar:
         httpx2.put(f"{self.base}{uid}.ics", content="\r\n".join(text)).raise_for_status()
 
     def busy(self, zone: str = "UTC", window: Interval = WEEK) -> list[Interval]:
-        found = self.provider.busy(self.path, window, zone=zone, but="one@test")
+        found = self.provider.busy(self.path, window, zone=zone, exclude="one@test")
         return sorted(found, key=lambda span: span.start)
 
     def event(self, uid: str = "one@test") -> Any:
@@ -214,7 +214,7 @@ def test_calendar_of_another_place_is_refused(calendar: Calendar, named: str) ->
     with pytest.raises(InvalidInput):
         calendar.provider.calendar_of(person)
     with pytest.raises(InvalidInput):
-        calendar.provider.busy(named, WEEK, zone="UTC", but="x")
+        calendar.provider.busy(named, WEEK, zone="UTC", exclude="x")
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_calendar_has_one_spelling(calendar: Calendar, named: str, path: str | N
 def test_server_that_is_away_may_come_back() -> None:
     provider = CalDavProvider("http://127.0.0.1:9/", timeout=2)
     with pytest.raises(Transient):
-        provider.busy("/anna/calendar/", WEEK, zone="UTC", but="x")
+        provider.busy("/anna/calendar/", WEEK, zone="UTC", exclude="x")
     with pytest.raises(Transient):
         provider.book(["/anna/calendar/"], meeting(at(0, 9)))
     with pytest.raises(Transient):

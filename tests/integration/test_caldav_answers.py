@@ -89,7 +89,7 @@ def provider(server: Server) -> Iterator[CalDavProvider]:
 
 
 def busy(provider: CalDavProvider) -> list[Interval]:
-    return list(provider.busy("/anna@example.com/calendar/", DAY, zone="UTC", but="one@test"))
+    return list(provider.busy("/anna@example.com/calendar/", DAY, zone="UTC", exclude="one@test"))
 
 
 def free_busy(*lines: str) -> Answer:

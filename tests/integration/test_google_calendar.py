@@ -50,7 +50,7 @@ class Place:
         self.calendars.add(MINE, start, end, **more)
 
     def busy(self) -> list[Interval]:
-        found = self.provider.busy(MINE, DAY, zone="Europe/Berlin", but="one@test")
+        found = self.provider.busy(MINE, DAY, zone="Europe/Berlin", exclude="one@test")
         return sorted(found, key=lambda span: span.start)
 
 
@@ -125,7 +125,7 @@ def test_what_was_taken_out_can_be_booked_again(place: Place) -> None:
     place.provider.book([MINE], meeting(at(60)))
     statuses = [one["status"] for one in place.calendars.events[MINE].values()]
     assert statuses == ["cancelled"] * 3 + ["confirmed"]
-    assert place.provider.busy(MINE, DAY, zone="UTC", but="other@test") == [at(60)]
+    assert place.provider.busy(MINE, DAY, zone="UTC", exclude="other@test") == [at(60)]
 
 
 def test_nobody_is_invited_by_google(place: Place) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from tasks.analysis.competencies import judged
+from tasks.analysis.competencies import score_competencies
 from tasks.analysis.evidence import Quotes
 from tasks.analysis.findings import CompetencyFindings
 from tasks.analysis.rubric import rubric_for
@@ -260,7 +260,9 @@ def test_an_invented_quote_lowers_the_confidence(place: Place) -> None:
 
 
 def scores(found: CompetencyFindings, transcript: Transcript) -> Any:
-    return judged(RUBRIC, found.competencies, Quotes(candidate_sentences(transcript)), 1.0)
+    return score_competencies(
+        RUBRIC, found.competencies, Quotes(candidate_sentences(transcript)), 1.0
+    )
 
 
 def test_a_wrong_form_is_mended_once(place: Place) -> None:

@@ -134,7 +134,7 @@ def received(receiver: Receiver, files: FileServer, message: str = "one") -> str
 
 
 def stuck(requests: MongoRequests) -> list[PendingRequest]:
-    return list(requests.stuck(now() + HOUR, 9))
+    return list(requests.find_due(now() + HOUR, 9))
 
 
 def test_a_request_becomes_one_interview_however_often_it_comes(

@@ -22,7 +22,7 @@ from tasks.interviews.people import Interval
 from tasks.interviews.transcript import Transcript
 from tasks.pipeline import services
 from tasks.ports import Progress
-from tasks.providers.instrumented import AnnouncedLanguage, AnnouncedSpeech
+from tasks.providers.instrumented import InstrumentedLanguage, InstrumentedSpeech
 from tasks.scheduling.calendars import Calendars
 from tests.fakes.calendar import MemoryCalendar
 from tests.fakes.language import FakeLanguage
@@ -91,10 +91,12 @@ class Calendar(MemoryCalendar):
         super().__init__()
         self.script = script
 
-    def busy(self, calendar: str, window: Interval, *, zone: str, but: str) -> Sequence[Interval]:
+    def busy(
+        self, calendar: str, window: Interval, *, zone: str, exclude: str
+    ) -> Sequence[Interval]:
         name = calendar.strip("/").partition("@")[0]
         self.script.run(name, Stage.SCHEDULE)
-        return super().busy(calendar, window, zone=zone, but=but)
+        return super().busy(calendar, window, zone=zone, exclude=exclude)
 
 
 @worker_process_init.connect
@@ -103,8 +105,8 @@ def _replace_providers(**_: Any) -> None:
     services.provide(
         replace(
             services.current(),
-            speech=AnnouncedSpeech(Speech(script)),
-            language=AnnouncedLanguage(Language(script)),
+            speech=InstrumentedSpeech(Speech(script)),
+            language=InstrumentedLanguage(Language(script)),
             calendars=Calendars(Calendar(script)),
         )
     )

@@ -19,7 +19,7 @@ from tasks.errors import CalendarUnreadable, InvalidInput, Permanent, Transient
 from tasks.interviews.events import Event, EventType
 from tasks.interviews.people import Interval, Person
 from tasks.ports import Meeting
-from tasks.providers.instrumented import AnnouncedCalendar
+from tasks.providers.instrumented import InstrumentedCalendar
 from tests.kafka import write
 from tests.monitoring.figures import Figures, figures_of
 from tests.samples import SAMPLES
@@ -70,15 +70,15 @@ def closed_port() -> Iterator[str]:
 
 
 @contextmanager
-def calendar_at(url: str, **options: Any) -> Iterator[AnnouncedCalendar]:
+def calendar_at(url: str, **options: Any) -> Iterator[InstrumentedCalendar]:
     with closing(CalDavProvider(url, **options)) as provider:
-        yield AnnouncedCalendar(provider)
+        yield InstrumentedCalendar(provider)
 
 
 def test_every_request_to_a_calendar_is_counted(recorder: Recorder, caldav_url: str) -> None:
     path = f"/{uuid4().hex}@example.com/calendar/"
     with calendar_at(caldav_url, create_missing=True) as calendar:
-        calendar.busy(path, HOUR, zone="UTC", but="none@test")
+        calendar.busy(path, HOUR, zone="UTC", exclude="none@test")
         calendar.book([path], meeting())
         calendar.book([path], meeting(HOUR.padded(timedelta(0), timedelta(hours=1))))
         calendar.cancel([path], "one@test")
@@ -103,7 +103,7 @@ def test_names_of_calendars_are_no_labels(recorder: Recorder, caldav_url: str) -
     with calendar_at(caldav_url) as calendar:
         for _ in range(20):
             with pytest.raises(CalendarUnreadable):
-                calendar.busy(f"/{uuid4().hex}/calendar/", HOUR, zone="UTC", but="none@test")
+                calendar.busy(f"/{uuid4().hex}/calendar/", HOUR, zone="UTC", exclude="none@test")
     figures = figures_of(recorder)
     assert requests(figures) == {("caldav", "REPORT calendar", "404"): 20}
     assert figures.by_labels(metrics.CALENDAR_CALLS) == {("caldav", "error"): 20}
@@ -113,7 +113,7 @@ def test_names_of_calendars_are_no_labels(recorder: Recorder, caldav_url: str) -
 def test_a_calendar_without_an_answer_is_an_error(recorder: Recorder, server: Any) -> None:
     with server() as url, calendar_at(url, timeout=0.2) as calendar:
         with pytest.raises(Transient):
-            calendar.busy("/anna/calendar/", HOUR, zone="UTC", but="none@test")
+            calendar.busy("/anna/calendar/", HOUR, zone="UTC", exclude="none@test")
         with pytest.raises(Transient):
             calendar.book(["/anna/calendar/"], meeting())
         with pytest.raises(Transient):

@@ -11,7 +11,7 @@ from standardwebhooks import Webhook
 
 from tasks.clock import now
 from tasks.errors import InvalidInput
-from tasks.interviews.callbacks import Callback, NotAccepted, Unwanted
+from tasks.interviews.callbacks import Callback, DeliveryFailed, ReceiverGone
 from tasks.interviews.events import CONTENT_TYPE, cloud_event_json
 from worker.adapters.http.calls import announced_call
 from worker.adapters.http.retry_after import parse_retry_after
@@ -51,11 +51,11 @@ class WebhookSender:
                 # a byte now and then; asyncio has that.
                 status, headers = asyncio.run(self._post(request))
             except Forbidden as error:
-                raise NotAccepted(error.message) from error
+                raise DeliveryFailed(error.message) from error
             except TimeoutError as error:
-                raise NotAccepted(f"no answer within {self._timeout:g} s") from error
+                raise DeliveryFailed(f"no answer within {self._timeout:g} s") from error
             except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
-                raise NotAccepted(str(error) or type(error).__name__) from error
+                raise DeliveryFailed(str(error) or type(error).__name__) from error
             call.status = status
         _check(status, headers)
 
@@ -114,7 +114,7 @@ def _check(status: int, headers: httpx2.Headers) -> None:
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return
     if status == HTTPStatus.GONE:
-        raise Unwanted("the receiver answered 410")
+        raise ReceiverGone("the receiver answered 410")
     asked = parse_retry_after(headers.get("retry-after", "")) if status in _WAIT_STATUSES else None
     after = None if asked is None else timedelta(seconds=min(asked, _LONGEST_WAIT))
-    raise NotAccepted(f"the receiver answered {status}", after)
+    raise DeliveryFailed(f"the receiver answered {status}", after)

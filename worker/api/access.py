@@ -91,7 +91,7 @@ def _own_interview(
     caller: Annotated[Caller, Security(_caller)],
 ) -> str:
     """The id of an interview that the caller may know of."""
-    if here.stores.interviews.owner(str(interview_id)) != caller.tenant:
+    if here.stores.interviews.tenant_of(str(interview_id)) != caller.tenant:
         # The very answer to an id that was never given to any interview.
         raise NotFound(f"there is no interview {interview_id}")
     return str(interview_id)

@@ -58,7 +58,7 @@ def receive(
     wanted = parse_request(payload)
     request_id, moment = interview_id_of(message_id), now()
     try:
-        interviews.owner(request_id)
+        interviews.tenant_of(request_id)
     except NotFound:
         requests.add(
             PendingRequest(

@@ -148,7 +148,7 @@ class Intake:
 
     def _refuse_known(self, interview_id: str) -> None:
         try:
-            self.interviews.owner(interview_id)
+            self.interviews.tenant_of(interview_id)
         except NotFound:
             return
         raise AlreadyExists(f"interview {interview_id} exists already")

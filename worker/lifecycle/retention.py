@@ -87,7 +87,7 @@ class Retention:
         actor = Actor(who="retention", tenant=tenant)
         left: set[str] = set()
         while True:
-            found = self._eraser.interviews.over(tenant, before, _BATCH + len(left))
+            found = self._eraser.interviews.finished_before(tenant, before, _BATCH + len(left))
             due = [one for one in found if one not in left]
             if not due:
                 return
@@ -108,8 +108,8 @@ class Retention:
         """
         audio, after = self._eraser.audio, ""
         before = now() - _STRAY
-        while not stop.is_set() and (found := audio.saved(before, _RECORDINGS, after)):
+        while not stop.is_set() and (found := audio.saved_before(before, _RECORDINGS, after)):
             after = found[-1]
-            for stray in sorted(set(found) - self._eraser.interviews.kept(found)):
+            for stray in sorted(set(found) - self._eraser.interviews.existing_ids(found)):
                 audio.delete(stray)
                 log.warning("a recording that belonged to nobody is removed: %s", stray)

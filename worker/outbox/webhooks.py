@@ -12,7 +12,7 @@ from monitoring.trace_context import continuing
 from tasks.clock import now
 from tasks.context import bound_context
 from tasks.errors import InterviewWorkerError
-from tasks.interviews.callbacks import Callback, NotAccepted, Unwanted, next_attempt
+from tasks.interviews.callbacks import Callback, DeliveryFailed, ReceiverGone, next_attempt
 from tasks.ports import CallbackSender, CallbackStore
 from tasks.signals import CallbackEnded, callback_ended
 from worker.ports import Leadership
@@ -90,7 +90,7 @@ class Deliverer:
             # Those that end while the store is asked are still in its answer.
             before, threads = set(self._under_way), Counter(self._threads)
         full = [one for one, count in threads.items() if count >= _PARALLEL_RECEIVER]
-        due = self._callbacks.due(now(), _BATCH, but=full)
+        due = self._callbacks.due(now(), _BATCH, exclude=full)
         if not (due or before) or not self._leads():
             return 0
         waiting: dict[str, list[Callback]] = {}
@@ -158,10 +158,10 @@ class Deliverer:
         try:
             with continuing(event.traceparent), bound_context(interview_id=event.interview_id):
                 self._sender.send(callback)
-        except NotAccepted as error:
+        except DeliveryFailed as error:
             self._put_off(callback, error)
             return False
-        except Unwanted as error:
+        except ReceiverGone as error:
             log.warning("%s is told no more: %s", callback.event.interview_id, error.message)
             self._callbacks.stop(callback.event.interview_id)
             callback_ended.send(CallbackEnded("unwanted"))
@@ -170,7 +170,7 @@ class Deliverer:
             callback_ended.send(CallbackEnded("delivered"))
         return True
 
-    def _put_off(self, callback: Callback, error: NotAccepted) -> None:
+    def _put_off(self, callback: Callback, error: DeliveryFailed) -> None:
         due = next_attempt(callback, self._backoff, now(), error.after)
         if due is None:
             log.error("%s is given up: %s", callback.event.id, error.message)

@@ -91,7 +91,7 @@ class Reconciler:
             How many there were.
         """
         moment = now()
-        found = self._interviews.stuck(moment, _BATCH)
+        found = self._interviews.find_due(moment, _BATCH)
         return sum(
             self._resume(one, "retry" if one.next_attempt_at else "lease_lapsed") for one in found
         )
@@ -143,7 +143,7 @@ class Reconciler:
         name = task_name(stage)
         before = self._overdue.before(name, queues[name], priority)
         if before is not None:
-            yield from self._interviews.unheard(stage, priority, before, _BATCH)
+            yield from self._interviews.find_lost_messages(stage, priority, before, _BATCH)
 
     def _resume(self, interview: Interview, reason: str) -> bool:
         stage = interview.current_stage

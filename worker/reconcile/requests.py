@@ -42,11 +42,11 @@ class RequestReconciler:
         Returns:
             How many there were.
         """
-        found = list(self._requests.stuck(now(), _BATCH))
+        found = list(self._requests.find_due(now(), _BATCH))
         queue = self._broker.backlog().queues[REQUESTS]
         before = self._overdue.before(REQUESTS, queue, *Priority)
         if before is not None:
-            found += self._requests.unheard(before, _BATCH)
+            found += self._requests.find_lost_messages(before, _BATCH)
         return sum(self._resume(request) for request in found)
 
     def _resume(self, request: PendingRequest) -> bool:

@@ -58,14 +58,16 @@ def free_busy_periods(text: str) -> list[Interval]:
     return periods
 
 
-def event_periods(texts: Iterable[str], window: Interval, zone: str, but: str) -> list[Interval]:
+def event_periods(
+    texts: Iterable[str], window: Interval, zone: str, exclude: str
+) -> list[Interval]:
     """The times of all events that make their owner busy, recurring ones expanded.
 
     Args:
         texts: iCalendar objects.
         window: Where to expand recurring events.
         zone: The zone of all-day events, and of times without a zone of their own.
-        but: The UID of an event that does not count.
+        exclude: The UID of an event that does not count.
 
     Raises:
         CalendarUnreadable: Any of it is malformed.
@@ -77,7 +79,7 @@ def event_periods(texts: Iterable[str], window: Interval, zone: str, but: str) -
         for text in texts:
             found = recurring_ical_events.of(_calendar(text), skip_bad_series=False)
             for event in found.between(around.start, around.end):
-                if event.get("UID") != but and _is_busy(event):
+                if event.get("UID") != exclude and _is_busy(event):
                     periods += _interval(event.start, event.end, local)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise unreadable("REPORT", "with a malformed event") from error

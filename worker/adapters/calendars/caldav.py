@@ -60,7 +60,9 @@ class CalDavProvider:
         """The path of a person's calendar; see `address.calendar_of`."""
         return address.calendar_of(person, self._root)
 
-    def busy(self, calendar: str, window: Interval, *, zone: str, but: str) -> Sequence[Interval]:
+    def busy(
+        self, calendar: str, window: Interval, *, zone: str, exclude: str
+    ) -> Sequence[Interval]:
         """When a calendar's owner is busy; see `CalendarProvider.busy`.
 
         Asks for free-busy times, which a server may tell where it does not show events. These do
@@ -71,14 +73,14 @@ class CalDavProvider:
         url = self._url(calendar)
         periods = self._free_busy(url, window)
         # Whether our event is there is asked afterwards: another run may be booking it right now.
-        if periods is not None and (not periods or self._is_told(periods, url, but)):
+        if periods is not None and (not periods or self._is_told(periods, url, exclude)):
             return busy.within(periods, window)
         answer = self._dav.events(url, busy.whole_days(window))
         if self._is_new(answer):
             return []
         if answer.status != HTTPStatus.MULTI_STATUS:
             raise _unreadable(answer)
-        return busy.within(busy.event_periods(calendar_data(answer), window, zone, but), window)
+        return busy.within(busy.event_periods(calendar_data(answer), window, zone, exclude), window)
 
     def book(self, calendars: Sequence[str], meeting: Meeting) -> int:
         """Put a meeting into calendars; see `CalendarProvider.book`.
@@ -115,9 +117,9 @@ class CalDavProvider:
     def _url(self, calendar: str) -> str:
         return self._root + address.calendar_path(calendar, self._root).removeprefix("/")
 
-    def _is_told(self, periods: list[Interval], url: str, but: str) -> bool:
+    def _is_told(self, periods: list[Interval], url: str, exclude: str) -> bool:
         """Whether free-busy times tell all that there is to know."""
-        return not busy.has_whole_day(periods) and self._stored(url, but) is None
+        return not busy.has_whole_day(periods) and self._stored(url, exclude) is None
 
     def _is_new(self, answer: Answer) -> bool:
         return self._create_missing and answer.status in MISSING

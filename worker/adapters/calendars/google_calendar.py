@@ -105,7 +105,9 @@ class GoogleCalendar:
             raise InvalidInput("a calendar must be named by its id at Google")
         return name
 
-    def busy(self, calendar: str, window: Interval, *, zone: str, but: str) -> Sequence[Interval]:
+    def busy(
+        self, calendar: str, window: Interval, *, zone: str, exclude: str
+    ) -> Sequence[Interval]:
         """When a calendar's owner is busy; see `CalendarProvider.busy`.
 
         Free-busy times run into each other where events overlap, so where our event is among them
@@ -114,7 +116,7 @@ class GoogleCalendar:
         found = self._free_busy(calendar, window)
         if not found:
             return []
-        ours = self._stored(calendar, but)
+        ours = self._stored(calendar, exclude)
         if ours.interval is None or not ours.interval.overlaps(window):
             return found
         return self._by_events(calendar, window, zone, ours.id)
@@ -169,10 +171,10 @@ class GoogleCalendar:
             return [google_events.span_of(period) for period in found["busy"]]
 
     def _by_events(
-        self, calendar: str, window: Interval, zone: str, but: str
+        self, calendar: str, window: Interval, zone: str, exclude: str
     ) -> Sequence[Interval]:
         with translated(CALENDAR):
-            spans = google_events.busy_spans(self._events(calendar, window), zone, but)
+            spans = google_events.busy_spans(self._events(calendar, window), zone, exclude)
             return [span for span in spans if span.overlaps(window)]
 
     def _events(self, calendar: str, window: Interval) -> Iterator[google_events.Resource]:

@@ -86,16 +86,16 @@ def read(resource: Resource) -> Stored:
         raise CalendarUnreadable("something else is stored in the place of our event") from error
 
 
-def busy_spans(resources: Iterable[Resource], zone: str, but: str) -> Iterator[Interval]:
+def busy_spans(resources: Iterable[Resource], zone: str, exclude: str) -> Iterator[Interval]:
     """When events make their owner busy.
 
     Args:
         resources: Single events, recurring ones expanded.
         zone: The zone of all-day events.
-        but: The id of an event that does not count.
+        exclude: The id of an event that does not count.
     """
     for resource in resources:
-        if resource["id"] != but and _is_busy(resource):
+        if resource["id"] != exclude and _is_busy(resource):
             yield interval_of(resource, zone)
 
 

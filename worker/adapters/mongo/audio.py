@@ -73,8 +73,8 @@ class GridFSAudio:
             self._files.delete_one({"_id": interview_id})
         self._delete_chunks(interview_id)
 
-    def saved(self, before: datetime, limit: int, after: str = "") -> Sequence[str]:
-        """List recordings; see `AudioStore.saved`."""
+    def saved_before(self, before: datetime, limit: int, after: str = "") -> Sequence[str]:
+        """List recordings; see `AudioStore.saved_before`."""
         query = {"_id": {"$gt": after}, "uploadDate": {"$lt": before}}
         with translated():
             found = self._files.find(query, {"_id": True}, sort=[("_id", 1)], limit=limit)

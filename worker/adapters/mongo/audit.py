@@ -6,7 +6,7 @@ from typing import Any
 from pymongo import DESCENDING, IndexModel
 from pymongo.database import Database
 
-from tasks.interviews.documents import plain
+from tasks.interviews.documents import to_document
 from worker.adapters.mongo.client import Document, translated
 from worker.ports import Entry, TrailQuery
 
@@ -32,7 +32,7 @@ class MongoAudit:
 
     def append(self, entry: Entry) -> None:
         """Keep an entry; see `AuditTrail.append`."""
-        document = plain(entry)
+        document = to_document(entry)
         document["_id"] = document.pop("id")
         with translated():
             self._documents.insert_one(document)

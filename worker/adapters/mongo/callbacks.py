@@ -22,13 +22,15 @@ class MongoCallbacks:
         with translated():
             self._documents.create_indexes([IndexModel([("callbacks.due", 1)], sparse=True)])
 
-    def due(self, now: datetime, limit: int, *, but: Collection[str] = ()) -> Sequence[Callback]:
+    def due(
+        self, now: datetime, limit: int, *, exclude: Collection[str] = ()
+    ) -> Sequence[Callback]:
         """Find what to post; see `CallbackStore.due`."""
         # All callbacks of an interview have one receiver, so no $elemMatch, which would use no
         # index in SecantusDB, is needed.
         query: dict[str, Any] = {"callbacks.due": {"$lte": now}}
-        if but:
-            query["callbacks.receiver"] = {"$nin": sorted(but)}
+        if exclude:
+            query["callbacks.receiver"] = {"$nin": sorted(exclude)}
         with translated():
             found = self._documents.find(
                 query, {"callbacks": True}, sort=[("callbacks.due", 1)]

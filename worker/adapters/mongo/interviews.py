@@ -16,7 +16,7 @@ from tasks.analysis.report import Report
 from tasks.clock import now
 from tasks.errors import AlreadyExists, Erased, IllegalTransition, NotFound, Superseded
 from tasks.interviews.callbacks import callbacks
-from tasks.interviews.documents import plain
+from tasks.interviews.documents import to_document
 from tasks.interviews.events import Event, EventType, event_id
 from tasks.interviews.interview import (
     ACTIVE,
@@ -102,7 +102,7 @@ class MongoInterviews(MongoOutbox):
 
     def create(self, interview: Interview, *events: Event) -> None:
         """Store a new interview; see `InterviewStore.create`."""
-        document = plain(interview)
+        document = to_document(interview)
         document["_id"] = document.pop("id")
         document["wakes_at"] = None
         document |= {
@@ -120,8 +120,8 @@ class MongoInterviews(MongoOutbox):
         """Read an interview; see `InterviewStore.get`."""
         return _interview(self._read(interview_id, _HEAVY))
 
-    def owner(self, interview_id: str) -> str:
-        """Tell whose it is; see `InterviewStore.owner`."""
+    def tenant_of(self, interview_id: str) -> str:
+        """Tell whose it is; see `InterviewStore.tenant_of`."""
         with translated():
             found = self._documents.find_one({"_id": interview_id}, {"tenant": True})
         if found is None:
@@ -195,7 +195,7 @@ class MongoInterviews(MongoOutbox):
         condition: dict[str, Any] = {
             "_id": interview_id,
             "status": {"$in": sorted(change.when)},
-            **plain(change.match),
+            **to_document(change.match),
         }
         # What is null, or not there, is not greater.
         condition |= {path: {"$not": {"$gt": moment}} for path, moment in change.lapsed.items()}
@@ -204,8 +204,8 @@ class MongoInterviews(MongoOutbox):
         if not done.matched_count:
             self._refuse(interview_id, change)
 
-    def stuck(self, now: datetime, limit: int) -> Sequence[Interview]:
-        """Find interviews to send on their way again; see `InterviewStore.stuck`."""
+    def find_due(self, now: datetime, limit: int) -> Sequence[Interview]:
+        """Find interviews to send on their way again; see `InterviewStore.find_due`."""
         return self._found(
             {
                 "wakes_at": {"$gt": _LONG_AGO, "$lte": now},
@@ -214,10 +214,10 @@ class MongoInterviews(MongoOutbox):
             limit,
         )
 
-    def unheard(
+    def find_lost_messages(
         self, stage: Stage, priority: Priority, before: datetime, limit: int
     ) -> Sequence[Interview]:
-        """Find interviews whose message is old; see `InterviewStore.unheard`."""
+        """Find interviews whose message is old; see `InterviewStore.find_lost_messages`."""
         statuses = [stage.status, *([Status.QUEUED] if stage is Stage.TRANSCRIBE else [])]
         found = (
             self._found(
@@ -240,8 +240,8 @@ class MongoInterviews(MongoOutbox):
                 for document in self._documents.find(query, _HEAVY).limit(limit)
             ]
 
-    def over(self, tenant: str, before: datetime, limit: int) -> Sequence[str]:
-        """Find interviews that have long been over; see `InterviewStore.over`.
+    def finished_before(self, tenant: str, before: datetime, limit: int) -> Sequence[str]:
+        """Find interviews that have long been over; see `InterviewStore.finished_before`.
 
         The index of tenant, status and creation time serves it: what was over before a moment was
         created before it. When it was over is looked at here, since the embedded database uses an
@@ -258,8 +258,8 @@ class MongoInterviews(MongoOutbox):
                 found += islice(over, limit - len(found))
         return found
 
-    def kept(self, interview_ids: Collection[str]) -> frozenset[str]:
-        """Tell those that are there; see `InterviewStore.kept`."""
+    def existing_ids(self, interview_ids: Collection[str]) -> frozenset[str]:
+        """Tell those that are there; see `InterviewStore.existing_ids`."""
         with translated():
             found = self._documents.find({"_id": {"$in": list(interview_ids)}}, {"erased_at": True})
             return frozenset(one["_id"] for one in found if "erased_at" not in one)
@@ -356,7 +356,7 @@ def _spans(since: datetime, before: datetime) -> Iterator[tuple[datetime, dateti
 
 
 def _update(change: Change) -> dict[str, Any]:
-    values = dict(plain(change.values))
+    values = dict(to_document(change.values))
     if change.to is not None:
         values["status"] = str(change.to)
     moments = [values[name] for name in _WAKING if name in values]
@@ -371,7 +371,7 @@ def _update(change: Change) -> dict[str, Any]:
 
 
 def _pushed(callback_url: str | None, events: Sequence[Event]) -> dict[str, dict[str, Any]]:
-    pushed = {"outbox": {"$each": plain(events)}}
+    pushed = {"outbox": {"$each": to_document(events)}}
     if callback_url is not None:
-        pushed["callbacks"] = {"$each": plain(callbacks(callback_url, *events))}
+        pushed["callbacks"] = {"$each": to_document(callbacks(callback_url, *events))}
     return pushed

@@ -6,7 +6,7 @@ from datetime import datetime
 from pymongo.database import Database
 
 from tasks.errors import NotFound
-from tasks.interviews.documents import plain
+from tasks.interviews.documents import to_document
 from worker.adapters.mongo.client import Document, translated
 from worker.ports import Key
 
@@ -19,7 +19,7 @@ class MongoKeys:
 
     def add(self, key: Key) -> None:
         """Keep a new key; see `KeyStore.add`."""
-        document = plain(key)
+        document = to_document(key)
         document["_id"] = document.pop("id")
         with translated():
             self._documents.insert_one(document)

@@ -9,7 +9,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from tasks.errors import NotFound, Superseded
-from tasks.interviews.documents import plain
+from tasks.interviews.documents import to_document
 from tasks.interviews.events import Event
 from worker.adapters.mongo.client import Document, translated
 from worker.adapters.mongo.outbox import MongoOutbox
@@ -46,7 +46,7 @@ class MongoRequests(MongoOutbox):
 
     def add(self, request: PendingRequest) -> None:
         """Keep a request; see `RequestStore.add`."""
-        document = plain(request)
+        document = to_document(request)
         document["_id"] = document.pop("id")
         try:
             with translated():
@@ -85,7 +85,7 @@ class MongoRequests(MongoOutbox):
     def refuse(self, request_id: str, run: str, event: Event) -> None:
         """Forget what was asked; see `RequestStore.refuse`."""
         gone = dict.fromkeys((*PendingRequest.model_fields.keys() - {"id"}, "run", "wakes_at"), "")
-        values = {"refused_at": event.at, "outbox": [plain(event)]}
+        values = {"refused_at": event.at, "outbox": [to_document(event)]}
         self._update({"_id": request_id, "run": run}, {"$unset": gone, "$set": values})
 
     def remove(self, request_id: str) -> None:
@@ -93,12 +93,12 @@ class MongoRequests(MongoOutbox):
         with translated():
             self._documents.delete_one({"_id": request_id, "refused_at": None})
 
-    def stuck(self, now: datetime, limit: int) -> Sequence[PendingRequest]:
-        """Find requests to try again; see `RequestStore.stuck`."""
+    def find_due(self, now: datetime, limit: int) -> Sequence[PendingRequest]:
+        """Find requests to try again; see `RequestStore.find_due`."""
         return self._found({"wakes_at": {"$gt": _LONG_AGO, "$lte": now}}, limit)
 
-    def unheard(self, before: datetime, limit: int) -> Sequence[PendingRequest]:
-        """Find requests whose message is old; see `RequestStore.unheard`."""
+    def find_lost_messages(self, before: datetime, limit: int) -> Sequence[PendingRequest]:
+        """Find requests whose message is old; see `RequestStore.find_lost_messages`."""
         return self._found(
             {
                 "message_at": {"$gt": _LONG_AGO, "$lt": before},

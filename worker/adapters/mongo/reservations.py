@@ -52,11 +52,13 @@ class MongoReservations:
                 ]
             )
 
-    def held(self, resources: Sequence[str], window: Interval, *, but: str) -> Sequence[Hold]:
-        """What others hold; see `Reservations.held`."""
+    def overlapping(
+        self, resources: Sequence[str], window: Interval, *, exclude: str
+    ) -> Sequence[Hold]:
+        """What others hold; see `Reservations.overlapping`."""
         around = window.padded(_LONGEST_BUFFER, _LONGEST_BUFFER)
         query = {
-            "_id": {"$ne": but},
+            "_id": {"$ne": exclude},
             "resources": {"$in": _hashed(resources)},
             "start": {"$lt": around.end},
             "end": {"$gt": around.start},
@@ -77,7 +79,7 @@ class MongoReservations:
         document = _document(holder, _hashed(resources), hold)
         if not self._write(document, instead_of):
             return False
-        neighbours = self.held(resources, hold.interval, but=holder)
+        neighbours = self.overlapping(resources, hold.interval, exclude=holder)
         if any(hold.conflicts(other) for other in neighbours):
             self._remove(_exactly(holder, hold))
             return False

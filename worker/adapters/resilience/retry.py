@@ -28,7 +28,7 @@ set_on_retry_hooks(())
 
 
 class AskAgain:
-    """A `Patience` within a budget of attempts and seconds.
+    """A `RetryPolicy` within a budget of attempts and seconds.
 
     Attempts are apart by exponential back-off with full jitter (Brooker, AWS Architecture Blog,
     2015); the time for which a server asks to be left alone comes on top. Where it asks for more
@@ -47,7 +47,7 @@ class AskAgain:
         self._time_limit = time_limit
 
     def __call__(self, provider: str, question: Callable[[], A]) -> A:
-        """Ask; see `Patience`."""
+        """Ask; see `RetryPolicy`."""
         deadline = monotonic() + min(self._seconds, self._time_limit - elapsed())
         failed: list[Transient] = []
 

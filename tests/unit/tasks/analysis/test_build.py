@@ -10,7 +10,7 @@ from tasks.analysis.build import analyse
 from tasks.analysis.findings import CompetencyFinding, Quote
 from tasks.analysis.report import Gate, QuestionStatus, Report, ReportStatus
 from tasks.analysis.rubric import rubric_for
-from tasks.interviews.documents import plain
+from tasks.interviews.documents import to_document
 from tasks.interviews.interview import AnalysisType, Stage, StageRecord
 from tasks.interviews.transcript import Transcript
 from tests.fakes.language import FakeLanguage
@@ -69,7 +69,7 @@ def test_a_whole_report() -> None:
     assert found.competencies[0].anchor == FIRST.anchor(4).description
     assert found.overall is not None
     assert (found.overall.score, found.overall.advisory) == (4.0, True)
-    assert Report.model_validate(plain(found)) == found
+    assert Report.model_validate(to_document(found)) == found
     assert Report.model_validate_json(found.model_dump_json()) == found
 
 

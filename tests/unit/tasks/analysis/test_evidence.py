@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.analysis.evidence import SHORTEST, QuoteMatch, Quotes
+from tasks.analysis.evidence import MIN_WORDS, QuoteMatch, Quotes
 from tasks.analysis.sentences import candidate_sentences
 from tasks.analysis.tokens import key
 from tests.talk import talk
@@ -87,7 +87,7 @@ def test_every_run_of_words_that_was_said_is_found(words: list[str], data: st.Da
     last = data.draw(st.integers(first, len(spoken)))
     wanted = spoken[first:last]
     found = Quotes(candidate_sentences(said)).find(" ".join(wanted).upper())
-    if len(wanted) < SHORTEST:
+    if len(wanted) < MIN_WORDS:
         assert found.match is QuoteMatch.UNVERIFIED
     else:
         assert found.match is QuoteMatch.EXACT

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.analysis.sentences import LONGEST, candidate_sentences, sentences
+from tasks.analysis.sentences import MAX_WORDS, candidate_sentences, sentences
 from tasks.analysis.tokens import key, tokens
 from tasks.interviews.transcript import Segment, Speaker, Transcript, Word
 from tests.talk import talk
@@ -44,8 +44,8 @@ def test_ends_at_closing_quotes() -> None:
 
 
 def test_cuts_what_has_no_punctuation() -> None:
-    found = sentences(talk(("c", "word " * (LONGEST * 2 + 5))))
-    assert [sentence.words for sentence in found] == [LONGEST, LONGEST, 5]
+    found = sentences(talk(("c", "word " * (MAX_WORDS * 2 + 5))))
+    assert [sentence.words for sentence in found] == [MAX_WORDS, MAX_WORDS, 5]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_cuts_what_has_no_punctuation() -> None:
 )
 def test_knows_a_prompt_to_speak(text: str, asks: bool) -> None:
     (sentence,) = sentences(talk(("?", text)))
-    assert sentence.asks is asks
+    assert sentence.is_question is asks
 
 
 def test_only_the_candidate_is_the_candidate() -> None:

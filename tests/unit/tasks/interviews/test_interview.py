@@ -138,5 +138,5 @@ def test_errors_survive_pickling_with_their_fields() -> None:
 
 def test_stages_follow_each_other() -> None:
     for stage, following in itertools.pairwise(Stage):
-        assert stage.following is following.status
-    assert Stage.SCHEDULE.following is Status.COMPLETED
+        assert stage.next_status is following.status
+    assert Stage.SCHEDULE.next_status is Status.COMPLETED

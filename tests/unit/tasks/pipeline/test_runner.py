@@ -80,7 +80,7 @@ def execute(store: MemoryInterviews) -> Execute:
             try:
                 runner.execute(Stage.TRANSCRIBE, interview_id, work)
             except Ignore:
-                if interview_id not in {one.id for one in store.stuck(now(), 9)}:
+                if interview_id not in {one.id for one in store.find_due(now(), 9)}:
                     raise
             else:
                 return

@@ -24,8 +24,8 @@ from tasks.errors import (
 from tasks.interviews.transcript import Transcript
 from tasks.lease import renewing
 from tasks.ports import LanguageProvider, Progress, SpeechProvider
-from tasks.providers.fallback import Chain, FallbackLanguage, FallbackSpeech
-from tasks.providers.instrumented import AnnouncedLanguage, AnnouncedSpeech
+from tasks.providers.fallback import FallbackLanguage, FallbackSpeech, ProviderChain
+from tasks.providers.instrumented import InstrumentedLanguage, InstrumentedSpeech
 from tests.fakes.language import FakeLanguage
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.speech import ScriptedSpeech
@@ -90,8 +90,8 @@ def patience(attempts: int = 3, seconds: float = 60, time_limit: float = 3600) -
 def languages(
     *several: LanguageProvider, admit: Callable[[str], None] = lambda _: None
 ) -> FallbackLanguage:
-    announced: Sequence[LanguageProvider] = [AnnouncedLanguage(one) for one in several]
-    return FallbackLanguage(Chain(announced, patience(), admit))
+    announced: Sequence[LanguageProvider] = [InstrumentedLanguage(one) for one in several]
+    return FallbackLanguage(ProviderChain(announced, patience(), admit))
 
 
 def fallbacks(figures: Figures) -> dict[tuple[str, ...], float]:
@@ -158,7 +158,7 @@ def test_passes_over_who_does_not_understand_the_language(recorder: Recorder) ->
 
 def verdict(*errors: InterviewWorkerError) -> InterviewWorkerError:
     several = [Scripted(f"{n}", error) for n, error in enumerate(errors)]
-    chain = Chain[LanguageProvider](several, patience(attempts=1))
+    chain = ProviderChain[LanguageProvider](several, patience(attempts=1))
     with pytest.raises(InterviewWorkerError) as caught:
         FallbackLanguage(chain).summarise(SAID)
     return caught.value
@@ -206,7 +206,7 @@ def test_waits_for_as_long_as_it_is_asked_to() -> None:
 
 def test_does_not_ask_again_after_the_time_limit_of_the_stage() -> None:
     provider = Scripted("first", AWAY)
-    chain = Chain[LanguageProvider]([provider], patience(time_limit=0.0))
+    chain = ProviderChain[LanguageProvider]([provider], patience(time_limit=0.0))
     with pytest.raises(Transient):
         FallbackLanguage(chain).summarise(SAID)
     assert len(provider.calls) == 1
@@ -267,8 +267,8 @@ def test_whose_budget_is_spent_is_not_asked(
 
 
 def speech(*several: SpeechProvider) -> FallbackSpeech:
-    announced: Sequence[SpeechProvider] = [AnnouncedSpeech(one) for one in several]
-    return FallbackSpeech(Chain(announced, patience(attempts=1)))
+    announced: Sequence[SpeechProvider] = [InstrumentedSpeech(one) for one in several]
+    return FallbackSpeech(ProviderChain(announced, patience(attempts=1)))
 
 
 def failing(error: InterviewWorkerError) -> Callable[[Progress], None]:

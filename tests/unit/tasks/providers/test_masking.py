@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.analysis.competencies import judged
+from tasks.analysis.competencies import score_competencies
 from tasks.analysis.evidence import Quotes
 from tasks.analysis.findings import CompetencyFinding, CompetencyFindings, Quote, SummaryFinding
 from tasks.analysis.rubric import Rubric, rubric_for
@@ -87,7 +87,9 @@ def test_the_provider_learns_nothing_and_its_quotes_stand() -> None:
         assert "outage of the database" in heard
         assert not any(secret in heard for secret in ("Maya", "Ines", "901820"))
     assert summary.text == said
-    scored = judged(RUBRIC, found.competencies, Quotes(candidate_sentences(transcript)), 1.0)
+    scored = score_competencies(
+        RUBRIC, found.competencies, Quotes(candidate_sentences(transcript)), 1.0
+    )
     assert scored[0].score == 4
     assert scored[0].evidence[0].quote == said
     assert scored[0].rationale == f"{said} So it is."

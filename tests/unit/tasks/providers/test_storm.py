@@ -16,8 +16,8 @@ from tasks.analysis.findings import ModelCall, SummaryFinding
 from tasks.errors import CircuitOpen, InterviewWorkerError, Permanent, Transient, Unusable
 from tasks.interviews.transcript import Transcript
 from tasks.ports import LanguageProvider
-from tasks.providers.fallback import Chain, FallbackLanguage
-from tasks.providers.instrumented import AnnouncedLanguage
+from tasks.providers.fallback import FallbackLanguage, ProviderChain
+from tasks.providers.instrumented import InstrumentedLanguage
 from tests.fakes.language import FakeLanguage
 from tests.fakes.ledger import MemoryLedger
 from tests.monitoring.figures import Figures, figures_of
@@ -120,10 +120,10 @@ def test_every_figure_is_what_the_services_saw(recorder: Recorder, seed: int) ->
     bill = Biller(listed.model_copy(update={"models": tuple(mine)}), ledger, models=frozenset())
     services = [Service("one", chance), Service("two", chance)]
     clouds: list[LanguageProvider] = [
-        AnnouncedLanguage(Cloud(service, guard, bill)) for service in services
+        InstrumentedLanguage(Cloud(service, guard, bill)) for service in services
     ]
     patience = AskAgain(attempts=3, seconds=60, time_limit=60)
-    chain = FallbackLanguage(Chain(clouds, patience, Budgets({"two": 0.02}, ledger).admit))
+    chain = FallbackLanguage(ProviderChain(clouds, patience, Budgets({"two": 0.02}, ledger).admit))
     with stamina.set_testing(True, attempts=3):
         for _ in range(QUESTIONS):
             with suppress(Transient, Permanent):

@@ -12,7 +12,7 @@ from tasks.errors import InterviewWorkerError, Permanent, Transient, Unusable
 from tasks.interviews.interview import Booking, BookingOutcome, Interview
 from tasks.ports import Hold
 from tasks.scheduling.booking import schedule, unschedule
-from tasks.scheduling.calendars import Calendars, PatientCalendar
+from tasks.scheduling.calendars import Calendars, RetryingCalendar
 from tests.fakes.calendar import MemoryCalendar
 from tests.fakes.reservations import MemoryReservations
 from tests.meetings import NOW, at, interview
@@ -198,7 +198,7 @@ def test_each_call_is_patient(office: Office) -> None:
             raise errors.pop()
 
     office.first.before = before
-    patient = PatientCalendar(office.first, AskAgain(attempts=3, seconds=60, time_limit=60))
+    patient = RetryingCalendar(office.first, AskAgain(attempts=3, seconds=60, time_limit=60))
     office.calendars = Calendars(patient, office.second)
     with stamina.set_testing(True, attempts=3):
         assert office.schedule().provider == "first"

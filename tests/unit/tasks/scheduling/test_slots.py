@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.interviews.people import Interval, WorkingHours
-from tasks.scheduling.slots import GRID, Presence, common_time, slots
+from tasks.scheduling.slots import GRID, Availability, common_time, slots
 
 STEP = timedelta(minutes=5)
 NONE = timedelta(0)
@@ -34,14 +34,14 @@ CHANGES = {
 }
 
 
-def works(presence: Presence, moment: datetime) -> bool:
+def works(presence: Availability, moment: datetime) -> bool:
     wall = moment.astimezone(ZoneInfo(presence.zone))
     hours = presence.hours
     return wall.isoweekday() in hours.days and hours.start <= wall.time() < hours.end
 
 
 def brute_force(
-    people: list[Presence],
+    people: list[Availability],
     busy: list[Interval],
     window: Interval,
     duration: timedelta,
@@ -74,12 +74,14 @@ hours = (
     .filter(lambda drawn: drawn[0] < drawn[1])
     .map(lambda d: WorkingHours(start=d[0], end=d[1], days=tuple(d[2])))
 )
-presences = st.builds(Presence, hours=hours, zone=st.sampled_from(sorted(CHANGES)))
+presences = st.builds(Availability, hours=hours, zone=st.sampled_from(sorted(CHANGES)))
 days = st.sampled_from(sorted(day for listed in CHANGES.values() for day in listed))
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[list[Presence], list[Interval], Interval, timedelta, timedelta]:
+def cases(
+    draw: st.DrawFn,
+) -> tuple[list[Availability], list[Interval], Interval, timedelta, timedelta]:
     start = draw(days) + draw(five_minutes(288))
     window = Interval(start=start, end=start + draw(five_minutes(900, least=1)))
     busy = [
@@ -96,7 +98,7 @@ def cases(draw: st.DrawFn) -> tuple[list[Presence], list[Interval], Interval, ti
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(cases())
 def test_finds_what_brute_force_finds(
-    case: tuple[list[Presence], list[Interval], Interval, timedelta, timedelta],
+    case: tuple[list[Availability], list[Interval], Interval, timedelta, timedelta],
 ) -> None:
     people, busy, window, duration, buffer = case
     free = common_time(people, busy, window, buffer)
@@ -107,7 +109,7 @@ def minutes_free(zone: str, hours: WorkingHours, day: datetime) -> list[tuple[st
     window = span(day, day + timedelta(days=1))
     return [
         (f"{free.start:%H:%M}", f"{free.end:%H:%M}")
-        for free in common_time([Presence(hours, zone)], [], window, NONE)
+        for free in common_time([Availability(hours, zone)], [], window, NONE)
     ]
 
 
@@ -155,7 +157,7 @@ def test_slots_start_on_quarter_hours() -> None:
 
 def test_slots_on_quarter_hours_in_kathmandu_too() -> None:
     window = span(utc(2026, 5, 4), utc(2026, 5, 5))
-    free = common_time([Presence(WorkingHours(), "Asia/Kathmandu")], [], window, NONE)
+    free = common_time([Availability(WorkingHours(), "Asia/Kathmandu")], [], window, NONE)
     first = next(slots(free, timedelta(minutes=45)))
     assert first.start.astimezone(ZoneInfo("Asia/Kathmandu")).time() == time(9)
 
@@ -163,7 +165,7 @@ def test_slots_on_quarter_hours_in_kathmandu_too() -> None:
 def test_buffer_is_kept_on_both_sides() -> None:
     window = span(utc(2026, 5, 4, 9), utc(2026, 5, 4, 12))
     busy = [span(utc(2026, 5, 4, 10), utc(2026, 5, 4, 10, 30))]
-    free = common_time([Presence(ALWAYS, "UTC")], busy, window, timedelta(minutes=10))
+    free = common_time([Availability(ALWAYS, "UTC")], busy, window, timedelta(minutes=10))
     assert free == [
         span(utc(2026, 5, 4, 9), utc(2026, 5, 4, 9, 50)),
         span(utc(2026, 5, 4, 10, 40), utc(2026, 5, 4, 12)),
@@ -173,7 +175,7 @@ def test_buffer_is_kept_on_both_sides() -> None:
 def test_busy_just_outside_the_window_needs_its_buffer_inside() -> None:
     window = span(utc(2026, 5, 4, 9), utc(2026, 5, 4, 12))
     busy = [span(utc(2026, 5, 4, 8), utc(2026, 5, 4, 9))]
-    free = common_time([Presence(ALWAYS, "UTC")], busy, window, timedelta(minutes=10))
+    free = common_time([Availability(ALWAYS, "UTC")], busy, window, timedelta(minutes=10))
     assert free == [span(utc(2026, 5, 4, 9, 10), utc(2026, 5, 4, 12))]
 
 
@@ -184,5 +186,5 @@ def test_many_busy_times_over_ninety_days() -> None:
         Interval(start=start + n * STEP * 2, end=start + n * STEP * 2 + STEP)
         for n in range(90 * 144)
     ]
-    people = [Presence(WorkingHours(), zone) for zone in CHANGES]
+    people = [Availability(WorkingHours(), zone) for zone in CHANGES]
     assert not list(slots(common_time(people, busy, window, NONE), timedelta(minutes=15)))

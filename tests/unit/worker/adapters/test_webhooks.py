@@ -13,7 +13,7 @@ import pytest
 
 from tasks.clock import now
 from tasks.errors import InvalidInput
-from tasks.interviews.callbacks import Callback, NotAccepted, Unwanted, callbacks
+from tasks.interviews.callbacks import Callback, DeliveryFailed, ReceiverGone, callbacks
 from tasks.interviews.events import Event, EventType, cloud_event
 from tests.timing import allowed, within
 from tests.webhooks import SECRET, Receiver, receiving
@@ -46,8 +46,8 @@ def sender(*secrets: str, timeout: float = 5, allow_private: bool = True) -> Web
     return WebhookSender(secrets or (SECRET,), timeout=limit, allow_private=allow_private)
 
 
-def refused(url: str, **options: Any) -> NotAccepted:
-    with pytest.raises(NotAccepted) as caught:
+def refused(url: str, **options: Any) -> DeliveryFailed:
+    with pytest.raises(DeliveryFailed) as caught:
         sender(**options).send(to(url))
     return caught.value
 
@@ -90,7 +90,7 @@ def test_anything_but_2xx_is_not_accepted(receiver: Receiver, status: int) -> No
 
 def test_gone_is_the_end(receiver: Receiver) -> None:
     receiver.answer = lambda _: (410, {})
-    with pytest.raises(Unwanted):
+    with pytest.raises(ReceiverGone):
         sender().send(to(receiver.url))
 
 

@@ -14,7 +14,7 @@ from monitoring.signals import services
 from tasks.clock import now
 from tasks.errors import Transient
 from tasks.interviews import transitions
-from tasks.interviews.callbacks import Callback, NotAccepted, Unwanted
+from tasks.interviews.callbacks import Callback, DeliveryFailed, ReceiverGone
 from tasks.interviews.interview import Interview
 from tests.fakes.callbacks import MemoryCallbacks
 from tests.fakes.interviews import MemoryInterviews
@@ -125,7 +125,7 @@ def test_each_is_delivered_once_and_in_order(stores: Stores, recorder: Recorder)
 def test_one_that_fails_does_not_hold_back_the_next(stores: Stores) -> None:
     def answer(callback: Callback) -> None:
         if callback.event.type == "created":
-            raise NotAccepted("busy")
+            raise DeliveryFailed("busy")
 
     stores.cancelled()
     sender = Sender(answer)
@@ -139,7 +139,7 @@ def test_one_that_fails_does_not_hold_back_the_next(stores: Stores) -> None:
 
 def test_it_is_given_up_after_the_last_attempt(stores: Stores, recorder: Recorder) -> None:
     def answer(_: Callback) -> None:
-        raise NotAccepted("busy")
+        raise DeliveryFailed("busy")
 
     stores.created()
     sender = Sender(answer)
@@ -151,7 +151,7 @@ def test_it_is_given_up_after_the_last_attempt(stores: Stores, recorder: Recorde
 
 def test_waits_as_the_receiver_asks(stores: Stores) -> None:
     def answer(_: Callback) -> None:
-        raise NotAccepted("busy", timedelta(minutes=10))
+        raise DeliveryFailed("busy", timedelta(minutes=10))
 
     stores.created()
     with delivering(stores, Sender(answer)):
@@ -161,7 +161,7 @@ def test_waits_as_the_receiver_asks(stores: Stores) -> None:
 
 def test_a_receiver_that_wants_no_more_gets_no_more(stores: Stores, recorder: Recorder) -> None:
     def answer(_: Callback) -> None:
-        raise Unwanted("gone")
+        raise ReceiverGone("gone")
 
     interview = stores.cancelled()
     sender = Sender(answer)
@@ -220,10 +220,10 @@ def test_a_store_that_is_away_is_awaited(
 ) -> None:
     due, failures = stores.callbacks.due, iter(range(2))
 
-    def away(moment: datetime, limit: int, *, but: Sequence[str] = ()) -> Sequence[Callback]:
+    def away(moment: datetime, limit: int, *, exclude: Sequence[str] = ()) -> Sequence[Callback]:
         for _ in failures:
             raise Transient("the store is away")
-        return due(moment, limit, but=but)
+        return due(moment, limit, exclude=exclude)
 
     monkeypatch.setattr(stores.callbacks, "due", away)
     stores.created()
