@@ -23,7 +23,7 @@ from tasks.providers.instrumented import (
 from tasks.providers.masking import Masker
 from tasks.scheduling.calendars import Calendars, RetryingCalendar
 from worker.adapters.billing import Biller, Budgets
-from worker.adapters.broker import PRIORITIES, CeleryDispatcher, HeldMessages
+from worker.adapters.broker import PRIORITIES, CeleryDispatcher, RedisUnackedMessages
 from worker.adapters.broker.queues import open_broker
 from worker.adapters.http.download import fetched
 from worker.adapters.masking import open_masker
@@ -47,7 +47,7 @@ from worker.adapters.resilience.breaker_storage import CircuitStates
 from worker.adapters.resilience.rate_limit import RequestLimit
 from worker.adapters.resilience.retry import AskAgain
 from worker.adapters.webhooks import WebhookSender, check_callback_url
-from worker.intake.processor import Receiver
+from worker.intake.processor import RequestProcessor
 from worker.intake.service import Intake
 from worker.lifecycle.erasure import Eraser
 from worker.plugins import CALENDAR, LANGUAGE, SPEECH, Kind, P
@@ -114,9 +114,9 @@ def intake(settings: Settings, stores: Stores, app: Celery) -> Intake:
     )
 
 
-def receiver(settings: Settings, stores: Stores, app: Celery) -> Receiver:
+def request_processor(settings: Settings, stores: Stores, app: Celery) -> RequestProcessor:
     """What turns requests into interviews."""
-    return Receiver(
+    return RequestProcessor(
         stores.requests,
         intake(settings, stores, app),
         download=fetched,
@@ -143,7 +143,7 @@ def check_providers(settings: Settings, *kinds: Kind[Any]) -> None:
     """
     with provider_context(settings) as context:
         for kind in kinds or (SPEECH, LANGUAGE, CALENDAR):
-            _opened(kind, context)
+            _open_providers(kind, context)
 
 
 @contextmanager
@@ -175,19 +175,19 @@ def calendars(context: Context) -> Calendars:
 
     A single one is not asked again at once: its stage is, after a while.
     """
-    found = [InstrumentedCalendar(provider) for provider in _opened(CALENDAR, context)]
+    found = [InstrumentedCalendar(provider) for provider in _open_providers(CALENDAR, context)]
     if len(found) == 1:
         return Calendars(*found)
-    patience = _patience(context.settings)
+    patience = _retry_policy(context.settings)
     return Calendars(*(RetryingCalendar(provider, patience) for provider in found))
 
 
 def services(context: Context, stores: Stores) -> Services:
     """What the stages work with; models are loaded at their first use."""
     settings = context.settings
-    patience, admit = _patience(settings), Budgets(settings.daily_budget, stores.ledger).admit
-    speech = [InstrumentedSpeech(provider) for provider in _opened(SPEECH, context)]
-    language = [InstrumentedLanguage(provider) for provider in _opened(LANGUAGE, context)]
+    patience, admit = _retry_policy(settings), Budgets(settings.daily_budget, stores.ledger).admit
+    speech = [InstrumentedSpeech(provider) for provider in _open_providers(SPEECH, context)]
+    language = [InstrumentedLanguage(provider) for provider in _open_providers(LANGUAGE, context)]
     return Services(
         interviews=stores.interviews,
         audio=stores.audio,
@@ -210,12 +210,12 @@ def _masker(settings: Settings) -> Masker | None:
     return open_masker() if wanted else None
 
 
-def _opened(kind: Kind[P], context: Context) -> list[P]:
+def _open_providers(kind: Kind[P], context: Context) -> list[P]:
     names: Sequence[str] = getattr(context.settings, kind.setting.lower())
     return [kind.open(name, context) for name in names]
 
 
-def _patience(settings: Settings) -> AskAgain:
+def _retry_policy(settings: Settings) -> AskAgain:
     return AskAgain(
         attempts=settings.provider_attempts,
         seconds=settings.provider_patience,
@@ -229,7 +229,7 @@ def circuit_states(settings: Settings) -> CircuitStates | None:
     return CircuitStates(url, key_prefix=settings.redis_key_prefix) if url else None
 
 
-def webhooks(settings: Settings) -> WebhookSender | None:
+def webhook_sender(settings: Settings) -> WebhookSender | None:
     """What posts callbacks; None where there is no secret to sign them with."""
     if not settings.webhook_secrets:
         return None
@@ -253,12 +253,12 @@ def broker(settings: Settings) -> Broker:
     )
 
 
-def held_messages(settings: Settings) -> HeldMessages | None:
+def unacked_messages(settings: Settings) -> RedisUnackedMessages | None:
     """What workers hold; None of brokers that give it to others when a connection ends."""
     url = _required(settings.redis_url, "REDIS_URL")
     if not url.startswith("redis"):
         return None
-    return HeldMessages(url, tuple(STAGES), key_prefix=settings.redis_key_prefix)
+    return RedisUnackedMessages(url, tuple(STAGES), key_prefix=settings.redis_key_prefix)
 
 
 def request_limit(settings: Settings) -> RequestLimit | None:

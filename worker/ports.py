@@ -23,7 +23,7 @@ from tasks.ports import Outbox
 class Leadership(Protocol):
     """Lets one of several processes do something."""
 
-    def hold(self, seconds: float) -> bool:
+    def acquire(self, seconds: float) -> bool:
         """Become or stay the leader for so long; False where another one is."""
 
 
@@ -269,7 +269,7 @@ class AuditTrail(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class HeldMessage:
+class UnackedMessage:
     """A stage's message in the hands of a worker, alive or dead.
 
     Attributes:
@@ -283,7 +283,7 @@ class HeldMessage:
     published_at: datetime
 
 
-class FetchFailed(InvalidInput):
+class DownloadFailed(InvalidInput):
     """A recording cannot be fetched now, and may be later.
 
     Attributes:
@@ -295,7 +295,7 @@ class FetchFailed(InvalidInput):
         self.retry_after = retry_after
 
 
-class FetchLimits(TypedDict):
+class DownloadLimits(TypedDict):
     """What an `audio_url` may ask for."""
 
     max_bytes: int
@@ -306,17 +306,17 @@ class FetchLimits(TypedDict):
     """Whether addresses that are not public may be reached."""
 
 
-class HeldMessages(Protocol):
+class UnackedMessages(Protocol):
     """The stages' messages that workers hold, where the broker does not notice a dead worker."""
 
-    def since_before(self, moment: datetime) -> Sequence[HeldMessage]:
+    def taken_before(self, moment: datetime) -> Sequence[UnackedMessage]:
         """The messages that were taken before a moment and are held still.
 
         Raises:
             Transient: The broker does not answer.
         """
 
-    def drop(self, message: HeldMessage) -> None:
+    def drop(self, message: UnackedMessage) -> None:
         """Acknowledge a message in the place of whoever held it.
 
         Raises:

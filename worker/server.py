@@ -30,20 +30,20 @@ from worker.bootstrap import (
     calendars,
     check_providers,
     eraser,
-    held_messages,
     intake,
     open_stores,
     prepare,
     provider_context,
     request_limit,
-    webhooks,
+    unacked_messages,
+    webhook_sender,
 )
 from worker.celery_app.config import create_app
 from worker.intake.requests import receive
 from worker.lifecycle.erasure import Eraser
 from worker.lifecycle.retention import Retention
-from worker.outbox.relay import Relay
-from worker.outbox.webhooks import Deliverer
+from worker.outbox.relay import OutboxRelay
+from worker.outbox.webhooks import WebhookDispatcher
 from worker.plugins import CALENDAR
 from worker.reconcile.interviews import Reconciler
 from worker.reconcile.requests import RequestReconciler
@@ -152,7 +152,7 @@ def _prepare_later(stores: Stores, stop: threading.Event) -> None:
 @contextmanager
 def _reconciling(settings: Settings, stores: Stores, app: Celery) -> Iterator[None]:
     with closing(broker(settings)) as queues, ExitStack() as stack:
-        held = held_messages(settings)
+        held = unacked_messages(settings)
         if held is not None:
             stack.enter_context(closing(held))
         grace = timedelta(seconds=settings.lease_seconds)
@@ -163,9 +163,9 @@ def _reconciling(settings: Settings, stores: Stores, app: Celery) -> Iterator[No
             queues,
             dispatcher,
             MongoLeadership(stores.mongo.database, "reconciler"),
-            held=held,
+            unacked=held,
             grace=grace,
-            also=(requests.resume,),
+            also_run=(requests.resume,),
         )
         with _thread("reconciler", reconciler.run):
             yield
@@ -181,12 +181,12 @@ def _retaining(settings: Settings, stores: Stores, eraser: Eraser) -> Iterator[N
 
 @contextmanager
 def _delivering(settings: Settings, stores: Stores) -> Iterator[None]:
-    sender = webhooks(settings)
+    sender = webhook_sender(settings)
     if sender is None:
         log.info("WEBHOOK_SECRET is not set: no callbacks are posted")
         yield
         return
-    deliverer = Deliverer(
+    deliverer = WebhookDispatcher(
         stores.callbacks,
         sender,
         MongoLeadership(stores.mongo.database, "deliverer"),
@@ -262,8 +262,8 @@ def _kafka(settings: Settings, stores: Stores, app: Celery) -> Iterator[None]:
 
     with (
         closing(events),
-        _thread("relay", Relay(stores.interviews, events).run),
-        _thread("requests-relay", Relay(stores.requests, events).run),
+        _thread("relay", OutboxRelay(stores.interviews, events).run),
+        _thread("requests-relay", OutboxRelay(stores.requests, events).run),
         _thread("requests", consume),
     ):
         yield

@@ -19,7 +19,7 @@ from tests.fakes.interviews import MemoryInterviews
 from tests.samples import an_interview
 from tests.timing import patience
 from worker.adapters.mongo import MongoIdempotency
-from worker.intake.idempotency import KEPT, Accepted, Once
+from worker.intake.idempotency import KEY_LIFETIME, Accepted, IdempotencyGuard
 from worker.ports import IdempotencyEntry, IdempotencyStore
 
 MINUTE = timedelta(minutes=1)
@@ -36,7 +36,7 @@ def entries(request: pytest.FixtureRequest) -> IdempotencyStore:
 
 def entry(entry_id: str = "a") -> IdempotencyEntry:
     moment = now()
-    return IdempotencyEntry(entry_id, "print", "interview", moment + MINUTE, moment + KEPT)
+    return IdempotencyEntry(entry_id, "print", "interview", moment + MINUTE, moment + KEY_LIFETIME)
 
 
 def test_keeps_one_entry_of_an_id(entries: IdempotencyStore) -> None:
@@ -115,44 +115,46 @@ def door() -> Door:
 
 
 @pytest.fixture
-def once(entries: IdempotencyStore, door: Door) -> Once:
-    return Once(entries, door.interviews, "acme", "key-1")
+def once(entries: IdempotencyStore, door: Door) -> IdempotencyGuard:
+    return IdempotencyGuard(entries, door.interviews, "acme", "key-1")
 
 
-def killed(once: Once, door: Door, monkeypatch: pytest.MonkeyPatch, within: timedelta) -> None:
+def killed(
+    once: IdempotencyGuard, door: Door, monkeypatch: pytest.MonkeyPatch, within: timedelta
+) -> None:
     """A run that ends after it stored the interview, and before it said so."""
 
     def die() -> None:
         raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(Once, "_release", lambda *_, **__: None)
+        patch.setattr(IdempotencyGuard, "_release", lambda *_, **__: None)
         door.then = die
         with pytest.raises(KilledError):
             once.accept("print", door, within=within)
     door.then = lambda: None
 
 
-def test_a_request_is_carried_out_once(once: Once, door: Door) -> None:
+def test_a_request_is_carried_out_once(once: IdempotencyGuard, door: Door) -> None:
     first = once.accept("print", door, within=MINUTE)
     again = once.accept("print", door, within=MINUTE)
     assert door.taken == [first.interview.id] == [again.interview.id]
     assert (first.replayed, again.replayed) == (False, True)
 
 
-def test_without_a_key_every_request_is_another(once: Once, door: Door) -> None:
+def test_without_a_key_every_request_is_another(once: IdempotencyGuard, door: Door) -> None:
     keyless = replace(once, key=None)
     assert not any(keyless.accept("print", door, within=MINUTE).replayed for _ in range(3))
     assert len(set(door.taken)) == 3
 
 
-def test_keys_and_tenants_are_apart(once: Once, door: Door) -> None:
+def test_keys_and_tenants_are_apart(once: IdempotencyGuard, door: Door) -> None:
     for each in (once, replace(once, key="key-2"), replace(once, tenant="others")):
         assert not each.accept("print", door, within=MINUTE).replayed
     assert len(set(door.taken)) == 3
 
 
-def test_a_key_stands_for_one_request(once: Once, door: Door) -> None:
+def test_a_key_stands_for_one_request(once: IdempotencyGuard, door: Door) -> None:
     once.accept("print", door, within=MINUTE)
     with pytest.raises(InvalidInput) as caught:
         once.accept("other print", door, within=MINUTE)
@@ -160,7 +162,7 @@ def test_a_key_stands_for_one_request(once: Once, door: Door) -> None:
     assert len(door.taken) == 1
 
 
-def test_what_was_refused_leaves_the_key_free(once: Once, door: Door) -> None:
+def test_what_was_refused_leaves_the_key_free(once: IdempotencyGuard, door: Door) -> None:
     def refuses(_: str | None) -> Interview:
         raise InvalidInput("no")
 
@@ -171,7 +173,7 @@ def test_what_was_refused_leaves_the_key_free(once: Once, door: Door) -> None:
 
 @pytest.mark.parametrize("error", [Transient("away"), RuntimeError("bug")])
 def test_what_failed_can_be_sent_again_and_is_one_interview(
-    once: Once, door: Door, error: Exception
+    once: IdempotencyGuard, door: Door, error: Exception
 ) -> None:
     def fail() -> None:
         raise error
@@ -187,7 +189,7 @@ def test_what_failed_can_be_sent_again_and_is_one_interview(
     assert (door.taken, again.replayed) == ([again.interview.id], True)
 
 
-def test_meanwhile_the_same_request_waits(once: Once, door: Door) -> None:
+def test_meanwhile_the_same_request_waits(once: IdempotencyGuard, door: Door) -> None:
     def ask_again() -> None:
         with pytest.raises(Transient) as caught:
             once.accept("print", door, within=MINUTE)
@@ -200,7 +202,7 @@ def test_meanwhile_the_same_request_waits(once: Once, door: Door) -> None:
     assert len(door.taken) == 1
 
 
-def test_of_many_at_once_one_is_carried_out(once: Once, door: Door) -> None:
+def test_of_many_at_once_one_is_carried_out(once: IdempotencyGuard, door: Door) -> None:
     together = threading.Barrier(8)
 
     def send(_: int) -> Accepted | None:
@@ -218,7 +220,7 @@ def test_of_many_at_once_one_is_carried_out(once: Once, door: Door) -> None:
 
 
 def test_what_a_killed_run_stored_is_found(
-    once: Once, door: Door, monkeypatch: pytest.MonkeyPatch
+    once: IdempotencyGuard, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     killed(once, door, monkeypatch, within=MINUTE)
     with pytest.raises(Transient):
@@ -232,7 +234,7 @@ def test_what_a_killed_run_stored_is_found(
 
 
 def test_what_fails_after_a_killed_run_may_be_tried_again(
-    once: Once, door: Door, monkeypatch: pytest.MonkeyPatch
+    once: IdempotencyGuard, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(_: str | None) -> Interview:
         raise Transient("away")
@@ -244,7 +246,9 @@ def test_what_fails_after_a_killed_run_may_be_tried_again(
     assert (again.interview.id, again.replayed) == (door.taken[0], True)
 
 
-def test_a_run_that_is_late_does_not_disturb_the_one_after_it(once: Once, door: Door) -> None:
+def test_a_run_that_is_late_does_not_disturb_the_one_after_it(
+    once: IdempotencyGuard, door: Door
+) -> None:
     def overtaken() -> None:
         door.then = lambda: None
         assert once.accept("print", door, within=MINUTE).replayed
@@ -257,15 +261,17 @@ def test_a_run_that_is_late_does_not_disturb_the_one_after_it(once: Once, door: 
 
 
 def test_a_key_is_free_when_it_was_kept_long_enough(
-    once: Once, door: Door, monkeypatch: pytest.MonkeyPatch
+    once: IdempotencyGuard, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     once.accept("print", door, within=MINUTE)
-    monkeypatch.setattr("worker.intake.idempotency.now", lambda: now() + KEPT)
+    monkeypatch.setattr("worker.intake.idempotency.now", lambda: now() + KEY_LIFETIME)
     assert not once.accept("other print", door, within=MINUTE).replayed
     assert len(set(door.taken)) == 2
 
 
-def test_what_was_erased_is_not_shown_and_not_made_again(once: Once, door: Door) -> None:
+def test_what_was_erased_is_not_shown_and_not_made_again(
+    once: IdempotencyGuard, door: Door
+) -> None:
     interview = once.accept("print", door, within=MINUTE).interview
     door.interviews.apply(interview.id, transitions.cancel(interview, now()))
     door.interviews.erase(interview.id, now())
@@ -275,7 +281,7 @@ def test_what_was_erased_is_not_shown_and_not_made_again(once: Once, door: Door)
 
 
 def test_an_answer_that_cannot_be_noted_is_given(
-    once: Once, door: Door, entries: IdempotencyStore, monkeypatch: pytest.MonkeyPatch
+    once: IdempotencyGuard, door: Door, entries: IdempotencyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object, **__: object) -> bool:
         raise Transient("the store is away")

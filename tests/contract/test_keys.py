@@ -90,7 +90,7 @@ def test_lets_nobody_in_by_another_token(store: KeyStore) -> None:
 
 def test_a_revoked_key_is_let_in_no_longer_than_it_is_remembered(store: KeyStore) -> None:
     key_id, token = made(store)
-    remembering, forgetting = KeyRing(store, lasts=60), KeyRing(store, lasts=0)
+    remembering, forgetting = KeyRing(store, ttl=60), KeyRing(store, ttl=0)
     assert remembering.caller(token)
     assert forgetting.caller(token)
     store.revoke(key_id, now())

@@ -21,7 +21,7 @@ from tests.integration.test_api import PATH, nothing_left, particulars, problem
 from tests.samples import SCREENING, TECHNICAL
 from tests.timing import patience
 from worker.adapters.mongo import GridFSAudio, MongoKeys
-from worker.intake.idempotency import KEPT
+from worker.intake.idempotency import KEY_LIFETIME
 from worker.ports import Scope
 from worker.settings import Settings
 
@@ -250,7 +250,7 @@ def test_a_key_that_was_kept_long_enough_is_free(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = accepted(send(client), replayed=False)
-    monkeypatch.setattr("worker.intake.idempotency.now", lambda: now() + KEPT)
+    monkeypatch.setattr("worker.intake.idempotency.now", lambda: now() + KEY_LIFETIME)
     assert accepted(send(client, priority="high"), replayed=False) != first
 
 

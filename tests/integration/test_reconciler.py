@@ -19,9 +19,9 @@ from tasks.interviews.interview import Interview, Priority, Stage, Status
 from tasks.pipeline.queues import Broker
 from tests.samples import an_interview
 from tests.timing import patience, wait_until
-from worker.adapters.broker import CeleryDispatcher, HeldMessages
+from worker.adapters.broker import CeleryDispatcher, RedisUnackedMessages
 from worker.adapters.mongo import MongoInterviews, MongoLeadership
-from worker.bootstrap import broker, held_messages
+from worker.bootstrap import broker, unacked_messages
 from worker.celery_app.config import create_app
 from worker.reconcile.interviews import Reconciler
 from worker.settings import Settings
@@ -50,8 +50,8 @@ def store(database: Database[dict[str, Any]]) -> MongoInterviews:
 
 
 @pytest.fixture
-def held(settings: Settings) -> Iterator[HeldMessages]:
-    messages = held_messages(settings)
+def held(settings: Settings) -> Iterator[RedisUnackedMessages]:
+    messages = unacked_messages(settings)
     assert messages is not None
     yield messages
     messages.close()
@@ -65,12 +65,12 @@ def reconciling(
     store: MongoInterviews,
     queues: Broker,
     app: Celery,
-    held: HeldMessages,
+    held: RedisUnackedMessages,
     database: Database[dict[str, Any]],
 ) -> Reconciling:
     leadership = MongoLeadership(database, "reconciler")
     return lambda grace: Reconciler(
-        store, queues, CeleryDispatcher(app), leadership, held=held, grace=grace
+        store, queues, CeleryDispatcher(app), leadership, unacked=held, grace=grace
     )
 
 
@@ -101,8 +101,8 @@ def queued(store: MongoInterviews, **particulars: Any) -> Interview:
 
 def look_twice(reconciler: Reconciler) -> int:
     """A message is gone if it is missed at two looks."""
-    assert reconciler.resume_unheard() == 0
-    return reconciler.resume_unheard()
+    assert reconciler.resume_lost() == 0
+    return reconciler.resume_lost()
 
 
 def waiting(queues: Broker, stage: Stage) -> int:
@@ -116,7 +116,7 @@ def test_what_nobody_heard_of_is_sent_once(
     assert look_twice(reconciler) == len(lost)
     assert waiting(queues, Stage.TRANSCRIBE) == len(lost)
     # They are in the queue now.
-    assert reconciler.resume_unheard() == 0
+    assert reconciler.resume_lost() == 0
     assert waiting(queues, Stage.TRANSCRIBE) == len(lost)
 
 
@@ -140,9 +140,9 @@ def test_what_waited_long_and_was_taken_just_now_is_not_lost(
     queued(store, id=interview.id, message_at=now())
     assert look_twice(hasty) == 0
     take(app, Stage.TRANSCRIBE)
-    assert hasty.resume_unheard() == 0
+    assert hasty.resume_lost() == 0
     # No run has begun until the next look: whoever took it has died.
-    assert hasty.resume_unheard() == 1
+    assert hasty.resume_lost() == 1
     assert waiting(queues, Stage.TRANSCRIBE) == 1
 
 
@@ -183,14 +183,14 @@ def test_what_a_lost_run_held_goes_on_from_its_stage(
     store.apply(
         interview.id, transitions.begin(Stage.TRANSCRIBE, "lost", now(), lease=timedelta(0))
     )
-    assert reconciler.resume_stuck() == 1
+    assert reconciler.resume_due() == 1
     assert waiting(queues, Stage.TRANSCRIBE) == 1
-    assert reconciler.resume_stuck() == 0
+    assert reconciler.resume_due() == 0
     store.apply(interview.id, transitions.begin(Stage.TRANSCRIBE, "next", now()))
     held = store.get(interview.id)
     assert held.status is Status.TRANSCRIBING
     assert held.stages[Stage.TRANSCRIBE].attempts == 2
-    assert reconciler.resume_stuck() == 0
+    assert reconciler.resume_due() == 0
 
 
 def test_attempts_are_made_when_they_are_due(
@@ -205,7 +205,7 @@ def test_attempts_are_made_when_they_are_due(
             interview.id,
             transitions.schedule_retry(running, Stage.TRANSCRIBE, "run", error, now(), delay),
         )
-    assert reconciler.resume_stuck() == 1
+    assert reconciler.resume_due() == 1
     assert waiting(queues, Stage.TRANSCRIBE) == 1
 
 
@@ -264,12 +264,12 @@ def test_what_is_no_message_of_ours_is_left_alone(settings: Settings, hasty: Rec
 
 def test_one_of_several_leads(database: Database[dict[str, Any]]) -> None:
     first, second = (MongoLeadership(database, "reconciler") for _ in range(2))
-    assert first.hold(60)
-    assert not second.hold(60)
-    assert first.hold(0)
-    assert second.hold(60)
-    assert not first.hold(60)
-    assert MongoLeadership(database, "something else").hold(60)
+    assert first.acquire(60)
+    assert not second.acquire(60)
+    assert first.acquire(0)
+    assert second.acquire(60)
+    assert not first.acquire(60)
+    assert MongoLeadership(database, "something else").acquire(60)
 
 
 def test_it_runs_until_it_is_stopped(

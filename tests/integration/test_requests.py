@@ -26,7 +26,7 @@ from worker.adapters.mongo import MongoRequests
 from worker.adapters.webhooks import check_callback_url
 from worker.bootstrap import broker
 from worker.celery_app.config import create_app
-from worker.intake.processor import Receiver
+from worker.intake.processor import RequestProcessor
 from worker.intake.requests import interview_id_of, receive
 from worker.intake.service import Intake
 from worker.ports import PendingRequest, UrlSubmission
@@ -96,7 +96,7 @@ def app(settings: Settings) -> Iterator[Celery]:
 @pytest.fixture
 def receiver(
     requests: MongoRequests, interviews: MemoryInterviews, app: Celery, settings: Settings
-) -> Receiver:
+) -> RequestProcessor:
     intake = Intake(
         interviews,
         MemoryAudio(),
@@ -105,7 +105,7 @@ def receiver(
         probe=probe,
         check_callback_url=check_callback_url,
     )
-    return Receiver(requests, intake, fetched, lease=timedelta(seconds=30), backoff=0.0)
+    return RequestProcessor(requests, intake, fetched, lease=timedelta(seconds=30), backoff=0.0)
 
 
 def payload(audio_url: str) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def pending(message: str, audio_url: str) -> PendingRequest:
     )
 
 
-def received(receiver: Receiver, files: FileServer, message: str = "one") -> str:
+def received(receiver: RequestProcessor, files: FileServer, message: str = "one") -> str:
     body = payload(files.url)
     return receive(receiver.requests, receiver.intake.interviews, body, message, Source.KAFKA)
 
@@ -138,71 +138,77 @@ def stuck(requests: MongoRequests) -> list[PendingRequest]:
 
 
 def test_a_request_becomes_one_interview_however_often_it_comes(
-    receiver: Receiver, interviews: MemoryInterviews, files: FileServer
+    receiver: RequestProcessor, interviews: MemoryInterviews, files: FileServer
 ) -> None:
     request_id = received(receiver, files)
     assert received(receiver, files) == request_id == interview_id_of("one")
-    receiver.take_in(request_id)
+    receiver.process(request_id)
     found = interviews.get(request_id)
     assert (found.status, found.source) == (Status.QUEUED, Source.KAFKA)
     # The message comes again, when there is an interview already.
     assert received(receiver, files) == request_id
     with pytest.raises(NotFound):
         receiver.requests.begin(request_id, "run", now(), now())
-    receiver.take_in(request_id)
+    receiver.process(request_id)
     assert interviews.get(request_id) == found
 
 
 def test_an_interview_that_was_stored_by_a_run_that_died_is_enough(
-    receiver: Receiver, requests: MongoRequests, interviews: MemoryInterviews, files: FileServer
+    receiver: RequestProcessor,
+    requests: MongoRequests,
+    interviews: MemoryInterviews,
+    files: FileServer,
 ) -> None:
     request_id = received(receiver, files)
-    receiver.take_in(request_id)
+    receiver.process(request_id)
     found = interviews.get(request_id)
     requests.add(pending("one", files.url))
-    receiver.take_in(request_id)
+    receiver.process(request_id)
     assert interviews.get(request_id) == found
     assert stuck(requests) == []
 
 
 def test_a_server_that_is_busy_is_asked_again_when_it_says(
-    receiver: Receiver, requests: MongoRequests, interviews: MemoryInterviews, files: FileServer
+    receiver: RequestProcessor,
+    requests: MongoRequests,
+    interviews: MemoryInterviews,
+    files: FileServer,
 ) -> None:
     files.statuses = [503, 429]
     request_id = received(receiver, files)
     for attempt in (1, 2):
-        receiver.take_in(request_id)
+        receiver.process(request_id)
         (left,) = stuck(requests)
         assert left.attempts == attempt
         assert left.next_attempt_at is not None
         assert timedelta(seconds=50) < left.next_attempt_at - now() < timedelta(seconds=70)
-    receiver.take_in(request_id)
+    receiver.process(request_id)
     assert interviews.get(request_id).status is Status.QUEUED
 
 
 def test_a_server_that_stays_away_is_given_up_on(
-    receiver: Receiver, requests: MongoRequests
+    receiver: RequestProcessor, requests: MongoRequests
 ) -> None:
     request_id = receive(
         requests, receiver.intake.interviews, payload("http://127.0.0.1:9/x"), "one", Source.KAFKA
     )
     for _ in range(9):
-        receiver.take_in(request_id)
+        receiver.process(request_id)
     assert requests.pending_events(9) == []
     with pytest.raises(Permanent):
-        receiver.take_in(request_id)
+        receiver.process(request_id)
     (event,) = requests.pending_events(9)
     assert event.facts["error"] == "audio_url_unreachable"
 
 
 def test_a_request_that_kills_its_process_is_given_up_on(
-    receiver: Receiver, requests: MongoRequests, files: FileServer
+    receiver: RequestProcessor, requests: MongoRequests, files: FileServer
 ) -> None:
     request_id = received(receiver, files)
     for _ in range(10):
         requests.begin(request_id, "killed", now() + HOUR, now())
     with pytest.raises(Permanent):
-        receiver.take_in(request_id)
+        receiver.process(request_id)
     (event,) = requests.pending_events(9)
     assert event.facts["error"] == "poison"
 
@@ -216,7 +222,7 @@ def test_a_request_that_kills_its_process_is_given_up_on(
     ],
 )
 def test_a_refusal_is_an_event_and_leaves_nothing_about_anybody(
-    receiver: Receiver,
+    receiver: RequestProcessor,
     requests: MongoRequests,
     database: Database[dict[str, Any]],
     files: FileServer,
@@ -226,7 +232,7 @@ def test_a_refusal_is_an_event_and_leaves_nothing_about_anybody(
     body = {**payload(files.url), **changed}
     request_id = receive(requests, receiver.intake.interviews, body, "one", Source.KAFKA)
     with pytest.raises(InvalidInput):
-        receiver.take_in(request_id)
+        receiver.process(request_id)
     (event,) = requests.pending_events(9)
     assert (event.id, event.facts["error"]) == (f"{request_id}:failed:0", code)
     (left,) = database["requests"].find()
@@ -235,12 +241,12 @@ def test_a_refusal_is_an_event_and_leaves_nothing_about_anybody(
     assert requests.pending_events(9) == []
     # It is known, and not tried again.
     assert receive(requests, receiver.intake.interviews, body, "one", Source.KAFKA) == request_id
-    receiver.take_in(request_id)
+    receiver.process(request_id)
     assert requests.pending_events(9) == []
 
 
 def test_one_run_has_a_request(
-    receiver: Receiver, requests: MongoRequests, files: FileServer
+    receiver: RequestProcessor, requests: MongoRequests, files: FileServer
 ) -> None:
     request_id = received(receiver, files)
     requests.begin(request_id, "first", now(), now() + HOUR)

@@ -24,7 +24,7 @@ from worker.api.cursors import cursor_after, parse_cursor
 from worker.api.idempotency import IdempotencyKey
 from worker.api.problems import RESPONSES
 from worker.api.submissions import ACCEPTED_HEADERS, accept
-from worker.intake.idempotency import Once
+from worker.intake.idempotency import IdempotencyGuard
 from worker.lifecycle import operations
 from worker.ports import Action
 from worker.security.audit import actor_of
@@ -73,7 +73,7 @@ async def submit(
     """
     by_cli = request.headers.get("user-agent", "").startswith("interview-worker-cli/")
     intake = replace(here.intake, tenant=caller.tenant)
-    once = Once(here.stores.idempotency, here.stores.interviews, caller.tenant, key)
+    once = IdempotencyGuard(here.stores.idempotency, here.stores.interviews, caller.tenant, key)
     accepted = await accept(request, intake, once, Source.CLI if by_cli else Source.HTTP)
     response.headers["Location"] = f"{router.prefix}/{accepted.interview.id}"
     response.headers["Retry-After"] = "2"

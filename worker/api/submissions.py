@@ -17,7 +17,7 @@ from tasks.errors import InvalidAudio, InvalidInput
 from tasks.interviews.interview import Interview, Source, Submission
 from worker.adapters.http.download import fetched
 from worker.adapters.scratch import scratch_file, space_needed
-from worker.intake.idempotency import Accepted, Once
+from worker.intake.idempotency import Accepted, IdempotencyGuard
 from worker.intake.service import Intake
 from worker.ports import UrlSubmission
 
@@ -49,7 +49,9 @@ ACCEPTED_HEADERS = {
 """The headers of the answer, for its description."""
 
 
-async def accept(request: Request, intake: Intake, once: Once, source: Source) -> Accepted:
+async def accept(
+    request: Request, intake: Intake, once: IdempotencyGuard, source: Source
+) -> Accepted:
     """Take in the interview that a request posts, unless it was before.
 
     Raises:
@@ -70,7 +72,9 @@ async def accept(request: Request, intake: Intake, once: Once, source: Source) -
     )
 
 
-def _accept_upload(form: FormData, intake: Intake, once: Once, source: Source) -> Accepted:
+def _accept_upload(
+    form: FormData, intake: Intake, once: IdempotencyGuard, source: Source
+) -> Accepted:
     upload, particulars = form.get("audio"), form.get("interview")
     if not isinstance(upload, UploadFile):
         raise InvalidAudio("the part `audio` with the recording is missing")
@@ -98,17 +102,17 @@ def _accept_upload(form: FormData, intake: Intake, once: Once, source: Source) -
         return once.accept(digest.hexdigest(), take_in, within=_stored_within(file.tell()))
 
 
-def _accept_url(body: bytes, intake: Intake, once: Once, source: Source) -> Accepted:
+def _accept_url(body: bytes, intake: Intake, once: IdempotencyGuard, source: Source) -> Accepted:
     wanted = _parse(UrlSubmission, body)
 
     def take_in(interview_id: str | None) -> Interview:
         intake.check(wanted.submission)
-        with fetched(wanted.audio_url, **intake.fetch_limits) as (recording, name):
+        with fetched(wanted.audio_url, **intake.download_limits) as (recording, name):
             return intake.accept(
                 wanted.submission, recording, name=name, source=source, interview_id=interview_id
             )
 
-    limits = intake.fetch_limits
+    limits = intake.download_limits
     within = _stored_within(limits["max_bytes"]) + timedelta(seconds=limits["timeout"])
     return once.accept(sha256(_said(wanted)).hexdigest(), take_in, within=within)
 

@@ -8,34 +8,34 @@ from celery import current_app
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from tasks.pipeline.services import provide
-from worker.bootstrap import open_stores, provider_context, receiver, services
-from worker.intake.processor import Receiver
+from worker.bootstrap import open_stores, provider_context, request_processor, services
+from worker.intake.processor import RequestProcessor
 from worker.settings import load_settings
 from worker.telemetry.tracing import tracing_as
 
 log = logging.getLogger(__name__)
 
 _open = ExitStack()
-_receiver: Receiver | None = None
+_processor: RequestProcessor | None = None
 
 
-def current_receiver() -> Receiver:
+def current_processor() -> RequestProcessor:
     """What turns requests into interviews in this process."""
-    if _receiver is None:
+    if _processor is None:
         raise RuntimeError("this process was not set up")
-    return _receiver
+    return _processor
 
 
 @worker_process_init.connect
 def _set_up(**_: Any) -> None:
-    global _receiver
+    global _processor
     settings = load_settings()
     # First, as it watches how connections are opened; and so last at the end.
     _open.enter_context(tracing_as(settings, "worker"))
     stores = _open.enter_context(open_stores(settings))
     context = _open.enter_context(provider_context(settings, stores.ledger))
     provide(services(context, stores))
-    _receiver = receiver(settings, stores, current_app)
+    _processor = request_processor(settings, stores, current_app)
 
 
 @worker_process_shutdown.connect

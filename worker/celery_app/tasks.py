@@ -8,7 +8,7 @@ from celery import Task, shared_task
 from tasks.errors import Transient
 from tasks.interviews.interview import Source
 from tasks.pipeline.queues import FETCH, REQUESTS
-from worker.celery_app.child import current_receiver
+from worker.celery_app.child import current_processor
 from worker.intake.requests import receive
 
 SubmitTask: TypeAlias = "Task[..., str]"
@@ -33,16 +33,16 @@ def submit(task: SubmitTask, request: Mapping[str, Any], message_id: str | None 
     Raises:
         InvalidInput: The request cannot be used; nothing is stored.
     """
-    receiver = current_receiver()
+    processor = current_processor()
     message = message_id or task.request.id or ""
     try:
         request_id = receive(
-            receiver.requests, receiver.intake.interviews, request, message, Source.CELERY
+            processor.requests, processor.intake.interviews, request, message, Source.CELERY
         )
     except Transient as error:
         # Until the database is back, there is nothing but this message.
         raise task.retry(exc=error, countdown=_RETRY_SECONDS) from error
-    receiver.take_in(request_id)
+    processor.process(request_id)
     return request_id
 
 
@@ -53,4 +53,4 @@ def fetch(request_id: str) -> None:
     Raises:
         Permanent: It cannot be used.
     """
-    current_receiver().take_in(request_id)
+    current_processor().process(request_id)

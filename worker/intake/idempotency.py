@@ -15,7 +15,7 @@ from worker.ports import IdempotencyEntry, IdempotencyStore
 
 log = logging.getLogger(__name__)
 
-KEPT = timedelta(hours=24)
+KEY_LIFETIME = timedelta(hours=24)
 """How long a key stands for the request that brought it first."""
 
 
@@ -33,7 +33,7 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
+class IdempotencyGuard:
     """Carries a request out once, however often it comes.
 
     After the IETF's draft-ietf-httpapi-idempotency-key-header-07. In place of the first answer the
@@ -53,13 +53,13 @@ class Once:
     key: str | None
 
     def accept(
-        self, fingerprint: str, take_in: Callable[[str | None], Interview], *, within: timedelta
+        self, fingerprint: str, create: Callable[[str | None], Interview], *, within: timedelta
     ) -> Accepted:
         """Take an interview in, or tell what came of it before.
 
         Args:
             fingerprint: A hash of what the request asks for.
-            take_in: Takes in the interview of an id, or of a new one. Where it is refused, the key
+            create: Takes in the interview of an id, or of a new one. Where it is refused, the key
                 is free again. Where it fails otherwise, the same request can be sent again; as it
                 is not known what was stored, it gets the same interview.
             within: How long that takes at most. A request that comes again after so long, and was
@@ -71,12 +71,12 @@ class Once:
             Erased: The interview is erased.
         """
         if self.key is None:
-            return Accepted(take_in(None), replayed=False)
+            return Accepted(create(None), replayed=False)
         entry, is_first = self._begin(self.key, fingerprint, within)
         if entry.until is None:
             return Accepted(self.interviews.get(entry.interview_id), replayed=True)
         try:
-            accepted = Accepted(take_in(entry.interview_id), replayed=False)
+            accepted = Accepted(create(entry.interview_id), replayed=False)
         except AlreadyExists:
             # A run before this one has stored it, and did not live to say so.
             self._finish(entry)
@@ -97,7 +97,7 @@ class Once:
             fingerprint=fingerprint,
             interview_id=str(uuid4()),
             until=moment + within,
-            expires_at=moment + KEPT,
+            expires_at=moment + KEY_LIFETIME,
         )
         if self.entries.put(entry, instead_of=None):
             return entry, True

@@ -14,7 +14,7 @@ from tasks.interviews.events import Event, EventType, event_id
 from tasks.lease import renewing
 from tasks.pipeline.backoff import delay
 from worker.intake.service import Intake
-from worker.ports import Downloader, FetchFailed, PendingRequest, RequestStore
+from worker.ports import Downloader, DownloadFailed, PendingRequest, RequestStore
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ _ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Receiver:
+class RequestProcessor:
     """Turns requests into interviews.
 
     Attributes:
@@ -40,7 +40,7 @@ class Receiver:
     lease: timedelta
     backoff: float
 
-    def take_in(self, request_id: str) -> None:
+    def process(self, request_id: str) -> None:
         """Fetch the recording of a request, and take the interview in.
 
         Where that may succeed later, the request waits for its next attempt; where it cannot, it
@@ -52,7 +52,7 @@ class Receiver:
         run, moment = uuid4().hex, now()
         try:
             request = self.requests.begin(request_id, run, moment, moment + self.lease)
-            with self._settled(request, run):
+            with self._settling(request, run):
                 self._accept(request)
         except STALE as error:
             log.info("request %s is not wanted: %s", request_id, error.message)
@@ -61,7 +61,7 @@ class Receiver:
             log.warning("request %s is left to the reconciler: %s", request_id, error.message)
 
     @contextmanager
-    def _settled(self, request: PendingRequest, run: str) -> Iterator[None]:
+    def _settling(self, request: PendingRequest, run: str) -> Iterator[None]:
         """Keep the request from others, and settle it according to how the context ends."""
         try:
             with renewing(partial(self._renew, request.id, run), self.lease):
@@ -70,7 +70,7 @@ class Receiver:
         except AlreadyExists:
             log.info("the request of interview %s came again", request.id)
             self.requests.remove(request.id)
-        except (FetchFailed, Transient) as error:
+        except (DownloadFailed, Transient) as error:
             if request.attempts >= _ATTEMPTS:
                 self._refuse(request, run, error.code)
                 raise Permanent(error.message, code=error.code) from error
@@ -90,7 +90,10 @@ class Receiver:
         if request.attempts > _ATTEMPTS:
             # Those before it took their process with them.
             raise Permanent("the request was given up after too many attempts", code="poison")
-        with self.download(request.body.audio_url, **self.intake.fetch_limits) as (recording, name):
+        with self.download(request.body.audio_url, **self.intake.download_limits) as (
+            recording,
+            name,
+        ):
             self.intake.accept(
                 request.body.submission,
                 recording,

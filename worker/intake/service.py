@@ -19,7 +19,7 @@ from tasks.interviews.interview import (
     Submission,
 )
 from tasks.ports import AudioStore, InterviewStore
-from worker.ports import AudioProbe, CallbackUrlCheck, Dispatcher, FetchLimits
+from worker.ports import AudioProbe, CallbackUrlCheck, Dispatcher, DownloadLimits
 from worker.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Intake:
         """
         self.check(submission)
         if interview_id is not None:
-            self._refuse_known(interview_id)
+            self._check_unknown(interview_id)
         moment = now()
         found = self.probe(recording, name=name, max_duration=self.settings.max_audio_seconds)
         _check_channels(submission, found)
@@ -84,12 +84,12 @@ class Intake:
         )
         interview = self._store(interview, recording)
         bind(interview_id=interview.id)
-        send(self.dispatcher, interview, Stage.TRANSCRIBE)
+        dispatch(self.dispatcher, interview, Stage.TRANSCRIBE)
         log.info("%s interview is queued", interview.type, extra={"interview_id": interview.id})
         return interview
 
     @property
-    def fetch_limits(self) -> FetchLimits:
+    def download_limits(self) -> DownloadLimits:
         """What an `audio_url` may ask for."""
         return {
             "max_bytes": self.settings.max_upload_bytes,
@@ -146,7 +146,7 @@ class Intake:
         self.interviews.create(on_its_way, transitions.created(on_its_way))
         return on_its_way
 
-    def _refuse_known(self, interview_id: str) -> None:
+    def _check_unknown(self, interview_id: str) -> None:
         try:
             self.interviews.tenant_of(interview_id)
         except NotFound:
@@ -154,7 +154,7 @@ class Intake:
         raise AlreadyExists(f"interview {interview_id} exists already")
 
 
-def send(dispatcher: Dispatcher, interview: Interview, stage: Stage) -> None:
+def dispatch(dispatcher: Dispatcher, interview: Interview, stage: Stage) -> None:
     """Publish the message of an interview that its document says is on its way.
 
     If the broker is away, the reconciler publishes it later.

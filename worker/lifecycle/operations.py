@@ -9,7 +9,7 @@ from tasks.interviews import transitions
 from tasks.interviews.interview import Interview, Status
 from tasks.ports import InterviewStore
 from tasks.signals import announce_end
-from worker.intake.service import send
+from worker.intake.service import dispatch
 from worker.ports import Dispatcher
 
 
@@ -39,7 +39,7 @@ def retry(interviews: InterviewStore, dispatcher: Dispatcher, interview_id: str)
     if stage is None:  # changes.retry refuses it
         raise IllegalTransition("cannot retry")
     resumed = interviews.get(interview_id)
-    send(dispatcher, resumed, stage)
+    dispatch(dispatcher, resumed, stage)
     return resumed
 
 

@@ -20,13 +20,13 @@ _RECORDINGS = 1000
 _INTERVAL = 5.0
 """Seconds between two attempts to lead, or to look at all while the database is away."""
 
-_REST = 3600.0
+_SWEEP_SECONDS = 3600.0
 """Seconds between two sweeps: days are what is counted."""
 
 _LEADER_SECONDS = 120.0
 """Longer than one erasure takes where a calendar does not answer."""
 
-_STRAY = timedelta(days=1)
+_ORPHAN_AGE = timedelta(days=1)
 """How old a recording is before it may belong to nobody: longer than any upload takes."""
 
 
@@ -38,7 +38,7 @@ class Retention:
         keys: Tell which tenants there are: an interview is that of a key, or of the default one.
         leadership: Sees to it that one process does this.
         days: How long an interview is kept when it is over; None for ever.
-        rest: Seconds between two sweeps.
+        interval: Seconds between two sweeps.
     """
 
     def __init__(
@@ -48,22 +48,22 @@ class Retention:
         leadership: Leadership,
         days: int | None,
         *,
-        rest: float = _REST,
+        interval: float = _SWEEP_SECONDS,
     ) -> None:
         self._eraser = eraser
         self._keys = keys
         self._leadership = leadership
         self._days = days
-        self._rest = rest
+        self._interval = interval
 
     def run(self, stop: threading.Event) -> None:
         """Sweep until `stop` is set, through any absence of database and calendar."""
         swept: float | None = None
-        while not stop.wait(min(_INTERVAL, self._rest)):
+        while not stop.wait(min(_INTERVAL, self._interval)):
             try:
-                if not self._leadership.hold(_LEADER_SECONDS):
+                if not self._leadership.acquire(_LEADER_SECONDS):
                     continue
-                if swept is None or time.monotonic() - swept >= self._rest:
+                if swept is None or time.monotonic() - swept >= self._interval:
                     self.sweep(stop)
                     swept = time.monotonic()
             except InterviewWorkerError as error:
@@ -81,7 +81,7 @@ class Retention:
             before = now() - timedelta(days=self._days)
             for tenant in sorted({DEFAULT_TENANT} | {key.tenant for key in self._keys.all()}):
                 self._erase_expired(tenant, before, stop)
-        self._remove_strays(stop)
+        self._remove_orphans(stop)
 
     def _erase_expired(self, tenant: str, before: datetime, stop: threading.Event) -> None:
         actor = Actor(who="retention", tenant=tenant)
@@ -93,7 +93,7 @@ class Retention:
                 return
             for interview_id in due:
                 # It also fails where the database is away, so that not each interview has to.
-                if stop.is_set() or not self._leadership.hold(_LEADER_SECONDS):
+                if stop.is_set() or not self._leadership.acquire(_LEADER_SECONDS):
                     return
                 try:
                     self._eraser.erase_expired(interview_id, before, actor)
@@ -101,15 +101,15 @@ class Retention:
                     log.warning("%s is to be erased later: %s", interview_id, error.message)
                     left.add(interview_id)
 
-    def _remove_strays(self, stop: threading.Event) -> None:
+    def _remove_orphans(self, stop: threading.Event) -> None:
         """Remove recordings of interviews that were erased while they were uploaded.
 
         And those without an interview, such as a backup of one half of the database brings back.
         """
         audio, after = self._eraser.audio, ""
-        before = now() - _STRAY
+        before = now() - _ORPHAN_AGE
         while not stop.is_set() and (found := audio.saved_before(before, _RECORDINGS, after)):
             after = found[-1]
-            for stray in sorted(set(found) - self._eraser.interviews.existing_ids(found)):
-                audio.delete(stray)
-                log.warning("a recording that belonged to nobody is removed: %s", stray)
+            for orphan in sorted(set(found) - self._eraser.interviews.existing_ids(found)):
+                audio.delete(orphan)
+                log.warning("a recording that belonged to nobody is removed: %s", orphan)

@@ -9,11 +9,11 @@ from tasks.ports import EventPublisher, Outbox
 log = logging.getLogger(__name__)
 
 _BATCH = 200
-_LONGEST_PAUSE = 10.0
+_MAX_BACKOFF = 10.0
 """Seconds between attempts while the store or Kafka is away."""
 
 
-class Relay:
+class OutboxRelay:
     """Publishes recorded events until it is told to stop.
 
     An event may be published twice, when the process dies between publishing and marking; its id
@@ -36,8 +36,8 @@ class Relay:
         """Publish until `stop` is set, and once more then, so that little is left behind."""
         pause = self._interval
         while not stop.wait(pause):
-            pause = self._interval if self._turn() else min(_LONGEST_PAUSE, pause * 2)
-        self._turn()
+            pause = self._interval if self._publish_once() else min(_MAX_BACKOFF, pause * 2)
+        self._publish_once()
 
     def publish_pending(self) -> int:
         """Publish what is recorded now.
@@ -57,7 +57,7 @@ class Relay:
             if len(events) < _BATCH:
                 return total
 
-    def _turn(self) -> bool:
+    def _publish_once(self) -> bool:
         try:
             self.publish_pending()
         except InterviewWorkerError as error:

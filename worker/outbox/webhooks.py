@@ -26,11 +26,11 @@ _PARALLEL_RECEIVER = 4
 _BATCH = 2 * _PARALLEL
 _LEADER_SECONDS = 15.0
 _RENEW_SECONDS = 5.0
-_LONGEST_PAUSE = 10.0
+_MAX_BACKOFF = 10.0
 """Seconds between attempts while the store is away."""
 
 
-class Deliverer:
+class WebhookDispatcher:
     """Posts what is due, until it is told to stop.
 
     Of each interview, one event at a time is on its way, the oldest first; one that is not
@@ -60,23 +60,27 @@ class Deliverer:
         self._backoff = backoff
         self._interval = interval
         self._lock = threading.Lock()
-        self._under_way: set[str] = set()
+        self._in_flight: set[str] = set()
         """The interviews of which a thread has a callback."""
         self._threads: Counter[str] = Counter()
         """The threads that post to each receiver."""
         self._changed = threading.Event()
-        self._held_at = -_RENEW_SECONDS
+        self._led_at = -_RENEW_SECONDS
 
     def run(self, stop: threading.Event) -> None:
         """Deliver until `stop` is set, and then until what is on its way has ended."""
         pause = self._interval
         with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="webhook") as pool:
             while not stop.is_set():
-                pause = self._interval if self._turn(pool, stop) else min(_LONGEST_PAUSE, pause * 2)
+                pause = (
+                    self._interval
+                    if self._deliver_due(pool, stop)
+                    else min(_MAX_BACKOFF, pause * 2)
+                )
                 self._changed.wait(pause)
                 self._changed.clear()
 
-    def _turn(self, pool: ThreadPoolExecutor, stop: threading.Event) -> bool:
+    def _deliver_due(self, pool: ThreadPoolExecutor, stop: threading.Event) -> bool:
         try:
             while self._start_due(pool, stop):
                 pass
@@ -88,7 +92,7 @@ class Deliverer:
     def _start_due(self, pool: ThreadPoolExecutor, stop: threading.Event) -> int:
         with self._lock:
             # Those that end while the store is asked are still in its answer.
-            before, threads = set(self._under_way), Counter(self._threads)
+            before, threads = set(self._in_flight), Counter(self._threads)
         full = [one for one, count in threads.items() if count >= _PARALLEL_RECEIVER]
         due = self._callbacks.due(now(), _BATCH, exclude=full)
         if not (due or before) or not self._leads():
@@ -122,22 +126,22 @@ class Deliverer:
                 self._deliver(share, stop)
             finally:
                 with self._lock:
-                    self._under_way -= interviews
+                    self._in_flight -= interviews
                     self._threads[receiver] -= 1
                 self._changed.set()
 
         with self._lock:
-            self._under_way |= interviews
+            self._in_flight |= interviews
             self._threads[receiver] += 1
         pool.submit(work)
 
     def _leads(self) -> bool:
         moment = time.monotonic()
-        if moment - self._held_at < _RENEW_SECONDS:
+        if moment - self._led_at < _RENEW_SECONDS:
             return True
-        if not self._leadership.hold(_LEADER_SECONDS):
+        if not self._leadership.acquire(_LEADER_SECONDS):
             return False
-        self._held_at = moment
+        self._led_at = moment
         return True
 
     def _deliver(self, share: Sequence[Callback], stop: threading.Event) -> None:
@@ -159,7 +163,7 @@ class Deliverer:
             with continuing(event.traceparent), bound_context(interview_id=event.interview_id):
                 self._sender.send(callback)
         except DeliveryFailed as error:
-            self._put_off(callback, error)
+            self._reschedule(callback, error)
             return False
         except ReceiverGone as error:
             log.warning("%s is told no more: %s", callback.event.interview_id, error.message)
@@ -170,7 +174,7 @@ class Deliverer:
             callback_ended.send(CallbackEnded("delivered"))
         return True
 
-    def _put_off(self, callback: Callback, error: DeliveryFailed) -> None:
+    def _reschedule(self, callback: Callback, error: DeliveryFailed) -> None:
         due = next_attempt(callback, self._backoff, now(), error.after)
         if due is None:
             log.error("%s is given up: %s", callback.event.id, error.message)

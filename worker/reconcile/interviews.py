@@ -16,8 +16,8 @@ from tasks.pipeline.queues import Broker, QueueState
 from tasks.pipeline.runner import task_name
 from tasks.ports import InterviewStore
 from tasks.signals import Resumed, resumed
-from worker.ports import Dispatcher, HeldMessage, HeldMessages, Leadership
-from worker.reconcile.lost_messages import Overdue
+from worker.ports import Dispatcher, Leadership, UnackedMessage, UnackedMessages
+from worker.reconcile.lost_messages import LostMessageDetector
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _BATCH = 200
 _INTERVAL = 1.0
 """Seconds between two looks for lapsed leases and attempts that are due."""
 
-_UNHEARD_INTERVAL = 5.0
+_LOST_INTERVAL = 5.0
 """Seconds between two looks for messages that are gone."""
 
 _LEADER_SECONDS = 15.0
@@ -43,9 +43,9 @@ class Reconciler:
         broker: Tells which messages wait.
         dispatcher: Publishes new ones.
         leadership: Sees to it that one process does this.
-        held: What workers hold, where the broker does not notice by itself that one is dead.
+        unacked: What workers hold, where the broker does not notice by itself that one is dead.
         grace: How long a message may be on its way to its queue, as its publisher was slow.
-        also: What else the leader is to do, every five seconds.
+        also_run: What else the leader is to do, every five seconds.
     """
 
     def __init__(
@@ -54,37 +54,37 @@ class Reconciler:
         broker: Broker,
         dispatcher: Dispatcher,
         leadership: Leadership,
-        held: HeldMessages | None,
+        unacked: UnackedMessages | None,
         grace: timedelta,
-        also: Sequence[Callable[[], object]] = (),
+        also_run: Sequence[Callable[[], object]] = (),
     ) -> None:
         self._interviews = interviews
         self._broker = broker
         self._dispatcher = dispatcher
         self._leadership = leadership
-        self._held = held
+        self._unacked = unacked
         self._grace = grace
-        self._overdue = Overdue(grace)
-        self._also = also
+        self._detector = LostMessageDetector(grace)
+        self._also_run = also_run
 
     def run(self, stop: threading.Event) -> None:
         """Reconcile until `stop` is set, through any absence of database and broker."""
         looked = 0.0
         while not stop.wait(_INTERVAL):
             try:
-                if not self._leadership.hold(_LEADER_SECONDS):
+                if not self._leadership.acquire(_LEADER_SECONDS):
                     continue
-                self.resume_stuck()
-                if time.monotonic() - looked >= _UNHEARD_INTERVAL:
+                self.resume_due()
+                if time.monotonic() - looked >= _LOST_INTERVAL:
                     looked = time.monotonic()
-                    self.resume_unheard()
+                    self.resume_lost()
                     self.drop_superseded()
-                    for each in self._also:
+                    for each in self._also_run:
                         each()
             except Transient as error:
                 log.warning("reconciling waits: %s", error.message)
 
-    def resume_stuck(self) -> int:
+    def resume_due(self) -> int:
         """Send on those whose lease has lapsed or whose next attempt is due.
 
         Returns:
@@ -96,7 +96,7 @@ class Reconciler:
             self._resume(one, "retry" if one.next_attempt_at else "lease_lapsed") for one in found
         )
 
-    def resume_unheard(self) -> int:
+    def resume_lost(self) -> int:
         """Send on those whose message was in no queue at the look before this one, nor is now.
 
         Nobody works on them either.
@@ -109,7 +109,7 @@ class Reconciler:
             self._resume(one, "message_lost")
             for stage in Stage
             for priority in Priority
-            for one in self._unheard(queues, stage, priority)
+            for one in self._lost(queues, stage, priority)
         )
 
     def drop_superseded(self) -> int:
@@ -120,15 +120,17 @@ class Reconciler:
         Returns:
             How many there were.
         """
-        if self._held is None:
+        if self._unacked is None:
             return 0
-        stale = [m for m in self._held.since_before(now() - self._grace) if self._is_superseded(m)]
+        stale = [
+            m for m in self._unacked.taken_before(now() - self._grace) if self._is_superseded(m)
+        ]
         for message in stale:
-            self._held.drop(message)
+            self._unacked.drop(message)
             log.info("a message of %s that nobody works on is dropped", message.interview_id)
         return len(stale)
 
-    def _is_superseded(self, message: HeldMessage) -> bool:
+    def _is_superseded(self, message: UnackedMessage) -> bool:
         try:
             interview = self._interviews.get(message.interview_id)
         except NotFound:
@@ -137,11 +139,11 @@ class Reconciler:
         latest = interview.message_at
         return interview.status.final or (latest is not None and message.published_at < latest)
 
-    def _unheard(
+    def _lost(
         self, queues: Mapping[str, QueueState], stage: Stage, priority: Priority
     ) -> Iterator[Interview]:
         name = task_name(stage)
-        before = self._overdue.before(name, queues[name], priority)
+        before = self._detector.lost_before(name, queues[name], priority)
         if before is not None:
             yield from self._interviews.find_lost_messages(stage, priority, before, _BATCH)
 

@@ -7,7 +7,7 @@ from tasks.interviews.interview import Priority
 from tasks.pipeline.queues import QueueState
 
 
-class Overdue:
+class LostMessageDetector:
     """Compares two looks at a queue, to tell which messages are gone.
 
     One look does not do: a message that has waited for an hour may have been taken a moment ago,
@@ -22,7 +22,7 @@ class Overdue:
         self._grace = grace
         self._seen: dict[tuple[str, tuple[Priority, ...]], float] = {}
 
-    def before(self, name: str, queue: QueueState, *priorities: Priority) -> datetime | None:
+    def lost_before(self, name: str, queue: QueueState, *priorities: Priority) -> datetime | None:
         """The moment before which all messages of a queue were published that were taken long ago.
 
         Args:

@@ -7,7 +7,7 @@ from tasks.clock import now
 from tasks.interviews.interview import Priority
 from tasks.pipeline.queues import REQUESTS, Broker
 from worker.ports import PendingRequest, RequestDispatcher, RequestStore
-from worker.reconcile.lost_messages import Overdue
+from worker.reconcile.lost_messages import LostMessageDetector
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class RequestReconciler:
         self._requests = requests
         self._broker = broker
         self._dispatcher = dispatcher
-        self._overdue = Overdue(grace)
+        self._detector = LostMessageDetector(grace)
 
     def resume(self) -> int:
         """Send on those whose run is lost, whose next attempt is due, or whose message is gone.
@@ -44,7 +44,7 @@ class RequestReconciler:
         """
         found = list(self._requests.find_due(now(), _BATCH))
         queue = self._broker.backlog().queues[REQUESTS]
-        before = self._overdue.before(REQUESTS, queue, *Priority)
+        before = self._detector.lost_before(REQUESTS, queue, *Priority)
         if before is not None:
             found += self._requests.find_lost_messages(before, _BATCH)
         return sum(self._resume(request) for request in found)

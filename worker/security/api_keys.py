@@ -71,13 +71,13 @@ class KeyRing:
 
     Args:
         store: Where the keys are.
-        lasts: Seconds for which a key that was found is not looked up again, which is how long a
+        ttl: Seconds for which a key that was found is not looked up again, which is how long a
             revoked one may go on to be accepted.
     """
 
-    def __init__(self, store: KeyStore, lasts: float = 3.0) -> None:
+    def __init__(self, store: KeyStore, ttl: float = 3.0) -> None:
         self._store = store
-        self._lasts = lasts
+        self._ttl = ttl
         self._found: dict[str, tuple[float, Key]] = {}
 
     def caller(self, token: str) -> Caller | None:
@@ -97,7 +97,7 @@ class KeyRing:
 
     def _key(self, key_id: str) -> Key | None:
         looked_up, key = self._found.get(key_id, (0.0, None))
-        if key is not None and monotonic() - looked_up < self._lasts:
+        if key is not None and monotonic() - looked_up < self._ttl:
             return key
         key = self._store.get(key_id)
         # What is not there is not remembered: anybody can make up ids without end.

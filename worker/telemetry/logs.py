@@ -12,7 +12,7 @@ from celery.worker.control import control_command
 from monitoring import logs, metrics
 from monitoring.logs.outcomes import logged
 from monitoring.metrics.recording import Recorder
-from worker.adapters.broker import tell_workers
+from worker.adapters.broker import broadcast
 from worker.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ def change_level(app: Celery, level: logs.LevelName) -> Collection[str]:
     """
     if _level is not None:
         _level.set(level)
-    nodes = tell_workers(app, CHANGE, {"level": level})
+    nodes = broadcast(app, CHANGE, {"level": level})
     log.warning("the log level is %s now", level)
     return {_SIDECAR, *nodes}
 

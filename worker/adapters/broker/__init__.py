@@ -1,12 +1,12 @@
 """The message broker, reached through Celery and kombu."""
 
-from worker.adapters.broker.control import tell_workers
+from worker.adapters.broker.control import broadcast
 from worker.adapters.broker.dispatch import PRIORITIES, CeleryDispatcher
-from worker.adapters.broker.held import HeldMessages
+from worker.adapters.broker.unacked import RedisUnackedMessages
 
 __all__ = [
     "PRIORITIES",
     "CeleryDispatcher",
-    "HeldMessages",
-    "tell_workers",
+    "RedisUnackedMessages",
+    "broadcast",
 ]

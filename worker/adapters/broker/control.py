@@ -7,11 +7,11 @@ from kombu.exceptions import OperationalError
 
 from tasks.errors import Transient
 
-_PATIENCE = 1.0
+_REPLY_TIMEOUT = 1.0
 """Seconds in which workers are to answer."""
 
 
-def tell_workers(app: Celery, command: str, arguments: Mapping[str, object]) -> Collection[str]:
+def broadcast(app: Celery, command: str, arguments: Mapping[str, object]) -> Collection[str]:
     """Send a command to all workers.
 
     Args:
@@ -27,7 +27,7 @@ def tell_workers(app: Celery, command: str, arguments: Mapping[str, object]) -> 
     """
     try:
         answers = app.control.broadcast(
-            command, arguments=dict(arguments), reply=True, timeout=_PATIENCE
+            command, arguments=dict(arguments), reply=True, timeout=_REPLY_TIMEOUT
         )
     except (OperationalError, OSError) as error:
         raise Transient("the broker is away", code="broker_error") from error

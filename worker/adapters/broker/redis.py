@@ -77,8 +77,10 @@ class RedisBroker:
             pipe.zrange(f"{self._prefix}unacked_index", 0, -1, withscores=True)
             pipe.info()
             *lists, unacked, index, info = pipe.execute()
-        held = _held(unacked, dict(index))
-        return self._state(lists[::2], [_message(raw) for raw in lists[1::2]], held, info)
+        unacked_messages = _unacked(unacked, dict(index))
+        return self._state(
+            lists[::2], [_message(raw) for raw in lists[1::2]], unacked_messages, info
+        )
 
     def close(self) -> None:
         """Close all connections."""
@@ -88,7 +90,7 @@ class RedisBroker:
         self,
         lengths: Sequence[int],
         heads: Sequence["_Message | None"],
-        held: Sequence["_Held"],
+        unacked_messages: Sequence["_Unacked"],
         info: Mapping[str, Any],
     ) -> Backlog:
         now = time.time()
@@ -101,7 +103,7 @@ class RedisBroker:
             if head and head.published_at is not None:
                 known = oldest[queue].get(priority, head.published_at)
                 oldest[queue][priority] = min(known, head.published_at)
-        ours = [one for one in held if one.queue in depth]
+        ours = [one for one in unacked_messages if one.queue in depth]
         chains = [one.message for one in ours] + [m for found in waiting.values() for m in found]
         return Backlog(
             queues={
@@ -126,7 +128,7 @@ class _Message:
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _Unacked:
     queue: str
     since: float | None
     message: _Message
@@ -158,12 +160,12 @@ def _moment(value: object) -> float | None:
     return float(value) if isinstance(value, float | int) and 1 < value < _LAST_MOMENT else None
 
 
-def _held(unacked: Mapping[bytes, bytes], since: Mapping[bytes, float]) -> list[_Held]:
+def _unacked(unacked: Mapping[bytes, bytes], since: Mapping[bytes, float]) -> list[_Unacked]:
     found = []
     for tag, raw in unacked.items():
         match _json(raw):
             case [message, _, str(routing_key)]:
-                found.append(_Held(routing_key, since.get(tag), _parsed(message)))
+                found.append(_Unacked(routing_key, since.get(tag), _parsed(message)))
     return found
 
 

@@ -14,7 +14,7 @@ from worker.adapters.http.calls import announced_call
 from worker.adapters.http.retry_after import parse_retry_after
 from worker.adapters.http.ssrf import Forbidden, PublicOnly, check_scheme
 from worker.adapters.scratch import scratch_file
-from worker.ports import FetchFailed
+from worker.ports import DownloadFailed
 
 _POINTER = "/audio_url"
 _UNREACHABLE = "audio_url_unreachable"
@@ -87,7 +87,7 @@ def _client(timeout: float, allow_private: bool) -> httpx2.Client:
 def _check_answer(answer: httpx2.Response, max_bytes: int) -> None:
     if answer.status_code in _PASSING or answer.is_server_error:
         asked = parse_retry_after(answer.headers.get("retry-after", ""))
-        raise FetchFailed(f"the server answered {answer.status_code}", _UNREACHABLE, asked)
+        raise DownloadFailed(f"the server answered {answer.status_code}", _UNREACHABLE, asked)
     if answer.status_code != httpx2.codes.OK:
         raise InvalidInput(
             f"the server answered {answer.status_code}", pointer=_POINTER, code=_UNREACHABLE
@@ -121,12 +121,12 @@ def _forbidden(message: str) -> InvalidInput:
 def _unreachable(error: Exception, timeout: float) -> InvalidInput:
     if isinstance(error, TimeoutError):
         message = f"the recording took longer than {timeout:g} s to fetch"
-        return FetchFailed(message, "audio_url_timeout")
+        return DownloadFailed(message, "audio_url_timeout")
     message = f"the recording cannot be fetched: {str(error) or type(error).__name__}"
     if isinstance(error, httpx2.TransportError) and not isinstance(
         error, httpx2.UnsupportedProtocol
     ):
-        return FetchFailed(message, _UNREACHABLE)
+        return DownloadFailed(message, _UNREACHABLE)
     return InvalidInput(message, pointer=_POINTER, code=_UNREACHABLE)
 
 

@@ -23,8 +23,8 @@ class MongoLeadership:
         self._name = name
         self._owner = uuid4().hex
 
-    def hold(self, seconds: float) -> bool:
-        """Become or stay the leader; see `Leadership.hold`."""
+    def acquire(self, seconds: float) -> bool:
+        """Become or stay the leader; see `Leadership.acquire`."""
         moment = now()
         try:
             with translated():

@@ -26,7 +26,7 @@ class Alone:
     leading = True
     away = 0
 
-    def hold(self, seconds: float) -> bool:
+    def acquire(self, seconds: float) -> bool:
         del seconds
         if self.away:
             self.away -= 1
@@ -108,7 +108,7 @@ def test_removes_recordings_that_belong_to_nobody(
         world.audio.save(name, "a.flac", io.BytesIO(b"sound"))
     swept(world, leadership)
     assert set(world.audio.recordings) == {kept.id, erased.id, "nobody"}
-    monkeypatch.setattr("worker.lifecycle.retention._STRAY", -DAY)
+    monkeypatch.setattr("worker.lifecycle.retention._ORPHAN_AGE", -DAY)
     monkeypatch.setattr("worker.lifecycle.retention._RECORDINGS", 1)
     swept(world, leadership)
     assert set(world.audio.recordings) == {kept.id}
@@ -117,7 +117,7 @@ def test_removes_recordings_that_belong_to_nobody(
 def test_runs_until_it_is_stopped_through_absences(world: World, leadership: Alone) -> None:
     leadership.away = 3
     stop = threading.Event()
-    loop = retention(world, leadership, rest=0.01)
+    loop = retention(world, leadership, interval=0.01)
     thread = threading.Thread(target=loop.run, args=(stop,))
     thread.start()
     try:

@@ -21,7 +21,7 @@ from tests.fakes.interviews import MemoryInterviews
 from tests.monitoring.figures import figures_of
 from tests.samples import an_interview
 from tests.timing import patience, wait_until
-from worker.outbox.webhooks import Deliverer
+from worker.outbox.webhooks import WebhookDispatcher
 
 SOON = (timedelta(0),)
 
@@ -45,7 +45,7 @@ class Sender:
 class Leader:
     leads = True
 
-    def hold(self, _: float) -> bool:
+    def acquire(self, _: float) -> bool:
         return self.leads
 
 
@@ -94,7 +94,7 @@ def delivering(
     backoff: Sequence[timedelta] = SOON,
     leader: Leader | None = None,
 ) -> Iterator[None]:
-    deliverer = Deliverer(
+    deliverer = WebhookDispatcher(
         stores.callbacks, sender, leader or Leader(), backoff=backoff, interval=0.01
     )
     stop = threading.Event()
@@ -206,7 +206,7 @@ def test_only_the_leader_delivers(stores: Stores) -> None:
         asked.set()
         return other.leads
 
-    other.hold = refuse  # type: ignore[method-assign]
+    other.acquire = refuse  # type: ignore[method-assign]
     idle, sender = Sender(), Sender()
     with delivering(stores, idle, leader=other):
         assert asked.wait(patience(5))

@@ -12,10 +12,10 @@ from tasks.errors import InvalidInput
 from tests.timing import allowed
 from worker.adapters.http import ssrf
 from worker.adapters.http.download import fetched
-from worker.ports import FetchLimits
+from worker.ports import DownloadLimits
 
-LIMITS: FetchLimits = {"max_bytes": 1000, "timeout": allowed(5), "allow_private": False}
-OPEN: FetchLimits = {**LIMITS, "allow_private": True}
+LIMITS: DownloadLimits = {"max_bytes": 1000, "timeout": allowed(5), "allow_private": False}
+OPEN: DownloadLimits = {**LIMITS, "allow_private": True}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -56,7 +56,7 @@ def server() -> Iterator[str]:
         thread.join()
 
 
-def code_of(url: str, limits: FetchLimits) -> str:
+def code_of(url: str, limits: DownloadLimits) -> str:
     with pytest.raises(InvalidInput) as caught, fetched(url, **limits):
         pass
     assert caught.value.pointer == "/audio_url"

@@ -13,10 +13,10 @@ from redis.exceptions import RedisError
 from monitoring.headers import PUBLISHED_AT
 from tasks.errors import Transient
 from worker.adapters.broker.redis_url import redis_py_url
-from worker.ports import HeldMessage
+from worker.ports import UnackedMessage
 
 
-class HeldMessages:
+class RedisUnackedMessages:
     """Kombu's hash `unacked` and its index, in which a dead worker's messages stay for hours.
 
     Args:
@@ -35,7 +35,7 @@ class HeldMessages:
         self._queues = frozenset(queues)
         self._unacked, self._index = f"{key_prefix}unacked", f"{key_prefix}unacked_index"
 
-    def since_before(self, moment: datetime) -> list[HeldMessage]:
+    def taken_before(self, moment: datetime) -> list[UnackedMessage]:
         """The messages that were taken before a moment and are held still.
 
         Raises:
@@ -47,7 +47,7 @@ class HeldMessages:
         found = (_parsed(*each, self._queues) for each in zip(tags, raw, strict=True))
         return [one for one in found if one is not None]
 
-    def drop(self, message: HeldMessage) -> None:
+    def drop(self, message: UnackedMessage) -> None:
         """Acknowledge a message in the place of whoever held it.
 
         Raises:
@@ -63,7 +63,7 @@ class HeldMessages:
         self._redis.close()
 
 
-def _parsed(tag: bytes, raw: bytes | None, queues: frozenset[str]) -> HeldMessage | None:
+def _parsed(tag: bytes, raw: bytes | None, queues: frozenset[str]) -> UnackedMessage | None:
     """A message of ours; None of others, and of what is no message, for anyone may write there."""
     try:
         message, _, queue = json.loads(raw or b"")
@@ -71,7 +71,7 @@ def _parsed(tag: bytes, raw: bytes | None, queues: frozenset[str]) -> HeldMessag
             return None
         (interview_id,), *_ = json.loads(b64decode(message["body"]))
         moment = datetime.fromtimestamp(message["headers"][PUBLISHED_AT], UTC)
-        return HeldMessage(tag.decode(), str(interview_id), moment)
+        return UnackedMessage(tag.decode(), str(interview_id), moment)
     except (ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
         return None
 
