@@ -12,7 +12,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from worker.adapters.speech.listening import OPTIONS
+from worker.adapters.speech.block_transcriber import OPTIONS
 from worker.adapters.speech.model import load_model
 
 if TYPE_CHECKING:

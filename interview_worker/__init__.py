@@ -28,8 +28,8 @@ from tasks.interviews.interview import Audio, AudioQuality, Channels
 from tasks.interviews.people import Interval, Person, WorkingHours
 from tasks.interviews.transcript import Segment, Speaker, Transcript, Word
 from tasks.ports import CalendarProvider, LanguageProvider, Meeting, Progress, SpeechProvider
-from worker.adapters.http.calls import Call, announced_call
-from worker.adapters.providers import Bill, Charge, Context, Guard, Usage
+from worker.adapters.http.calls import Call, instrumented_call
+from worker.adapters.providers import Bill, Charge, CircuitBreaker, Context, Usage
 
 __all__ = [
     "Anchor",
@@ -41,12 +41,12 @@ __all__ = [
     "Call",
     "Channels",
     "Charge",
+    "CircuitBreaker",
     "CircuitOpen",
     "Competency",
     "CompetencyFinding",
     "CompetencyFindings",
     "Context",
-    "Guard",
     "Interval",
     "InterviewWorkerError",
     "InvalidInput",
@@ -71,5 +71,5 @@ __all__ = [
     "Usage",
     "Word",
     "WorkingHours",
-    "announced_call",
+    "instrumented_call",
 ]

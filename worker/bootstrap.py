@@ -25,7 +25,7 @@ from tasks.scheduling.calendars import Calendars, RetryingCalendar
 from worker.adapters.billing import Biller, Budgets
 from worker.adapters.broker import PRIORITIES, CeleryDispatcher, RedisUnackedMessages
 from worker.adapters.broker.queues import open_broker
-from worker.adapters.http.download import fetched
+from worker.adapters.http.download import download
 from worker.adapters.masking import open_masker
 from worker.adapters.media import probe
 from worker.adapters.mongo import (
@@ -42,10 +42,10 @@ from worker.adapters.mongo import (
 )
 from worker.adapters.prices import load_prices
 from worker.adapters.providers import Context
-from worker.adapters.resilience.breaker import Breakers
-from worker.adapters.resilience.breaker_storage import CircuitStates
-from worker.adapters.resilience.rate_limit import RequestLimit
-from worker.adapters.resilience.retry import AskAgain
+from worker.adapters.resilience.breaker import BreakerRegistry
+from worker.adapters.resilience.breaker_storage import BreakerStates
+from worker.adapters.resilience.rate_limit import RateLimit
+from worker.adapters.resilience.retry import StaminaRetry
 from worker.adapters.webhooks import WebhookSender, check_callback_url
 from worker.intake.processor import RequestProcessor
 from worker.intake.service import Intake
@@ -119,7 +119,7 @@ def request_processor(settings: Settings, stores: Stores, app: Celery) -> Reques
     return RequestProcessor(
         stores.requests,
         intake(settings, stores, app),
-        download=fetched,
+        download=download,
         lease=timedelta(seconds=settings.lease_seconds),
         backoff=settings.retry_backoff,
     )
@@ -158,11 +158,11 @@ def provider_context(settings: Settings, ledger: Ledger | None = None) -> Iterat
         Permanent: The price list cannot be read.
     """
     models = {value for name, value in settings if name.endswith("_model")}
-    breakers = Breakers(
+    breakers = BreakerRegistry(
         _redis(settings) if settings.redis_url else None,
         failures=settings.circuit_failures,
         seconds=settings.circuit_seconds,
-        probe=settings.provider_timeout,
+        trial_timeout=settings.provider_timeout,
         key_prefix=settings.redis_key_prefix,
     )
     bill = Biller(load_prices(settings.prices_file), ledger, models=frozenset(models))
@@ -215,18 +215,18 @@ def _open_providers(kind: Kind[P], context: Context) -> list[P]:
     return [kind.open(name, context) for name in names]
 
 
-def _retry_policy(settings: Settings) -> AskAgain:
-    return AskAgain(
+def _retry_policy(settings: Settings) -> StaminaRetry:
+    return StaminaRetry(
         attempts=settings.provider_attempts,
         seconds=settings.provider_patience,
         time_limit=settings.stage_time_limit,
     )
 
 
-def circuit_states(settings: Settings) -> CircuitStates | None:
+def breaker_states(settings: Settings) -> BreakerStates | None:
     """What reads circuits; None where each process has its own."""
     url = _redis(settings)
-    return CircuitStates(url, key_prefix=settings.redis_key_prefix) if url else None
+    return BreakerStates(url, key_prefix=settings.redis_key_prefix) if url else None
 
 
 def webhook_sender(settings: Settings) -> WebhookSender | None:
@@ -261,12 +261,12 @@ def unacked_messages(settings: Settings) -> RedisUnackedMessages | None:
     return RedisUnackedMessages(url, tuple(STAGES), key_prefix=settings.redis_key_prefix)
 
 
-def request_limit(settings: Settings) -> RequestLimit | None:
+def rate_limit(settings: Settings) -> RateLimit | None:
     """The limit of requests; None where there is none, or no Redis to count in."""
     url = _required(settings.redis_url, "REDIS_URL")
     if not settings.rate_limit or not url.startswith("redis"):
         return None
-    return RequestLimit(url, settings.rate_limit, key_prefix=settings.redis_key_prefix)
+    return RateLimit(url, settings.rate_limit, key_prefix=settings.redis_key_prefix)
 
 
 def _redis(settings: Settings) -> str | None:

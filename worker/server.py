@@ -19,7 +19,7 @@ from tasks.interviews.interview import Source
 from worker.adapters.broker import CeleryDispatcher
 from worker.adapters.kafka import KafkaEvents, KafkaRequests, RequestMessage
 from worker.adapters.mongo import MongoLeadership
-from worker.adapters.resilience.rate_limit import RequestLimit
+from worker.adapters.resilience.rate_limit import RateLimit
 from worker.api.application import create_api
 from worker.api.context import Context
 from worker.api.token import TokenGuard
@@ -34,7 +34,7 @@ from worker.bootstrap import (
     open_stores,
     prepare,
     provider_context,
-    request_limit,
+    rate_limit,
     unacked_messages,
     webhook_sender,
 )
@@ -197,8 +197,8 @@ def _delivering(settings: Settings, stores: Stores) -> Iterator[None]:
 
 
 @contextmanager
-def _limit(settings: Settings) -> Iterator[RequestLimit | None]:
-    limit = request_limit(settings)
+def _limit(settings: Settings) -> Iterator[RateLimit | None]:
+    limit = rate_limit(settings)
     if limit is None:
         log.info("requests are not limited")
         yield None

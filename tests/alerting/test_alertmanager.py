@@ -108,10 +108,10 @@ def is_ready(url: str) -> bool:
 def test_a_silence_is_listed_and_ends(running: str) -> None:
     with closing(Alertmanager(running)) as alertmanager:
         all_of_them = alertmanager.silence(
-            lasts=timedelta(hours=2), by="ines", reason="new disks", alert=None
+            duration=timedelta(hours=2), by="ines", reason="new disks", alert=None
         )
         one = alertmanager.silence(
-            lasts=timedelta(hours=1), by="ines", reason="known", alert="InterviewWorkerDown"
+            duration=timedelta(hours=1), by="ines", reason="known", alert="InterviewWorkerDown"
         )
         first, second = alertmanager.silences()
         assert (first.id, first.alert) == (one, "InterviewWorkerDown")

@@ -92,7 +92,7 @@ def google(place: Path) -> Iterator[World]:
             credentials,
             url=f"{server.url}{ROOT}/",
             timeout=allowed(20),
-            guard=lambda *_: nullcontext(),
+            breaker=lambda *_: nullcontext(),
         )
         with closing(provider):
             yield World(provider, add, ("{email}", "blue@group.calendar.google.com"))

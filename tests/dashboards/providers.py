@@ -14,7 +14,7 @@ from tasks.interviews.transcript import Transcript
 from tasks.ports import Progress
 from tests.fakes.language import FakeLanguage
 from tests.samples import true_transcript
-from worker.adapters.http.calls import announced_call
+from worker.adapters.http.calls import instrumented_call
 from worker.adapters.providers import Context, Usage
 
 F = TypeVar("F", SentimentFinding, CompetencyFindings, SummaryFinding)
@@ -40,8 +40,8 @@ class Service:
     def ask(self) -> None:
         """Make one request."""
         with (
-            self.context.guard(self.name, self.endpoint),
-            announced_call(self.name, self.endpoint) as call,
+            self.context.breaker(self.name, self.endpoint),
+            instrumented_call(self.name, self.endpoint) as call,
         ):
             time.sleep(self.chance.lognormvariate(0, 0.4) * self.seconds)
             call.status = 503 if self.chance.random() < self.failing else 200

@@ -11,7 +11,7 @@ from tasks.providers.fallback import FallbackLanguage, FallbackSpeech, ProviderC
 from tasks.providers.instrumented import InstrumentedLanguage, InstrumentedSpeech
 from tests.dashboards.providers import Language, Service, Speech
 from worker.adapters.providers import Context
-from worker.adapters.resilience.retry import AskAgain
+from worker.adapters.resilience.retry import StaminaRetry
 from worker.bootstrap import provider_context
 from worker.celery_app.worker import run_worker
 from worker.settings import load_settings
@@ -40,8 +40,8 @@ def _language(context: Context) -> FallbackLanguage:
     )
 
 
-def _patience() -> AskAgain:
-    return AskAgain(attempts=2, seconds=5, time_limit=60)
+def _patience() -> StaminaRetry:
+    return StaminaRetry(attempts=2, seconds=5, time_limit=60)
 
 
 @worker_process_init.connect

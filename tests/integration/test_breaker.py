@@ -21,8 +21,8 @@ from tasks.errors import CircuitOpen, Permanent, Transient, Unusable
 from tests.monitoring.figures import figures_of
 from tests.relay import relay
 from tests.timing import allowed, patience, within
-from worker.adapters.resilience.breaker import Breakers
-from worker.adapters.resilience.breaker_storage import CircuitStates
+from worker.adapters.resilience.breaker import BreakerRegistry
+from worker.adapters.resilience.breaker_storage import BreakerStates
 
 CALL = ("openai", "/v1/chat/completions")
 AWAY = Transient("away")
@@ -60,11 +60,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def breakers(url: str | None, prefix: str = "", seconds: float = MINUTE) -> Breakers:
-    return Breakers(url, failures=3, seconds=seconds, probe=allowed(30), key_prefix=prefix)
+def breakers(url: str | None, prefix: str = "", seconds: float = MINUTE) -> BreakerRegistry:
+    return BreakerRegistry(
+        url, failures=3, seconds=seconds, trial_timeout=allowed(30), key_prefix=prefix
+    )
 
 
-def request(guard: Breakers, error: BaseException | None = None, call: Any = CALL) -> bool:
+def request(guard: BreakerRegistry, error: BaseException | None = None, call: Any = CALL) -> bool:
     """Make a request; tells whether it was let through."""
     reached = False
     with suppress(Transient, Permanent, KeyboardInterrupt), guard(*call):
@@ -152,7 +154,7 @@ def test_only_one_request_tries(home: tuple[str | None, str], clock: Clock) -> N
         assert request(guard)
 
 
-def _opened_long_ago(guard: Breakers) -> None:
+def _opened_long_ago(guard: BreakerRegistry) -> None:
     """Let the time pass for all processes, whose clocks are their own."""
     guard._circuits[CALL].storage.opened_at = datetime.now(UTC) - timedelta(seconds=2 * MINUTE)
 
@@ -215,7 +217,7 @@ def test_of_many_who_open_it_one_announces(
 
 
 def test_states_are_read_from_outside(redis_url: str, key_prefix: str, clock: Clock) -> None:
-    states = CircuitStates(redis_url, key_prefix=key_prefix)
+    states = BreakerStates(redis_url, key_prefix=key_prefix)
     with closing(states), closing(breakers(redis_url, key_prefix)) as guard:
         assert states.read() == {}
         request(guard, call=("anthropic", "/v1/messages"))
@@ -239,7 +241,7 @@ def test_without_redis_all_requests_go_through(caplog: pytest.LogCaptureFixture)
         url = f"redis://127.0.0.1:{closed.getsockname()[1]}/0"
         with closing(breakers(url)) as guard:
             assert all(request(guard, AWAY) for _ in range(9))
-        with closing(CircuitStates(url)) as states, pytest.raises(Transient):
+        with closing(BreakerStates(url)) as states, pytest.raises(Transient):
             states.read()
     assert len(caplog.records) == 1
 

@@ -18,33 +18,33 @@ from tests.integration.test_api import PATH, problem
 from tests.sidecar import serving
 from tests.timing import allowed, wait_until, within
 from worker.adapters.mongo import MongoInterviews, MongoKeys
-from worker.adapters.resilience.rate_limit import RequestLimit
+from worker.adapters.resilience.rate_limit import RateLimit
 from worker.ports import Scope
 from worker.settings import Settings
 
 
 @pytest.fixture
-def limit(broker_url: str) -> Iterator[RequestLimit]:
+def limit(broker_url: str) -> Iterator[RateLimit]:
     """Ten requests a minute: one every six seconds."""
-    limit = RequestLimit(broker_url, 10, key_prefix="test-", timeout=allowed(5))
+    limit = RateLimit(broker_url, 10, key_prefix="test-", timeout=allowed(5))
     yield limit
     limit.close()
 
 
-def test_lets_pass_as_many_as_allowed(limit: RequestLimit) -> None:
+def test_lets_pass_as_many_as_allowed(limit: RateLimit) -> None:
     assert [limit.take("ines") for _ in range(10)] == [0] * 10
     assert 0 < limit.take("ines") <= 6
     assert limit.take("robin") == 0
 
 
-def test_whoever_is_refused_has_used_up_nothing(limit: RequestLimit) -> None:
+def test_whoever_is_refused_has_used_up_nothing(limit: RateLimit) -> None:
     waits = [limit.take("ines") for _ in range(60)][10:]
     assert max(waits) <= 6
 
 
 def test_lets_pass_again_in_time(broker_url: str) -> None:
     # One a second: it would take a slow machine to ask as seldom as that.
-    limit = RequestLimit(broker_url, 60, timeout=allowed(5))
+    limit = RateLimit(broker_url, 60, timeout=allowed(5))
     while not (wait := limit.take("ines")):
         pass
     assert wait <= 1
@@ -54,15 +54,15 @@ def test_lets_pass_again_in_time(broker_url: str) -> None:
     limit.close()
 
 
-def test_all_processes_count_together(limit: RequestLimit, broker_url: str) -> None:
-    other = RequestLimit(broker_url, 10, key_prefix="test-", timeout=allowed(5))
+def test_all_processes_count_together(limit: RateLimit, broker_url: str) -> None:
+    other = RateLimit(broker_url, 10, key_prefix="test-", timeout=allowed(5))
     with ThreadPoolExecutor(8) as threads:
         takes = [threads.submit((limit, other)[n % 2].take, "ines") for n in range(100)]
     assert [take.result() for take in takes].count(0) == 10
     other.close()
 
 
-def test_remembers_nobody_for_longer_than_it_must(limit: RequestLimit, broker_url: str) -> None:
+def test_remembers_nobody_for_longer_than_it_must(limit: RateLimit, broker_url: str) -> None:
     limit.take("ines")
     with redis.Redis.from_url(broker_url) as broker:
         assert broker.keys() == [b"test-rate:ines"]
@@ -70,7 +70,7 @@ def test_remembers_nobody_for_longer_than_it_must(limit: RequestLimit, broker_ur
 
 
 def test_lets_everybody_pass_while_redis_is_away() -> None:
-    limit = RequestLimit("redis://127.0.0.1:9/0", 1)
+    limit = RateLimit("redis://127.0.0.1:9/0", 1)
     assert [limit.take("ines") for _ in range(5)] == [0] * 5
     limit.close()
 

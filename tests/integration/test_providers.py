@@ -27,7 +27,7 @@ class Parrot:
         self.context = context
 
     def summarise(self, transcript):
-        with self.context.guard("parrot", "/talk"):
+        with self.context.breaker("parrot", "/talk"):
             call = ModelCall(provider="parrot", model="grey")
             return SummaryFinding(text=transcript.text, confidence=1.0, call=call)
 

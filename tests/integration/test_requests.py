@@ -20,7 +20,7 @@ from tests.fakes.audio import MemoryAudio
 from tests.fakes.interviews import MemoryInterviews
 from tests.samples import TECHNICAL
 from worker.adapters.broker import CeleryDispatcher
-from worker.adapters.http.download import fetched
+from worker.adapters.http.download import download
 from worker.adapters.media import probe
 from worker.adapters.mongo import MongoRequests
 from worker.adapters.webhooks import check_callback_url
@@ -105,7 +105,7 @@ def receiver(
         probe=probe,
         check_callback_url=check_callback_url,
     )
-    return RequestProcessor(requests, intake, fetched, lease=timedelta(seconds=30), backoff=0.0)
+    return RequestProcessor(requests, intake, download, lease=timedelta(seconds=30), backoff=0.0)
 
 
 def payload(audio_url: str) -> dict[str, Any]:

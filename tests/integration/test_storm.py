@@ -33,8 +33,8 @@ from worker.adapters.billing import Biller, Budgets
 from worker.adapters.language import anthropic, openai
 from worker.adapters.prices import load_prices
 from worker.adapters.providers import Context
-from worker.adapters.resilience.breaker import Breakers
-from worker.adapters.resilience.retry import AskAgain
+from worker.adapters.resilience.breaker import BreakerRegistry
+from worker.adapters.resilience.retry import StaminaRetry
 from worker.settings import Settings
 
 SAID = talk(("c", "I rolled the release back within four minutes."))
@@ -122,7 +122,7 @@ def test_every_figure_is_what_the_servers_saw(recorder: Recorder, broker_url: st
             anthropic_base_url=two.url,
         )
         guard = stack.enter_context(
-            closing(Breakers(broker_url, failures=FAILURES, seconds=0.001, probe=1))
+            closing(BreakerRegistry(broker_url, failures=FAILURES, seconds=0.001, trial_timeout=1))
         )
         bill = Biller(load_prices(None), ledger, models=frozenset())
         context = Context(settings, guard, bill)
@@ -130,7 +130,7 @@ def test_every_figure_is_what_the_servers_saw(recorder: Recorder, broker_url: st
         for each in made:
             stack.enter_context(closing(each))
         clouds: list[LanguageProvider] = [InstrumentedLanguage(each) for each in made]
-        patience = AskAgain(attempts=3, seconds=60, time_limit=60)
+        patience = StaminaRetry(attempts=3, seconds=60, time_limit=60)
         chain = FallbackLanguage(ProviderChain(clouds, patience, Budgets({}, ledger).admit))
         stack.enter_context(stamina.set_testing(True, attempts=3))
         for _ in range(QUESTIONS):

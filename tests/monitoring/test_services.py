@@ -25,7 +25,7 @@ from tests.monitoring.figures import Figures, figures_of
 from tests.samples import SAMPLES
 from tests.timing import allowed, patience, wait_until
 from worker.adapters.calendars.caldav import CalDavProvider
-from worker.adapters.http.download import fetched
+from worker.adapters.http.download import download
 from worker.adapters.kafka.connection import ensure_topic
 from worker.adapters.kafka.events import KafkaEvents
 from worker.adapters.kafka.message import RequestMessage
@@ -155,7 +155,7 @@ def files() -> Iterator[str]:
 
 
 def fetch(url: str, *, max_bytes: int = 64 << 20, timeout: float = allowed(5)) -> None:
-    with fetched(url, max_bytes=max_bytes, timeout=timeout, allow_private=True):
+    with download(url, max_bytes=max_bytes, timeout=timeout, allow_private=True):
         pass
 
 

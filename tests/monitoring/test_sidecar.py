@@ -18,7 +18,7 @@ from tests.monitoring.scripted_stack import scripted_stack
 from tests.processes import ROOT, frozen
 from tests.stack import RunningStack
 from tests.timing import patience, wait_until, within
-from worker.adapters.resilience.breaker import Breakers
+from worker.adapters.resilience.breaker import BreakerRegistry
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +220,7 @@ def served(found: Figures) -> set[float]:
 def test_tells_which_endpoints_are_left_alone(running: RunningStack) -> None:
     assert running.settings.redis_url is not None
     url = running.settings.redis_url.get_secret_value()
-    with closing(Breakers(url, failures=1, seconds=60, probe=60)) as guard:
+    with closing(BreakerRegistry(url, failures=1, seconds=60, trial_timeout=60)) as guard:
         for error, endpoint in ((None, "/v1/models"), (Transient("away"), "/v1/messages")):
             with suppress(Transient), guard("anthropic", endpoint):
                 if error is not None:

@@ -29,5 +29,5 @@ def test_the_provider_in_the_documentation_can_be_made() -> None:
     namespace: dict[str, Any] = {}
     exec(example, namespace)  # noqa: S102 - it is ours
     unused: Any = None
-    context = Context(Settings(), guard=unused, bill=unused)
+    context = Context(Settings(), breaker=unused, bill=unused)
     assert namespace["open_provider"](context).name == "acme"

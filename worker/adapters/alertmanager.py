@@ -51,11 +51,11 @@ class Alertmanager:
         """Close all connections."""
         self._http.close()
 
-    def silence(self, *, lasts: timedelta, by: str, reason: str, alert: str | None) -> str:
+    def silence(self, *, duration: timedelta, by: str, reason: str, alert: str | None) -> str:
         """Silence alerts of this service for a while.
 
         Args:
-            lasts: For how long.
+            duration: For how long.
             by: Who asks for it.
             reason: Why.
             alert: Which; all of them if none is named.
@@ -68,7 +68,7 @@ class Alertmanager:
         silence = {
             "matchers": [_SERVICE, *named],
             "startsAt": begins.isoformat(),
-            "endsAt": (begins + lasts).isoformat(),
+            "endsAt": (begins + duration).isoformat(),
             "createdBy": by,
             "comment": reason,
         }

@@ -20,7 +20,7 @@ _REGIONS = (None, "US", "GB", "DE", "FR", "ES", "IT", "NL", "IN", "AU")
 
 _PLACEHOLDER = re.compile(r"\[(?:PERSON|EMAIL|PHONE)_\d+\]")
 
-_SHORTEST_NAME = 2
+_MIN_NAME_LENGTH = 2
 
 
 class PatternMask:
@@ -91,7 +91,7 @@ def _forms(people: Iterable[Person]) -> Iterator[str]:
     for person in people:
         name = " ".join(person.name.split())
         for form in (name, *name.split()):
-            if len(form) >= _SHORTEST_NAME:
+            if len(form) >= _MIN_NAME_LENGTH:
                 yield from (form[0].upper() + form[1:], form.upper())
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 from worker.settings import Settings
 
 
-class Guard(Protocol):
+class CircuitBreaker(Protocol):
     """Lets requests through to endpoints that answer."""
 
     def __call__(self, service: str, endpoint: str) -> AbstractContextManager[None]:
@@ -72,10 +72,10 @@ class Context:
 
     Attributes:
         settings: All settings.
-        guard: To be put around each request.
+        breaker: To be put around each request.
         bill: To be called with each answer that costs money.
     """
 
     settings: Settings
-    guard: Guard
+    breaker: CircuitBreaker
     bill: Bill

@@ -24,7 +24,7 @@ def scratch_file() -> Iterator[tuple[IO[bytes], Path]]:
     Raises:
         Transient: The disk is full.
     """
-    with space_needed():
+    with mapped_disk_errors():
         if _OPEN_FILES.is_dir():
             with TemporaryFile() as file:
                 yield file, _OPEN_FILES / str(file.fileno())
@@ -34,7 +34,7 @@ def scratch_file() -> Iterator[tuple[IO[bytes], Path]]:
 
 
 @contextmanager
-def space_needed() -> Iterator[None]:
+def mapped_disk_errors() -> Iterator[None]:
     """Tell a full disk, on which others may free some space, from other errors.
 
     Raises:

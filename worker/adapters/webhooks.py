@@ -13,13 +13,13 @@ from tasks.clock import now
 from tasks.errors import InvalidInput
 from tasks.interviews.callbacks import Callback, DeliveryFailed, ReceiverGone
 from tasks.interviews.events import CONTENT_TYPE, cloud_event_json
-from worker.adapters.http.calls import announced_call
+from worker.adapters.http.calls import instrumented_call
 from worker.adapters.http.retry_after import parse_retry_after
-from worker.adapters.http.ssrf import Forbidden, lead_to, public_address
+from worker.adapters.http.ssrf import ForbiddenAddress, pin_address, resolve_public_address
 
 _POINTER = "/callback_url"
 _WAIT_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-_LONGEST_WAIT = 86_400
+_MAX_RETRY_AFTER = 86_400
 """Seconds; a longer Retry-After counts for no more."""
 
 
@@ -44,13 +44,13 @@ class WebhookSender:
 
     def send(self, callback: Callback) -> None:
         """Post a callback; see `CallbackSender.send`."""
-        with announced_call("webhook", "POST callback") as call:
+        with instrumented_call("webhook", "POST callback") as call:
             try:
                 request = self._request(callback)
                 # A time-out for all of it, as one for each read would let a receiver hold us by
                 # a byte now and then; asyncio has that.
                 status, headers = asyncio.run(self._post(request))
-            except Forbidden as error:
+            except ForbiddenAddress as error:
                 raise DeliveryFailed(error.message) from error
             except TimeoutError as error:
                 raise DeliveryFailed(f"no answer within {self._timeout:g} s") from error
@@ -72,7 +72,7 @@ class WebhookSender:
             },
         )
         if not self._allow_private:
-            lead_to(request, public_address(request.url))
+            pin_address(request, resolve_public_address(request.url))
         return request
 
     def _signed(self, message_id: str, body: str) -> dict[str, str]:
@@ -102,8 +102,8 @@ def check_callback_url(url: str, *, allow_private: bool) -> None:
     if allow_private:
         return
     try:
-        public_address(httpx2.URL(url))
-    except (Forbidden, httpx2.InvalidURL) as error:
+        resolve_public_address(httpx2.URL(url))
+    except (ForbiddenAddress, httpx2.InvalidURL) as error:
         raise InvalidInput(str(error), pointer=_POINTER, code="callback_url_forbidden") from error
     except httpx2.ConnectError:
         # Name servers are away at times, and the address is checked at each delivery.
@@ -116,5 +116,5 @@ def _check(status: int, headers: httpx2.Headers) -> None:
     if status == HTTPStatus.GONE:
         raise ReceiverGone("the receiver answered 410")
     asked = parse_retry_after(headers.get("retry-after", "")) if status in _WAIT_STATUSES else None
-    after = None if asked is None else timedelta(seconds=min(asked, _LONGEST_WAIT))
+    after = None if asked is None else timedelta(seconds=min(asked, _MAX_RETRY_AFTER))
     raise DeliveryFailed(f"the receiver answered {status}", after)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from monitoring.logs import LevelName
-from worker.adapters.resilience.rate_limit import RequestLimit
+from worker.adapters.resilience.rate_limit import RateLimit
 from worker.bootstrap import Stores
 from worker.intake.service import Intake
 from worker.lifecycle.erasure import Eraser
@@ -29,7 +29,7 @@ class Context:
     eraser: Eraser
     watching: Watching
     keys: KeyRing
-    limit: RequestLimit | None
+    limit: RateLimit | None
     change_level: Callable[[LevelName], Collection[str]]
     """Changes what all processes log; gives the names of those that do."""
 

@@ -15,8 +15,8 @@ from starlette.requests import Request
 
 from tasks.errors import InvalidAudio, InvalidInput
 from tasks.interviews.interview import Interview, Source, Submission
-from worker.adapters.http.download import fetched
-from worker.adapters.scratch import scratch_file, space_needed
+from worker.adapters.http.download import download
+from worker.adapters.scratch import mapped_disk_errors, scratch_file
 from worker.intake.idempotency import Accepted, IdempotencyGuard
 from worker.intake.service import Intake
 from worker.ports import UrlSubmission
@@ -107,7 +107,7 @@ def _accept_url(body: bytes, intake: Intake, once: IdempotencyGuard, source: Sou
 
     def take_in(interview_id: str | None) -> Interview:
         intake.check(wanted.submission)
-        with fetched(wanted.audio_url, **intake.download_limits) as (recording, name):
+        with download(wanted.audio_url, **intake.download_limits) as (recording, name):
             return intake.accept(
                 wanted.submission, recording, name=name, source=source, interview_id=interview_id
             )
@@ -139,7 +139,7 @@ def _parse(model: type[Model], text: str | bytes) -> Model:
 
 @asynccontextmanager
 async def _form(request: Request) -> AsyncIterator[FormData]:
-    with space_needed():
+    with mapped_disk_errors():
         async with request.form(max_files=1, max_fields=1, max_part_size=_MAX_JSON) as form:
             yield form
 

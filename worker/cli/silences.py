@@ -49,7 +49,9 @@ def silence(
 ) -> None:
     """Keep alerts quiet during maintenance; ends by itself."""
     with closing(Alertmanager(load_settings().alertmanager_url)) as alertmanager:
-        made = alertmanager.silence(lasts=lasting(lasts), by=getuser(), reason=reason, alert=alert)
+        made = alertmanager.silence(
+            duration=lasting(lasts), by=getuser(), reason=reason, alert=alert
+        )
     log.warning("alerts are silenced for %s: %s", lasts, made)
     what = alert or "All alerts of this service"
     out.print(f"{what}: silent for {lasts}, by silence {made}", highlight=False)

@@ -29,8 +29,8 @@ from tasks.pipeline.queues import STAGES, Broker
 from tasks.scheduling.calendars import Calendars
 from worker.adapters.kafka import KafkaStatus
 from worker.adapters.mongo import MongoStatus
-from worker.adapters.resilience.breaker_storage import CircuitStates
-from worker.bootstrap import Stores, broker, circuit_states
+from worker.adapters.resilience.breaker_storage import BreakerStates
+from worker.bootstrap import Stores, breaker_states, broker
 from worker.settings import Settings
 
 
@@ -62,7 +62,7 @@ def watching(settings: Settings, stores: Stores, calendars: Calendars) -> Iterat
         stack.callback(queues.close)
         database = MongoStatus(stores.mongo.database)
         consumers = _consumers(settings, stack)
-        circuits = circuit_states(settings)
+        circuits = breaker_states(settings)
         recorded = RecordedFigures(figures)
         mongo = Source("mongodb", MongoCollector(database), metrics.MONGODB_UP)
         sources = [
@@ -132,12 +132,12 @@ def _kafka(consumers: ConsumerStatus | None) -> Details:
     return {"consumer_lag": sum(partition.records for partition in consumers.read())}
 
 
-def _external(calendars: Calendars, circuits: CircuitStates | None) -> Details:
+def _external(calendars: Calendars, circuits: BreakerStates | None) -> Details:
     calendars.ping()
     return {"provider": calendars.name, "circuits": _circuits(circuits)}
 
 
-def _circuits(circuits: CircuitStates | None) -> dict[str, str] | None:
+def _circuits(circuits: BreakerStates | None) -> dict[str, str] | None:
     """The state of each circuit; None where it cannot be read, of which another check tells."""
     try:
         found = circuits.read() if circuits is not None else {}

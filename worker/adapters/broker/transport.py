@@ -15,15 +15,15 @@ from kombu.transport import redis
 class Channel(redis.Channel):
     """A channel that keeps its client for as long as it keeps its connection pool."""
 
-    _kept: Any = None
+    _shared_client: Any = None
 
     @contextmanager
     def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:
         """The client given, else the channel's own."""
         if client is None:
-            if self._kept is None or self._kept.connection_pool is not self.pool:
-                self._kept = self.Client(connection_pool=self.pool)
-            client = self._kept
+            if self._shared_client is None or self._shared_client.connection_pool is not self.pool:
+                self._shared_client = self.Client(connection_pool=self.pool)
+            client = self._shared_client
         yield client
 
 

@@ -11,10 +11,10 @@ from caldav.response import DAVResponse
 
 from tasks.errors import CalendarUnreadable, Transient
 from tasks.interviews.people import Interval
-from worker.adapters.calendars.session import AnnouncedSession
+from worker.adapters.calendars.session import InstrumentedSession
 
 MISSING = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
-_PASSING = (
+_TRANSIENT = (
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.LOCKED,
     HTTPStatus.TOO_MANY_REQUESTS,
@@ -66,7 +66,7 @@ class Dav:
             enable_rfc6764=False,  # the URL is given: no discovery by DNS
         )
         self._client.session.close()
-        self._client.session = AnnouncedSession()
+        self._client.session = InstrumentedSession()
 
     def close(self) -> None:
         """Close all connections."""
@@ -99,7 +99,7 @@ class Dav:
             ) from error
         except (DAVError, SyntaxError, ValueError) as error:  # SyntaxError: lxml, of malformed XML
             raise unreadable(method, "with something that is not CalDAV") from error
-        if response.status in _PASSING:
+        if response.status in _TRANSIENT:
             raise Transient(f"the calendar server answered {response.status} to {method}")
         return Answer(response.status, text, response.headers.get("ETag"), response)
 

@@ -19,19 +19,19 @@ from tasks.ports import Meeting
 from worker.adapters.calendars import event, google_events
 from worker.adapters.calendars.google_events import Stored, event_id, resource_of
 from worker.adapters.google.endpoints import CALENDAR, EVENT, EVENTS, FREE_BUSY
-from worker.adapters.google.failures import is_refusal_of_calendar, translated
+from worker.adapters.google.failures import is_refusal_of_calendar, mapped_errors
 from worker.adapters.google.identity import credentials_for
-from worker.adapters.google.sessions import AnnouncedHttp
-from worker.adapters.providers import Context, Guard
+from worker.adapters.google.sessions import InstrumentedHttp
+from worker.adapters.providers import CircuitBreaker, Context
 
 _SCOPES = ["https://www.googleapis.com/auth/calendar"]
 
 _MISSING = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
-_MOST_REVISIONS = 100
+_MAX_REVISIONS = 100
 """How often an event can be taken out of a calendar and put in again."""
 
-_LONGEST_NAME = 256
+_MAX_NAME_LENGTH = 256
 
 
 class GoogleCalendar:
@@ -44,15 +44,17 @@ class GoogleCalendar:
         credentials: Who we are.
         url: Where the service is, with a slash at the end.
         timeout: Seconds to wait for an answer.
-        guard: Put around each request.
+        breaker: Put around each request.
     """
 
     name = "google"
 
-    def __init__(self, credentials: Any, *, url: str, timeout: float, guard: Guard) -> None:
+    def __init__(
+        self, credentials: Any, *, url: str, timeout: float, breaker: CircuitBreaker
+    ) -> None:
         self._credentials = credentials
         self._timeout = timeout
-        self._guard = guard
+        self._breaker = breaker
         self._idle: list[Any] = []
         self._service = build(
             "calendar",
@@ -75,7 +77,7 @@ class GoogleCalendar:
             credentials,
             url=settings.google_calendar_url,
             timeout=settings.provider_timeout,
-            guard=context.guard,
+            breaker=context.breaker,
         )
 
     def close(self) -> None:
@@ -101,7 +103,7 @@ class GoogleCalendar:
         """
         name = person.calendar if person.calendar is not None else person.email.lower()
         plain = name.isprintable() and not any(mark in name for mark in "/\\ ")
-        if not name or not plain or len(name) > _LONGEST_NAME or name in (".", ".."):
+        if not name or not plain or len(name) > _MAX_NAME_LENGTH or name in (".", ".."):
             raise InvalidInput("a calendar must be named by its id at Google")
         return name
 
@@ -162,7 +164,7 @@ class GoogleCalendar:
             "items": [{"id": calendar}],
         }
         _, answer = self._send(FREE_BUSY, self._service.freebusy().query(body=query))
-        with translated(CALENDAR):
+        with mapped_errors(CALENDAR):
             # What cannot be read is told inside of an answer of success, for each calendar.
             (found,) = answer["calendars"].values()
             if found.get("errors"):
@@ -173,7 +175,7 @@ class GoogleCalendar:
     def _by_events(
         self, calendar: str, window: Interval, zone: str, exclude: str
     ) -> Sequence[Interval]:
-        with translated(CALENDAR):
+        with mapped_errors(CALENDAR):
             spans = google_events.busy_spans(self._events(calendar, window), zone, exclude)
             return [span for span in spans if span.overlaps(window)]
 
@@ -192,7 +194,7 @@ class GoogleCalendar:
 
     def _stored(self, calendar: str, uid: str) -> Stored:
         """Our event, in its last revision; one without a time where there is none."""
-        for number in range(_MOST_REVISIONS):
+        for number in range(_MAX_REVISIONS):
             name = event_id(uid, number)
             request = self._service.events().get(calendarId=calendar, eventId=name)
             status, answer = self._send(EVENT, request, _MISSING)
@@ -249,7 +251,7 @@ class GoogleCalendar:
         Returns:
             The status, and what came with it.
         """
-        with self._guard(CALENDAR, endpoint), translated(CALENDAR), self._http() as http:
+        with self._breaker(CALENDAR, endpoint), mapped_errors(CALENDAR), self._http() as http:
             try:
                 # The library's own attempts are switched off: they are counted in one place.
                 return HTTPStatus.OK, request.execute(http=http, num_retries=0)
@@ -275,5 +277,5 @@ class GoogleCalendar:
 
     def _new_http(self) -> Any:
         return google_auth_httplib2.AuthorizedHttp(
-            self._credentials, http=AnnouncedHttp(timeout=self._timeout)
+            self._credentials, http=InstrumentedHttp(timeout=self._timeout)
         )

@@ -4,7 +4,7 @@ from typing import Any
 
 from caldav.lib.http_sync import Response, requests
 
-from worker.adapters.http.calls import announced_call
+from worker.adapters.http.calls import instrumented_call
 
 _KINDS = {
     "DELETE": "event",
@@ -17,12 +17,12 @@ _KINDS = {
 }
 
 
-class AnnouncedSession(requests.Session):
+class InstrumentedSession(requests.Session):
     """A session whose requests are announced by their method and what it is used for."""
 
     def request(self, method: str, url: str, *arguments: Any, **options: Any) -> Response:
         """Make a request, with all redirects that it takes."""
-        with announced_call("caldav", f"{method} {_KINDS[method]}") as call:
+        with instrumented_call("caldav", f"{method} {_KINDS[method]}") as call:
             response = super().request(method, url, *arguments, **options)
             call.status = response.status_code
             return response

@@ -13,14 +13,14 @@ from googleapiclient.errors import HttpError
 
 from tasks.errors import InterviewWorkerError, Transient, Unusable
 from worker.adapters.google.endpoints import AUTH
-from worker.adapters.http.errors import refusal, unreachable, unreadable
+from worker.adapters.http.errors import connection_error, error_from_status, invalid_response_error
 
 _RATE_LIMITS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"})
 """Reasons of a 403 that pass by themselves: https://developers.google.com/calendar/api/guides/errors."""
 
 
 @contextmanager
-def translated(service: str) -> Iterator[None]:
+def mapped_errors(service: str) -> Iterator[None]:
     """Turn the errors of Google's clients into ours.
 
     Args:
@@ -33,23 +33,23 @@ def translated(service: str) -> Iterator[None]:
     except GoogleAuthError as error:
         raise _credentials(error) from error
     except (requests.JSONDecodeError, ParseError) as error:
-        raise unreadable(service) from error
+        raise invalid_response_error(service) from error
     except (requests.RequestException, httplib2.HttpLib2Error, HTTPException, OSError) as error:
         timed_out = isinstance(error, requests.Timeout | TimeoutError)
-        raise unreachable(service, timed_out=timed_out) from error
+        raise connection_error(service, timed_out=timed_out) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise unreadable(service) from error
+        raise invalid_response_error(service) from error
 
 
 def refused(service: str, error: HttpError | GoogleAPICallError) -> InterviewWorkerError:
     """The error that an answer stands for."""
     if isinstance(error, GoogleAPICallError):
         wait = error.response.headers.get("retry-after") if error.response is not None else None
-        return refusal(service, int(error.code or 500), retry_after=wait)
+        return error_from_status(service, int(error.code or 500), retry_after=wait)
     wait = error.resp.get("retry-after")
     if error.status_code == 403 and reason_of(error) in _RATE_LIMITS:
-        return refusal(service, 429, retry_after=wait)
-    return refusal(service, error.status_code, retry_after=wait)
+        return error_from_status(service, 429, retry_after=wait)
+    return error_from_status(service, error.status_code, retry_after=wait)
 
 
 def reason_of(error: HttpError) -> str | None:
@@ -61,7 +61,7 @@ def reason_of(error: HttpError) -> str | None:
 
 def _credentials(error: GoogleAuthError) -> InterviewWorkerError:
     if isinstance(error, TransportError):
-        return unreachable(AUTH, timed_out=False)
+        return connection_error(AUTH, timed_out=False)
     if error.retryable:
         return Transient("google_auth does not answer as it should", code="provider_unavailable")
     if isinstance(error, DefaultCredentialsError):

@@ -19,7 +19,7 @@ class Call:
 
 
 @contextmanager
-def announced_call(service: str, endpoint: str) -> Iterator[Call]:
+def instrumented_call(service: str, endpoint: str) -> Iterator[Call]:
     """Announce the request that is made in this context when it is over, however it ends.
 
     Args:

@@ -10,21 +10,21 @@ from urllib.parse import unquote, urlsplit
 import httpx2
 
 from tasks.errors import InvalidInput
-from worker.adapters.http.calls import announced_call
+from worker.adapters.http.calls import instrumented_call
 from worker.adapters.http.retry_after import parse_retry_after
-from worker.adapters.http.ssrf import Forbidden, PublicOnly, check_scheme
+from worker.adapters.http.ssrf import ForbiddenAddress, SSRFGuardTransport, check_scheme
 from worker.adapters.scratch import scratch_file
 from worker.ports import DownloadFailed
 
 _POINTER = "/audio_url"
 _UNREACHABLE = "audio_url_unreachable"
-_PASSING = (httpx2.codes.REQUEST_TIMEOUT, httpx2.codes.TOO_EARLY, httpx2.codes.TOO_MANY_REQUESTS)
+_RETRYABLE = (httpx2.codes.REQUEST_TIMEOUT, httpx2.codes.TOO_EARLY, httpx2.codes.TOO_MANY_REQUESTS)
 _REDIRECTS = 5
-_PIECE = 1 << 16
+_CHUNK = 1 << 16
 
 
 @contextmanager
-def fetched(
+def download(
     url: str, *, max_bytes: int, timeout: float, allow_private: bool
 ) -> Iterator[tuple[Path, str]]:
     """Fetch a recording into a temporary file, for as long as the context lasts.
@@ -48,13 +48,13 @@ def fetched(
     _check(url)
     deadline = time.monotonic() + timeout
     with scratch_file() as (file, recording):
-        with announced_call("audio_url", "GET recording") as call:
+        with instrumented_call("audio_url", "GET recording") as call:
             try:
                 with _client(timeout, allow_private) as client, client.stream("GET", url) as answer:
                     call.status = answer.status_code
                     _check_answer(answer, max_bytes)
                     _save(answer, file, max_bytes, deadline)
-            except Forbidden as error:
+            except ForbiddenAddress as error:
                 raise _forbidden(error.message) from error
             except (TimeoutError, httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
                 call.status = None  # an answer that breaks off is none
@@ -68,12 +68,12 @@ def _check(url: str) -> None:
         check_scheme(urlsplit(url).scheme)
     except ValueError as error:
         raise _forbidden(f"this is not a URL: {error}") from error
-    except Forbidden as error:
+    except ForbiddenAddress as error:
         raise _forbidden(error.message) from error
 
 
 def _client(timeout: float, allow_private: bool) -> httpx2.Client:
-    transport = httpx2.HTTPTransport if allow_private else PublicOnly
+    transport = httpx2.HTTPTransport if allow_private else SSRFGuardTransport
     return httpx2.Client(
         transport=transport(trust_env=False),
         timeout=min(timeout, 10.0),
@@ -85,7 +85,7 @@ def _client(timeout: float, allow_private: bool) -> httpx2.Client:
 
 
 def _check_answer(answer: httpx2.Response, max_bytes: int) -> None:
-    if answer.status_code in _PASSING or answer.is_server_error:
+    if answer.status_code in _RETRYABLE or answer.is_server_error:
         asked = parse_retry_after(answer.headers.get("retry-after", ""))
         raise DownloadFailed(f"the server answered {answer.status_code}", _UNREACHABLE, asked)
     if answer.status_code != httpx2.codes.OK:
@@ -99,7 +99,7 @@ def _check_answer(answer: httpx2.Response, max_bytes: int) -> None:
 
 def _save(answer: httpx2.Response, file: IO[bytes], max_bytes: int, deadline: float) -> None:
     written = 0
-    for piece in answer.iter_bytes(_PIECE):
+    for piece in answer.iter_bytes(_CHUNK):
         written += len(piece)
         if written > max_bytes:
             raise _too_large(max_bytes)

@@ -5,7 +5,7 @@ from time import monotonic
 
 import httpx2
 
-from worker.adapters.http.calls import announced_call
+from worker.adapters.http.calls import instrumented_call
 
 _CONNECT = 10.0
 """Seconds to wait for a connection, or for a free one."""
@@ -14,7 +14,7 @@ OTHER = "other"
 """The endpoint of requests that are not expected."""
 
 
-class AnnouncedTransport(httpx2.BaseTransport):
+class InstrumentedTransport(httpx2.BaseTransport):
     """Makes requests one at a time to the end: an answer counts when its body is there.
 
     httpx2 limits the wait for each piece of an answer, but not the whole of it.
@@ -40,7 +40,7 @@ class AnnouncedTransport(httpx2.BaseTransport):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Make a request, and read all of its answer."""
-        with announced_call(self._service, self._endpoint(request.url.path)) as call:
+        with instrumented_call(self._service, self._endpoint(request.url.path)) as call:
             response = self._inner.handle_request(request)
             content = self._read(response, request)
             call.status = response.status_code
@@ -72,7 +72,9 @@ class AnnouncedTransport(httpx2.BaseTransport):
         return b"".join(pieces)
 
 
-def announced_client(service: str, endpoints: Mapping[str, str], timeout: float) -> httpx2.Client:
+def instrumented_client(
+    service: str, endpoints: Mapping[str, str], timeout: float
+) -> httpx2.Client:
     """A client whose requests are announced.
 
     Args:
@@ -81,6 +83,6 @@ def announced_client(service: str, endpoints: Mapping[str, str], timeout: float)
         timeout: Seconds to wait for an answer to begin, and as many for it to end.
     """
     return httpx2.Client(
-        transport=AnnouncedTransport(service, endpoints, timeout),
+        transport=InstrumentedTransport(service, endpoints, timeout),
         timeout=httpx2.Timeout(timeout, connect=_CONNECT, pool=_CONNECT),
     )

@@ -8,19 +8,19 @@ import httpx2
 from tasks.errors import Permanent
 
 
-class Forbidden(Permanent):
+class ForbiddenAddress(Permanent):
     """An address that must not be reached."""
 
     code = "forbidden_address"
 
 
-class PublicOnly(httpx2.HTTPTransport):
+class SSRFGuardTransport(httpx2.HTTPTransport):
     """A transport that connects to public addresses only, on every hop of a redirect."""
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request to an address of its host, after all of them were found to be public."""
         check_scheme(request.url.scheme)
-        lead_to(request, public_address(request.url))
+        pin_address(request, resolve_public_address(request.url))
         return super().handle_request(request)
 
 
@@ -31,10 +31,10 @@ def check_scheme(scheme: str) -> None:
         Forbidden: It is another one.
     """
     if scheme not in {"http", "https"}:
-        raise Forbidden("only http and https are allowed")
+        raise ForbiddenAddress("only http and https are allowed")
 
 
-def public_address(url: httpx2.URL) -> str:
+def resolve_public_address(url: httpx2.URL) -> str:
     """Find an address of a URL's host, all of whose addresses are public.
 
     Only a connection to this very address is safe: a name server's next answer may be another.
@@ -44,18 +44,18 @@ def public_address(url: httpx2.URL) -> str:
         httpx2.ConnectError: The host is not known.
     """
     if _is_this_machine(url.host):
-        raise Forbidden(f"{url.host} leads to an address that is not public")
+        raise ForbiddenAddress(f"{url.host} leads to an address that is not public")
     try:
         found = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise httpx2.ConnectError(f"{url.host} is not known") from error
     addresses = [str(entry[4][0]) for entry in found]
-    if not all(map(_public, addresses)):
-        raise Forbidden(f"{url.host} leads to an address that is not public")
+    if not all(map(_is_public, addresses)):
+        raise ForbiddenAddress(f"{url.host} leads to an address that is not public")
     return addresses[0]
 
 
-def lead_to(request: httpx2.Request, address: str) -> None:
+def pin_address(request: httpx2.Request, address: str) -> None:
     """Have a request connect to an address instead of looking up its host once more."""
     # The name still goes into the Host header, which is set, and into the TLS handshake.
     request.extensions = {**request.extensions, "sni_hostname": request.url.host}
@@ -68,7 +68,7 @@ def _is_this_machine(host: str) -> bool:
     return name == "localhost" or name.endswith(".localhost")
 
 
-def _public(address: str) -> bool:
+def _is_public(address: str) -> bool:
     parsed = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(parsed, ipaddress.IPv6Address):
         # Addresses that carry an IPv4 address inside lead to that one.

@@ -98,7 +98,7 @@ class KafkaRequests:
                     log.warning("trying a message again: %s", error)
                     self._announce("error")
                     consumer.seek(partition, record.offset)
-                    _rest(consumer)
+                    _pause(consumer)
                 else:
                     consumer.commit({partition: OffsetAndMetadata(record.offset + 1)})
                     self._announce(status)
@@ -128,7 +128,7 @@ def _traceparent(headers: Iterable[tuple[str, bytes]]) -> str | None:
     return next((value.decode(errors="replace") for value in found), None)
 
 
-def _rest(consumer: Any) -> None:
+def _pause(consumer: Any) -> None:
     # Polling goes on meanwhile, lest the group believes us dead.
     consumer.pause(*consumer.assignment())
     for partition, records in consumer.poll(timeout_ms=_RETRY_MS).items():

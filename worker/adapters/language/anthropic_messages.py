@@ -12,15 +12,15 @@ import anthropic
 from pydantic import BaseModel, Field
 
 from tasks.errors import InterviewWorkerError, Unusable
-from worker.adapters.http.errors import refusal, unreachable, unreadable
-from worker.adapters.http.instrumented import announced_client
-from worker.adapters.language.chat import Completion, Turn, Wish
-from worker.adapters.providers import Bill, Context, Guard, Usage
+from worker.adapters.http.errors import connection_error, error_from_status, invalid_response_error
+from worker.adapters.http.instrumented import instrumented_client
+from worker.adapters.language.chat import Completion, Message, ResponseFormat
+from worker.adapters.providers import Bill, CircuitBreaker, Context, Usage
 
 SERVICE = "anthropic"
 _ENDPOINT = "/v1/messages"
 
-_LONGEST_ANSWER = 16_000
+_MAX_OUTPUT_TOKENS = 16_000
 """Tokens. Beyond some 21 000, the library wants answers to be streamed."""
 
 _CUT_OFF = ("max_tokens", "refusal", "model_context_window_exceeded")
@@ -61,7 +61,7 @@ class AnthropicMessages:
         model: The model's name.
         window: Tokens that a question may have.
         timeout: Seconds to wait for an answer.
-        guard: Put around each request.
+        breaker: Put around each request.
         bill: Told of each answer.
     """
 
@@ -75,19 +75,19 @@ class AnthropicMessages:
         model: str,
         window: int,
         timeout: float,
-        guard: Guard,
+        breaker: CircuitBreaker,
         bill: Bill,
     ) -> None:
         self.window = window
         self._model = model
-        self._guard = guard
+        self._breaker = breaker
         self._bill = bill
         self._client = anthropic.Anthropic(
             api_key=key,
             base_url=base_url,
             # Attempts are counted and limited in one place, which is not here.
             max_retries=0,
-            http_client=announced_client(SERVICE, {_ENDPOINT: _ENDPOINT}, timeout),
+            http_client=instrumented_client(SERVICE, {_ENDPOINT: _ENDPOINT}, timeout),
             timeout=timeout,
         )
 
@@ -103,26 +103,30 @@ class AnthropicMessages:
             model=settings.anthropic_model,
             window=settings.anthropic_window,
             timeout=settings.provider_timeout,
-            guard=context.guard,
+            breaker=context.breaker,
             bill=context.bill,
         )
 
-    def complete(self, instructions: str, turns: Sequence[Turn], wish: Wish) -> Completion:
+    def complete(
+        self, instructions: str, conversation: Sequence[Message], response_format: ResponseFormat
+    ) -> Completion:
         """Have a conversation go on; see `ChatModel.complete`."""
-        messages: list[Any] = [{"role": turn.role, "content": turn.text} for turn in turns]
+        messages: list[Any] = [
+            {"role": message.role, "content": message.text} for message in conversation
+        ]
         tool: Any = {
-            "name": wish.name,
+            "name": response_format.name,
             "description": "Give the answer.",
-            "input_schema": dict(wish.schema),
+            "input_schema": dict(response_format.schema),
         }
-        with self._guard(SERVICE, _ENDPOINT), _translated():
+        with self._breaker(SERVICE, _ENDPOINT), _translated():
             response = self._client.messages.with_raw_response.create(
                 model=self._model,
-                max_tokens=_LONGEST_ANSWER,
+                max_tokens=_MAX_OUTPUT_TOKENS,
                 system=instructions,
                 messages=messages,
                 tools=[tool],
-                tool_choice={"type": "tool", "name": wish.name},
+                tool_choice={"type": "tool", "name": response_format.name},
             )
             answer = _Answer.model_validate_json(response.read())
         return self._billed(answer)
@@ -160,16 +164,16 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except anthropic.APITimeoutError as error:
-        raise unreachable(SERVICE, timed_out=True) from error
+        raise connection_error(SERVICE, timed_out=True) from error
     except anthropic.APIConnectionError as error:
-        raise unreachable(SERVICE, timed_out=False) from error
+        raise connection_error(SERVICE, timed_out=False) from error
     except anthropic.APIStatusError as error:
         raise _refusal(error) from error
     except (anthropic.AnthropicError, ValueError) as error:
-        raise unreadable(SERVICE) from error
+        raise invalid_response_error(SERVICE) from error
 
 
 def _refusal(error: anthropic.APIStatusError) -> InterviewWorkerError:
-    return refusal(
+    return error_from_status(
         SERVICE, error.status_code, retry_after=error.response.headers.get("retry-after")
     )

@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Message:
     """One side's words in a conversation with a model."""
 
     role: Literal["user", "assistant"]
@@ -14,7 +14,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ResponseFormat:
     """What an answer is to look like.
 
     Attributes:
@@ -58,13 +58,15 @@ class ChatModel(Protocol):
     def window(self) -> int:
         """Tokens that a question may have, its answer not among them."""
 
-    def complete(self, instructions: str, turns: Sequence[Turn], wish: Wish) -> Completion:
+    def complete(
+        self, instructions: str, conversation: Sequence[Message], response_format: ResponseFormat
+    ) -> Completion:
         """Have a conversation go on.
 
         Args:
             instructions: What the model is told before all else.
-            turns: What was said so far; the last turn is the user's.
-            wish: What the answer is to look like.
+            conversation: What was said so far; the last turn is the user's.
+            response_format: What the answer is to look like.
 
         Raises:
             Transient: It may answer later.

@@ -17,7 +17,7 @@ from tasks.errors import MissingExtra
 
 MODEL = "wordllama-l2-supercat-256"
 DIMENSIONS = 256
-LONGEST = 1000
+MAX_CHARACTERS = 1000
 """Characters of a text that are read."""
 
 _TENSOR = "embedding.weight"
@@ -60,7 +60,7 @@ class Embeddings:
         """
         vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
         encoded = self._tokenizer.encode_batch(
-            [text[:LONGEST] for text in texts], add_special_tokens=False
+            [text[:MAX_CHARACTERS] for text in texts], add_special_tokens=False
         )
         for row, one in zip(vectors, encoded, strict=True):
             if one.ids:

@@ -12,12 +12,12 @@ from tasks.analysis.rubric import Rubric
 from tasks.analysis.sentences import Sentence, candidate_sentences
 from tasks.interviews.transcript import Transcript
 from worker.adapters.language import embeddings, summary
-from worker.adapters.language.judging import judge
+from worker.adapters.language.level_scoring import score_level
 from worker.adapters.language.matching import Matcher
-from worker.adapters.language.valence import Valence, load_vader, measured
+from worker.adapters.language.valence import Valence, load_vader, measure_sentiment
 from worker.adapters.providers import Context
 
-SHORTEST = 4
+MIN_WORDS = 4
 """Words. Shorter sentences say too little to be compared."""
 SUMMARY = 4
 """Sentences in a summary."""
@@ -49,16 +49,16 @@ class LocalProvider:
 
     def sentiment(self, transcript: Transcript) -> SentimentFinding:
         """The valence of each segment, as the mean of its sentences."""
-        return measured(transcript, self._vader)
+        return measure_sentiment(transcript, self._vader)
 
     def competencies(self, transcript: Transcript, rubric: Rubric) -> CompetencyFindings:
         """Compare the candidate's sentences with the examples of a rubric."""
-        sentences = _telling(transcript)
+        sentences = _informative(transcript)
         vectors = self._embeddings.embed([sentence.text for sentence in sentences])
-        hits = self._matcher(rubric).hits(vectors)
+        matches = self._matcher(rubric).matches(vectors)
         return CompetencyFindings(
             competencies=tuple(
-                judge(competency, hits[competency.id], sentences)
+                score_level(competency, matches[competency.id], sentences)
                 for competency in rubric.competencies
             ),
             call=ModelCall(provider=self.name, model=embeddings.MODEL),
@@ -66,7 +66,7 @@ class LocalProvider:
 
     def summarise(self, transcript: Transcript) -> SummaryFinding:
         """Quote the sentences that stand best for all that the candidate said."""
-        sentences = _telling(transcript)
+        sentences = _informative(transcript)
         vectors = self._embeddings.embed([sentence.text for sentence in sentences])
         chosen = summary.choose(vectors, SUMMARY)
         return SummaryFinding(
@@ -94,5 +94,5 @@ def open_provider(_: Context) -> LocalProvider:
     return LocalProvider()
 
 
-def _telling(transcript: Transcript) -> list[Sentence]:
-    return [s for s in candidate_sentences(transcript) if s.words >= SHORTEST]
+def _informative(transcript: Transcript) -> list[Sentence]:
+    return [s for s in candidate_sentences(transcript) if s.words >= MIN_WORDS]

@@ -21,16 +21,16 @@ NEIGHBOURS = 3
 """Examples whose mean similarity is a sentence's support: one alone may be near by accident."""
 THRESHOLD = 0.27
 """The least support; how it was measured stands in docs/analysis.md."""
-CLEAR = 0.45
+CLEAR_SUPPORT = 0.45
 """Support from which there is no doubt what a sentence is about."""
-RIVAL = 0.1
+RIVAL_MARGIN = 0.1
 """A sentence speaks of other competencies as well that are this much less near than the first."""
 TEMPERATURE = 0.06
 """Of the softmax over levels: the smaller, the more the nearest level counts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class Match:
     """A sentence that speaks of a competency.
 
     Attributes:
@@ -57,7 +57,7 @@ class Matcher:
         self._anchors = [_anchors(one, embeddings) for one in rubric.competencies]
         self._neutral = embeddings.embed(_neutral())
 
-    def hits(self, sentences: Vectors) -> dict[str, list[Hit]]:
+    def matches(self, sentences: Vectors) -> dict[str, list[Match]]:
         """The sentences that speak of each competency.
 
         Args:
@@ -66,11 +66,11 @@ class Matcher:
         similarities = [[level @ sentences.T for level in levels] for levels in self._anchors]
         support = np.stack([_support(levels) for levels in similarities])
         nearest = support.max(axis=0)
-        telling = nearest > _support([self._neutral @ sentences.T])
-        chosen = telling & (support >= THRESHOLD) & (support >= nearest - RIVAL)
+        informative = nearest > _support([self._neutral @ sentences.T])
+        chosen = informative & (support >= THRESHOLD) & (support >= nearest - RIVAL_MARGIN)
         return {
             name: [
-                Hit(int(row), float(support[number, row]), _level(similarities[number], int(row)))
+                Match(int(row), float(support[number, row]), _level(similarities[number], int(row)))
                 for row in np.flatnonzero(chosen[number])
             ]
             for number, name in enumerate(self._ids)

@@ -22,22 +22,22 @@ from tasks.analysis.findings import (
 from tasks.analysis.rubric import Rubric
 from tasks.errors import Unusable
 from tasks.interviews.transcript import Segment, Transcript
-from worker.adapters.language.chat import ChatModel, Completion, Turn
+from worker.adapters.language.chat import ChatModel, Completion, Message
 from worker.adapters.language.prompts import Prompt, prompt
 from worker.adapters.language.replies import (
     COMPETENCIES,
     SENTIMENT,
     SUMMARY,
     CompetencyReply,
-    Form,
     QuoteReply,
     Reply,
+    ReplySchema,
 )
 from worker.adapters.language.splitting import parts, tokens_in
 
 R = TypeVar("R", bound=Reply)
 
-_MOST_PROBLEMS = 10
+_MAX_PROBLEMS = 10
 """Faults of an answer that the model is told of."""
 
 
@@ -80,8 +80,8 @@ class ModelProvider:
         found: defaultdict[str, list[CompetencyReply]] = defaultdict(list)
         for part in inquiry.parts(transcript, rubric):
             # Of two about the same competency, the first counts.
-            told = {one.id: one for one in reversed(inquiry.ask(part, rubric).competencies)}
-            for name, one in told.items():
+            replied = {one.id: one for one in reversed(inquiry.ask(part, rubric).competencies)}
+            for name, one in replied.items():
                 found[name].append(one)
         known = frozenset(segment.id for segment in transcript.segments)
         return CompetencyFindings(
@@ -101,24 +101,24 @@ class ModelProvider:
             call=inquiry.call(),
         )
 
-    def _inquiry(self, name: str, form: Form[R]) -> "_Inquiry[R]":
-        return _Inquiry(self._chat, prompt(name), form)
+    def _inquiry(self, name: str, schema: ReplySchema[R]) -> "_Inquiry[R]":
+        return _Inquiry(self._chat, prompt(name), schema)
 
 
 class _Inquiry(Generic[R]):
     """One question about a transcript, asked of as many parts as it has."""
 
-    def __init__(self, chat: ChatModel, prompt: Prompt, form: Form[R]) -> None:
+    def __init__(self, chat: ChatModel, prompt: Prompt, schema: ReplySchema[R]) -> None:
         self._chat = chat
         self._prompt = prompt
-        self._form = form
+        self._schema = schema
         self._answers: list[Completion] = []
 
     def parts(
         self, transcript: Transcript, rubric: Rubric | None = None
     ) -> Iterator[tuple[Segment, ...]]:
         """The parts that the model can be asked about."""
-        around = self._prompt.instructions + self._prompt.ask((), rubric)
+        around = self._prompt.instructions + self._prompt.render((), rubric)
         return parts(transcript, max(self._chat.window - tokens_in(around), 1))
 
     def ask(self, part: tuple[Segment, ...], rubric: Rubric | None = None) -> R:
@@ -127,14 +127,14 @@ class _Inquiry(Generic[R]):
         Raises:
             Unusable: It is not of the form wanted the second time either.
         """
-        question = Turn("user", self._prompt.ask(part, rubric))
+        question = Message("user", self._prompt.render(part, rubric))
         answer = self._complete([question])
         try:
-            return self._form.read(answer)
+            return self._schema.read(answer)
         except ValidationError as error:
             answer = self._complete([question, *_once_more(answer, error)])
         try:
-            return self._form.read(answer)
+            return self._schema.read(answer)
         except ValidationError as error:
             message = f"{self._chat.name} answers in a form that cannot be used"
             # Not from this error: it quotes the answer, and so maybe what was said.
@@ -154,8 +154,10 @@ class _Inquiry(Generic[R]):
             price_version=first.price_version,
         )
 
-    def _complete(self, turns: Sequence[Turn]) -> str:
-        answer = self._chat.complete(self._prompt.instructions, turns, self._form.wish)
+    def _complete(self, conversation: Sequence[Message]) -> str:
+        answer = self._chat.complete(
+            self._prompt.instructions, conversation, self._schema.response_format
+        )
         self._answers.append(answer)
         return answer.text
 
@@ -173,33 +175,33 @@ def _sum(numbers: Iterable[N | None]) -> N | None:
     return total
 
 
-def _once_more(answer: str, error: ValidationError) -> list[Turn]:
+def _once_more(answer: str, error: ValidationError) -> list[Message]:
     faults = [
         f"- {'.'.join(map(str, one['loc'])) or 'the answer'}: {one['msg']}"
-        for one in error.errors()[:_MOST_PROBLEMS]
+        for one in error.errors()[:_MAX_PROBLEMS]
     ]
     listed = "\n".join(faults)
     return [
-        Turn("assistant", answer or "{}"),
-        Turn("user", f"That cannot be used:\n{listed}\nGive the whole answer again, mended."),
+        Message("assistant", answer or "{}"),
+        Message("user", f"That cannot be used:\n{listed}\nGive the whole answer again, mended."),
     ]
 
 
 def _merged(replies: Sequence[CompetencyReply], known: frozenset[int]) -> CompetencyFinding:
     """What the parts of a transcript tell of one competency: the mean of the levels found."""
-    telling = [(one, one.level) for one in replies if one.level is not None and one.quotes]
-    if not telling:
+    informative = [(one, one.level) for one in replies if one.level is not None and one.quotes]
+    if not informative:
         return CompetencyFinding(
             id=replies[0].id, level=None, rationale=replies[0].rationale, confidence=0.0
         )
-    quotes = sum(len(one.quotes) for one, _ in telling)
-    mean = sum(level * len(one.quotes) for one, level in telling) / quotes
+    quotes = sum(len(one.quotes) for one, _ in informative)
+    mean = sum(level * len(one.quotes) for one, level in informative) / quotes
     return CompetencyFinding(
         id=replies[0].id,
         level=int(mean + 0.5),
-        rationale=" ".join(one.rationale for one, _ in telling),
-        quotes=tuple(_quote(quote, known) for one, _ in telling for quote in one.quotes),
-        confidence=fmean(one.confidence for one, _ in telling),
+        rationale=" ".join(one.rationale for one, _ in informative),
+        quotes=tuple(_quote(quote, known) for one, _ in informative for quote in one.quotes),
+        confidence=fmean(one.confidence for one, _ in informative),
     )
 
 

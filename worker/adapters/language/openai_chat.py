@@ -11,15 +11,15 @@ import openai
 from pydantic import BaseModel, Field
 
 from tasks.errors import InterviewWorkerError, Unusable
-from worker.adapters.http.errors import refusal, unreachable, unreadable
-from worker.adapters.http.instrumented import announced_client
-from worker.adapters.language.chat import Completion, Turn, Wish
-from worker.adapters.providers import Bill, Context, Guard, Usage
+from worker.adapters.http.errors import connection_error, error_from_status, invalid_response_error
+from worker.adapters.http.instrumented import instrumented_client
+from worker.adapters.language.chat import Completion, Message, ResponseFormat
+from worker.adapters.providers import Bill, CircuitBreaker, Context, Usage
 
 SERVICE = "openai"
 _ENDPOINT = "/v1/chat/completions"
 
-_LONGEST_ANSWER = 16_000
+_MAX_OUTPUT_TOKENS = 16_000
 """Tokens; models that think before they answer count that as well."""
 
 _NOT_FOR_THIS_ONE = {
@@ -63,7 +63,7 @@ class OpenAIChat:
         model: The model's name.
         window: Tokens that a question may have.
         timeout: Seconds to wait for an answer.
-        guard: Put around each request.
+        breaker: Put around each request.
         bill: Told of each answer.
     """
 
@@ -77,12 +77,12 @@ class OpenAIChat:
         model: str,
         window: int,
         timeout: float,
-        guard: Guard,
+        breaker: CircuitBreaker,
         bill: Bill,
     ) -> None:
         self.window = window
         self._model = model
-        self._guard = guard
+        self._breaker = breaker
         self._bill = bill
         self._client = openai.OpenAI(
             # Without one, the library would look for it in the environment.
@@ -90,7 +90,7 @@ class OpenAIChat:
             base_url=base_url,
             # Attempts are counted and limited in one place, which is not here.
             max_retries=0,
-            http_client=announced_client(SERVICE, {"/chat/completions": _ENDPOINT}, timeout),
+            http_client=instrumented_client(SERVICE, {"/chat/completions": _ENDPOINT}, timeout),
         )
 
     @classmethod
@@ -106,23 +106,29 @@ class OpenAIChat:
             model=settings.openai_model,
             window=settings.openai_window,
             timeout=settings.provider_timeout,
-            guard=context.guard,
+            breaker=context.breaker,
             bill=context.bill,
         )
 
-    def complete(self, instructions: str, turns: Sequence[Turn], wish: Wish) -> Completion:
+    def complete(
+        self, instructions: str, conversation: Sequence[Message], response_format: ResponseFormat
+    ) -> Completion:
         """Have a conversation go on; see `ChatModel.complete`."""
         messages: list[Any] = [{"role": "system", "content": instructions}]
-        messages += [{"role": turn.role, "content": turn.text} for turn in turns]
+        messages += [{"role": message.role, "content": message.text} for message in conversation]
         form: Any = {
             "type": "json_schema",
-            "json_schema": {"name": wish.name, "schema": dict(wish.schema), "strict": True},
+            "json_schema": {
+                "name": response_format.name,
+                "schema": dict(response_format.schema),
+                "strict": True,
+            },
         }
-        with self._guard(SERVICE, _ENDPOINT), _translated():
+        with self._breaker(SERVICE, _ENDPOINT), _translated():
             response = self._client.chat.completions.with_raw_response.create(
                 model=self._model,
                 messages=messages,
-                max_completion_tokens=_LONGEST_ANSWER,
+                max_completion_tokens=_MAX_OUTPUT_TOKENS,
                 response_format=form,
             )
             answer = _Answer.model_validate_json(response.content)
@@ -162,19 +168,19 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except openai.APITimeoutError as error:
-        raise unreachable(SERVICE, timed_out=True) from error
+        raise connection_error(SERVICE, timed_out=True) from error
     except openai.APIConnectionError as error:
-        raise unreachable(SERVICE, timed_out=False) from error
+        raise connection_error(SERVICE, timed_out=False) from error
     except openai.APIStatusError as error:
         raise _refusal(error) from error
     except (openai.OpenAIError, ValueError) as error:
-        raise unreadable(SERVICE) from error
+        raise invalid_response_error(SERVICE) from error
 
 
 def _refusal(error: openai.APIStatusError) -> InterviewWorkerError:
     code = _NOT_FOR_THIS_ONE.get(error.code or "") or _NOT_FOR_THIS_ONE.get(error.type or "")
     if code is not None:
         return Unusable(f"openai answered {error.status_code}: {error.code}", code=code)
-    return refusal(
+    return error_from_status(
         SERVICE, error.status_code, retry_after=error.response.headers.get("retry-after")
     )

@@ -4,7 +4,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from worker.adapters.language.chat import Wish
+from worker.adapters.language.chat import ResponseFormat
 
 
 class Reply(BaseModel):
@@ -63,7 +63,7 @@ _NOT_EVERYWHERE = ("title", "description", "minimum", "maximum", "minLength", "d
 """Keywords that some interfaces refuse; answers are held to them all the same."""
 
 
-class Form(Generic[R]):
+class ReplySchema(Generic[R]):
     """The form of an answer.
 
     Args:
@@ -72,7 +72,9 @@ class Form(Generic[R]):
     """
 
     def __init__(self, name: str, reply: type[R]) -> None:
-        self.wish = Wish(name, _plain(reply.model_json_schema(mode="serialization")))
+        self.response_format = ResponseFormat(
+            name, _plain(reply.model_json_schema(mode="serialization"))
+        )
         self._reply = reply
 
     def read(self, text: str) -> R:
@@ -98,6 +100,6 @@ def _plain(schema: Any) -> Any:
     return kept
 
 
-SENTIMENT = Form("sentiment", SentimentReply)
-COMPETENCIES = Form("competencies", CompetenciesReply)
-SUMMARY = Form("summary", SummaryReply)
+SENTIMENT = ReplySchema("sentiment", SentimentReply)
+COMPETENCIES = ReplySchema("competencies", CompetenciesReply)
+SUMMARY = ReplySchema("summary", SummaryReply)

@@ -37,7 +37,7 @@ def load_vader() -> Valence:
     return SentimentIntensityAnalyzer()
 
 
-def measured(transcript: Transcript, valence: Valence) -> SentimentFinding:
+def measure_sentiment(transcript: Transcript, valence: Valence) -> SentimentFinding:
     """The sentiment of each segment: the mean of its sentences.
 
     A segment with no word of the lexicon is neutral for want of evidence, so the confidence is in
@@ -45,12 +45,12 @@ def measured(transcript: Transcript, valence: Valence) -> SentimentFinding:
     """
     scores = {segment.id: _score(segment, valence) for segment in transcript.segments}
     words = {segment.id: len(segment.text.split()) for segment in transcript.segments}
-    told = sum(words[name] for name, score in scores.items() if score)
+    scored_words = sum(words[name] for name, score in scores.items() if score)
     return SentimentFinding(
         segments=tuple(
             SegmentSentiment(segment_id=name, score=score) for name, score in scores.items()
         ),
-        confidence=round(CEILING * told / max(1, sum(words.values())), 2),
+        confidence=round(CEILING * scored_words / max(1, sum(words.values())), 2),
         call=ModelCall(provider="local", model=MODEL),
     )
 

@@ -16,9 +16,9 @@ _FULL_SCALE = 0.99
 _SILENCE_DBFS = -60.0
 """Below this level a frame counts as silent, as it does for FFmpeg's `silencedetect`."""
 _NOISE_PERCENTILE, _SPEECH_PERCENTILE = 10, 95
-_LEAST_NOISE = 10.0**-9.8
+_MIN_NOISE = 10.0**-9.8
 """The power of the quantisation noise of 16 bits, -98 dB; no noise is taken to be less."""
-_LEAST_CONTRAST = 2.0
+_MIN_CONTRAST = 2.0
 """Speech louder than the noise by less than this factor (3 dB) leaves no pause to measure."""
 
 
@@ -61,8 +61,8 @@ def _frame_powers(samples: Samples, rate: int) -> npt.NDArray[np.float64]:
 
 def _snr(power: npt.NDArray[np.float64]) -> float | None:
     noise, speech = np.percentile(power, [_NOISE_PERCENTILE, _SPEECH_PERCENTILE])
-    noise = max(float(noise), _LEAST_NOISE)
-    if speech < noise * _LEAST_CONTRAST:
+    noise = max(float(noise), _MIN_NOISE)
+    if speech < noise * _MIN_CONTRAST:
         return None
     return _rounded(_decibels((float(speech) - noise) / noise))
 

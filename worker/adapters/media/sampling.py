@@ -63,18 +63,18 @@ class Sampler:
             self._open_window()
         if self._left > 0:
             self._left -= seconds
-            self._hear(packet)
+            self._decode(packet)
         else:
             self._gap = True
 
     def finish(self) -> list[tuple[Samples, int]]:
         """What was heard: samples of the shape (channels, samples), and their rate in hertz."""
         if self._windows and not self._gap:
-            self._hear(None)
+            self._decode(None)
         heard = [window.samples() for window in self._windows]
         return [found for found in heard if found is not None and found[0].size]
 
-    def _hear(self, packet: Packet[Stream] | None) -> None:
+    def _decode(self, packet: Packet[Stream] | None) -> None:
         # Damaged packets give nothing.
         with suppress(av.FFmpegError):
             self._windows[-1].frames += self._track.decode(packet)

@@ -12,7 +12,7 @@ from pymongo.database import Database
 
 from tasks.clock import now
 from tasks.errors import NotFound
-from worker.adapters.mongo.client import Document, translated
+from worker.adapters.mongo.client import Document, mapped_errors
 from worker.adapters.scratch import scratch_file
 
 _CHUNK = 1 << 20
@@ -32,7 +32,7 @@ class GridFSAudio:
 
     def prepare(self) -> None:
         """Create the index that GridFS asks for; doing it again changes nothing."""
-        with translated():
+        with mapped_errors():
             self._chunks.create_indexes([IndexModel([("files_id", 1), ("n", 1)], unique=True)])
 
     def save(self, interview_id: str, name: str, stream: BinaryIO) -> None:
@@ -45,21 +45,21 @@ class GridFSAudio:
         """
         self.delete(interview_id)
         file = {"_id": interview_id, "filename": name, "chunkSize": _CHUNK, "uploadDate": now()}
-        with translated():
+        with mapped_errors():
             self._files.with_options(write_concern=_UNAWAITED).insert_one(file)
         try:
             length = self._write_chunks(interview_id, stream)
         except BaseException:
             self.delete(interview_id)
             raise
-        with translated():
+        with mapped_errors():
             self._files.update_one({"_id": interview_id}, {"$set": {"length": length}})
 
     @contextmanager
     def local_copy(self, interview_id: str) -> Iterator[Path]:
         """Copy a recording to a temporary file; see `AudioStore.local_copy`."""
         with scratch_file() as (copy, path):
-            with translated():
+            with mapped_errors():
                 file = self._files.find_one({"_id": interview_id, "length": {"$gte": 0}})
                 if file is None:
                     raise NotFound(f"there is no recording of {interview_id}")
@@ -69,25 +69,25 @@ class GridFSAudio:
 
     def delete(self, interview_id: str) -> None:
         """Remove a recording; see `AudioStore.delete`."""
-        with translated():
+        with mapped_errors():
             self._files.delete_one({"_id": interview_id})
         self._delete_chunks(interview_id)
 
     def saved_before(self, before: datetime, limit: int, after: str = "") -> Sequence[str]:
         """List recordings; see `AudioStore.saved_before`."""
         query = {"_id": {"$gt": after}, "uploadDate": {"$lt": before}}
-        with translated():
+        with mapped_errors():
             found = self._files.find(query, {"_id": True}, sort=[("_id", 1)], limit=limit)
             return [one["_id"] for one in found]
 
     def _write_chunks(self, interview_id: str, stream: BinaryIO) -> int:
         length = 0
         for number, data in enumerate(iter(lambda: stream.read(_CHUNK), b"")):
-            with translated():
+            with mapped_errors():
                 self._chunks.insert_one({"files_id": interview_id, "n": number, "data": data})
             length += len(data)
         return length
 
     def _delete_chunks(self, interview_id: str) -> None:
-        with translated():
+        with mapped_errors():
             self._chunks.delete_many({"files_id": interview_id})

@@ -7,7 +7,7 @@ from pymongo import DESCENDING, IndexModel
 from pymongo.database import Database
 
 from tasks.interviews.documents import to_document
-from worker.adapters.mongo.client import Document, translated
+from worker.adapters.mongo.client import Document, mapped_errors
 from worker.ports import Entry, TrailQuery
 
 
@@ -22,7 +22,7 @@ class MongoAudit:
 
     def prepare(self) -> None:
         """Create the indexes; doing it again changes nothing."""
-        with translated():
+        with mapped_errors():
             self._documents.create_indexes(
                 [
                     IndexModel([("tenant", 1), ("_id", DESCENDING)]),
@@ -34,7 +34,7 @@ class MongoAudit:
         """Keep an entry; see `AuditTrail.append`."""
         document = to_document(entry)
         document["_id"] = document.pop("id")
-        with translated():
+        with mapped_errors():
             self._documents.insert_one(document)
 
     def find(self, query: TrailQuery) -> Sequence[Entry]:
@@ -46,7 +46,7 @@ class MongoAudit:
         wanted["tenant"] = query.tenant
         if query.after is not None:
             wanted["_id"] = {"$lt": query.after}
-        with translated():
+        with mapped_errors():
             found = self._documents.find(wanted, sort=[("_id", DESCENDING)], limit=query.limit)
             return [_entry(document) for document in found]
 

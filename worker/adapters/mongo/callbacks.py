@@ -8,7 +8,7 @@ from pymongo import IndexModel
 from pymongo.database import Database
 
 from tasks.interviews.callbacks import Callback
-from worker.adapters.mongo.client import Document, translated
+from worker.adapters.mongo.client import Document, mapped_errors
 
 
 class MongoCallbacks:
@@ -19,7 +19,7 @@ class MongoCallbacks:
 
     def prepare(self) -> None:
         """Create the index; doing it again changes nothing."""
-        with translated():
+        with mapped_errors():
             self._documents.create_indexes([IndexModel([("callbacks.due", 1)], sparse=True)])
 
     def due(
@@ -31,7 +31,7 @@ class MongoCallbacks:
         query: dict[str, Any] = {"callbacks.due": {"$lte": now}}
         if exclude:
             query["callbacks.receiver"] = {"$nin": sorted(exclude)}
-        with translated():
+        with mapped_errors():
             found = self._documents.find(
                 query, {"callbacks": True}, sort=[("callbacks.due", 1)]
             ).limit(limit)
@@ -41,7 +41,7 @@ class MongoCallbacks:
     def postpone(self, callback: Callback, due: datetime) -> None:
         """Note an attempt in vain; see `CallbackStore.postpone`."""
         this = {"event.id": callback.event.id, "attempts": callback.attempts}
-        with translated():
+        with mapped_errors():
             self._documents.update_one(
                 {"_id": callback.event.interview_id, "callbacks": {"$elemMatch": this}},
                 {"$set": {"callbacks.$.due": due}, "$inc": {"callbacks.$.attempts": 1}},
@@ -49,7 +49,7 @@ class MongoCallbacks:
 
     def remove(self, callback: Callback) -> None:
         """Forget a callback; see `CallbackStore.remove`."""
-        with translated():
+        with mapped_errors():
             self._documents.update_one(
                 {"_id": callback.event.interview_id},
                 {"$pull": {"callbacks": {"event.id": callback.event.id}}},
@@ -57,7 +57,7 @@ class MongoCallbacks:
 
     def stop(self, interview_id: str) -> None:
         """Forget the callbacks of an interview; see `CallbackStore.stop`."""
-        with translated():
+        with mapped_errors():
             self._documents.update_one(
                 {"_id": interview_id}, {"$unset": {"callbacks": "", "callback_url": ""}}
             )

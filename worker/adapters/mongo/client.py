@@ -19,21 +19,21 @@ from tasks.errors import Permanent, Transient
 
 Document = dict[str, Any]
 
-_PASSING = (ConnectionFailure, ExecutionTimeout, WTimeoutError)
+_TRANSIENT = (ConnectionFailure, ExecutionTimeout, WTimeoutError)
 
 _OUT_OF_DISK_SPACE = 14031
 """MongoDB's error code; https://www.mongodb.com/docs/manual/reference/error-codes/."""
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def mapped_errors() -> Iterator[None]:
     """Turn pymongo's errors into ours: what may pass by itself is `Transient`."""
     try:
         yield
     except PyMongoError as error:
         if getattr(error, "code", None) == _OUT_OF_DISK_SPACE:
             raise Transient(f"MongoDB: {error}", code="storage_full") from error
-        passing = isinstance(error, _PASSING) or error.has_error_label("RetryableWriteError")
+        passing = isinstance(error, _TRANSIENT) or error.has_error_label("RetryableWriteError")
         kind = Transient if passing else Permanent
         raise kind(f"MongoDB: {error}", code="database_error") from error
 
@@ -71,7 +71,7 @@ class Mongo:
         Raises:
             Transient: There is none.
         """
-        with translated():
+        with mapped_errors():
             self._client.admin.command("ping")
 
     def close(self) -> None:

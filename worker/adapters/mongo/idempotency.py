@@ -6,7 +6,7 @@ from pymongo import IndexModel
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from worker.adapters.mongo.client import Document, translated
+from worker.adapters.mongo.client import Document, mapped_errors
 from worker.ports import IdempotencyEntry
 
 
@@ -18,12 +18,12 @@ class MongoIdempotency:
 
     def prepare(self) -> None:
         """Create the index by which entries vanish; doing it again changes nothing."""
-        with translated():
+        with mapped_errors():
             self._entries.create_indexes([IndexModel("expires_at", expireAfterSeconds=0)])
 
     def get(self, entry_id: str) -> IdempotencyEntry | None:
         """Read an entry; see `IdempotencyStore.get`."""
-        with translated():
+        with mapped_errors():
             found = self._entries.find_one({"_id": entry_id})
         if found is None:
             return None
@@ -34,7 +34,7 @@ class MongoIdempotency:
         """Keep an entry; see `IdempotencyStore.put`."""
         document = asdict(entry)
         document["_id"] = document.pop("id")
-        with translated():
+        with mapped_errors():
             if instead_of is not None:
                 return self._entries.replace_one(_exactly(instead_of), document).matched_count == 1
             try:
@@ -45,7 +45,7 @@ class MongoIdempotency:
 
     def remove(self, entry: IdempotencyEntry) -> None:
         """Forget an entry; see `IdempotencyStore.remove`."""
-        with translated():
+        with mapped_errors():
             self._entries.delete_one(_exactly(entry))
 
 

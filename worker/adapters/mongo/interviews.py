@@ -31,7 +31,7 @@ from tasks.interviews.interview import (
 from tasks.interviews.transcript import Transcript
 from tasks.interviews.transitions import Change
 from tasks.ports import Query
-from worker.adapters.mongo.client import Document, translated
+from worker.adapters.mongo.client import Document, mapped_errors
 from worker.adapters.mongo.outbox import MongoOutbox
 
 _HEAVY = {
@@ -85,7 +85,7 @@ class MongoInterviews(MongoOutbox):
     def prepare(self) -> None:
         """Create the indexes; doing it again changes nothing."""
         newest_first = [("created_at", DESCENDING), ("_id", DESCENDING)]
-        with translated():
+        with mapped_errors():
             self._documents.create_indexes(
                 [
                     IndexModel([("tenant", 1), *newest_first]),
@@ -109,7 +109,7 @@ class MongoInterviews(MongoOutbox):
             name: added["$each"] for name, added in _pushed(interview.callback_url, events).items()
         }
         try:
-            with translated():
+            with mapped_errors():
                 self._documents.insert_one(document)
         except Exception as error:
             if isinstance(error.__cause__, DuplicateKeyError):
@@ -122,7 +122,7 @@ class MongoInterviews(MongoOutbox):
 
     def tenant_of(self, interview_id: str) -> str:
         """Tell whose it is; see `InterviewStore.tenant_of`."""
-        with translated():
+        with mapped_errors():
             found = self._documents.find_one({"_id": interview_id}, {"tenant": True})
         if found is None:
             raise NotFound(f"there is no interview {interview_id}")
@@ -152,7 +152,7 @@ class MongoInterviews(MongoOutbox):
 
         It takes as long as there are interviews with feedback; all others cost nothing.
         """
-        with translated():
+        with mapped_errors():
             return {
                 AnalysisType(found["_id"]): (found["agreeing"], found["all"])
                 for found in self._documents.aggregate(_AGREEMENT)
@@ -160,7 +160,7 @@ class MongoInterviews(MongoOutbox):
 
     def find(self, query: Query) -> Sequence[Interview]:
         """List interviews; see `InterviewStore.find`."""
-        with translated():
+        with mapped_errors():
             return [_interview(document) for document in islice(self._newest(query), query.limit)]
 
     def _newest(self, query: Query) -> Iterator[Document]:
@@ -199,7 +199,7 @@ class MongoInterviews(MongoOutbox):
         }
         # What is null, or not there, is not greater.
         condition |= {path: {"$not": {"$gt": moment}} for path, moment in change.lapsed.items()}
-        with translated():
+        with mapped_errors():
             done = self._documents.update_one(condition, _update(change))
         if not done.matched_count:
             self._refuse(interview_id, change)
@@ -234,7 +234,7 @@ class MongoInterviews(MongoOutbox):
         return [one for each in found for one in each][:limit]
 
     def _found(self, query: dict[str, Any], limit: int) -> Sequence[Interview]:
-        with translated():
+        with mapped_errors():
             return [
                 _interview(document)
                 for document in self._documents.find(query, _HEAVY).limit(limit)
@@ -250,7 +250,7 @@ class MongoInterviews(MongoOutbox):
         found: list[str] = []
         for status in sorted(FINAL):
             query = {"tenant": tenant, "status": str(status), "created_at": {"$lt": before}}
-            with translated():
+            with mapped_errors():
                 oldest_first = self._documents.find(
                     query, {"finished_at": True}, sort=[("created_at", 1), ("_id", 1)]
                 )
@@ -260,13 +260,13 @@ class MongoInterviews(MongoOutbox):
 
     def existing_ids(self, interview_ids: Collection[str]) -> frozenset[str]:
         """Tell those that are there; see `InterviewStore.existing_ids`."""
-        with translated():
+        with mapped_errors():
             found = self._documents.find({"_id": {"$in": list(interview_ids)}}, {"erased_at": True})
             return frozenset(one["_id"] for one in found if "erased_at" not in one)
 
     def erase(self, interview_id: str, now: datetime) -> None:
         """Replace the document by a tombstone; see `InterviewStore.erase`."""
-        with translated():
+        with mapped_errors():
             found = self._documents.find_one({"_id": interview_id}, _HEAVY)
         if found is None:
             raise NotFound(f"there is no interview {interview_id}")
@@ -283,7 +283,7 @@ class MongoInterviews(MongoOutbox):
         # Events that are still to be told of stay: they hold nothing about anybody.
         gone = dict.fromkeys((*found.keys() - {"_id", "tenant", "type"}, *_HEAVY), "")
         del gone["outbox"], gone["callbacks"]
-        with translated():
+        with mapped_errors():
             done = self._documents.update_one(
                 {"_id": interview_id, "status": {"$in": sorted(FINAL)}},
                 {
@@ -296,7 +296,7 @@ class MongoInterviews(MongoOutbox):
             raise IllegalTransition("cannot erase: the interview is still being worked on")
 
     def _read(self, interview_id: str, fields: dict[str, bool]) -> Document:
-        with translated():
+        with mapped_errors():
             found = self._documents.find_one({"_id": interview_id}, fields)
         if found is None:
             raise NotFound(f"there is no interview {interview_id}")

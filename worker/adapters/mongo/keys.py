@@ -7,7 +7,7 @@ from pymongo.database import Database
 
 from tasks.errors import NotFound
 from tasks.interviews.documents import to_document
-from worker.adapters.mongo.client import Document, translated
+from worker.adapters.mongo.client import Document, mapped_errors
 from worker.ports import Key
 
 
@@ -21,23 +21,23 @@ class MongoKeys:
         """Keep a new key; see `KeyStore.add`."""
         document = to_document(key)
         document["_id"] = document.pop("id")
-        with translated():
+        with mapped_errors():
             self._documents.insert_one(document)
 
     def get(self, key_id: str) -> Key | None:
         """Look a key up; see `KeyStore.get`."""
-        with translated():
+        with mapped_errors():
             found = self._documents.find_one({"_id": key_id})
         return None if found is None else _key(found)
 
     def all(self) -> Sequence[Key]:
         """List the keys; see `KeyStore.all`."""
-        with translated():
+        with mapped_errors():
             return [_key(found) for found in self._documents.find(sort=[("created_at", 1)])]
 
     def revoke(self, key_id: str, moment: datetime) -> None:
         """Revoke a key; see `KeyStore.revoke`."""
-        with translated():
+        with mapped_errors():
             self._documents.update_one(
                 {"_id": key_id, "revoked_at": None}, {"$set": {"revoked_at": moment}}
             )

@@ -7,7 +7,7 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from tasks.clock import now
-from worker.adapters.mongo.client import Document, translated
+from worker.adapters.mongo.client import Document, mapped_errors
 
 
 class MongoLeadership:
@@ -27,7 +27,7 @@ class MongoLeadership:
         """Become or stay the leader; see `Leadership.acquire`."""
         moment = now()
         try:
-            with translated():
+            with mapped_errors():
                 self._leases.update_one(
                     {
                         "_id": self._name,

@@ -4,7 +4,7 @@ from datetime import date
 
 from pymongo.database import Database
 
-from worker.adapters.mongo.client import Document, translated
+from worker.adapters.mongo.client import Document, mapped_errors
 
 _NANO = 1_000_000_000
 """Sums are kept in billionths of a dollar: of whole numbers, none is lost in a long sum."""
@@ -19,12 +19,12 @@ class MongoLedger:
     def add(self, provider: str, day: date, dollars: float) -> None:
         """Add to what was spent; see `Ledger.add`."""
         amount = {"nanodollars": round(dollars * _NANO)}
-        with translated():
+        with mapped_errors():
             self._documents.update_one({"_id": _id(provider, day)}, {"$inc": amount}, upsert=True)
 
     def spent(self, provider: str, day: date) -> float:
         """What was spent; see `Ledger.spent`."""
-        with translated():
+        with mapped_errors():
             found = self._documents.find_one({"_id": _id(provider, day)})
         return 0.0 if found is None else float(found["nanodollars"] / _NANO)
 

@@ -7,7 +7,7 @@ from pymongo import UpdateOne
 from pymongo.collection import Collection
 
 from tasks.interviews.events import Event
-from worker.adapters.mongo.client import Document, translated
+from worker.adapters.mongo.client import Document, mapped_errors
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -24,7 +24,7 @@ class MongoOutbox:
 
     def pending_events(self, limit: int) -> Sequence[Event]:
         """Read the outboxes; see `Outbox.pending_events`."""
-        with translated():
+        with mapped_errors():
             found = self._documents.find(
                 {"outbox.at": {"$gt": _LONG_AGO}}, {"outbox": True}, sort=[("outbox.at", 1)]
             ).limit(limit)
@@ -40,5 +40,5 @@ class MongoOutbox:
             for interview, published in ids.items()
         ]
         if updates:
-            with translated():
+            with mapped_errors():
                 self._documents.bulk_write(updates, ordered=False)

@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError
 from tasks.errors import NotFound, Superseded
 from tasks.interviews.documents import to_document
 from tasks.interviews.events import Event
-from worker.adapters.mongo.client import Document, translated
+from worker.adapters.mongo.client import Document, mapped_errors
 from worker.adapters.mongo.outbox import MongoOutbox
 from worker.ports import PendingRequest
 
@@ -34,7 +34,7 @@ class MongoRequests(MongoOutbox):
 
     def prepare(self) -> None:
         """Create the indexes; doing it again changes nothing."""
-        with translated():
+        with mapped_errors():
             self._documents.create_indexes(
                 [
                     IndexModel([("outbox.at", 1)], sparse=True),
@@ -49,7 +49,7 @@ class MongoRequests(MongoOutbox):
         document = to_document(request)
         document["_id"] = document.pop("id")
         try:
-            with translated():
+            with mapped_errors():
                 self._documents.insert_one(document)
         except Exception as error:
             if not isinstance(error.__cause__, DuplicateKeyError):
@@ -65,7 +65,7 @@ class MongoRequests(MongoOutbox):
             "wakes_at": until,
         }
         self._update({"_id": request_id, **free}, {"$set": values, "$inc": {"attempts": 1}})
-        with translated():
+        with mapped_errors():
             found = self._documents.find_one({"_id": request_id})
         if found is None:
             raise NotFound(f"there is no request {request_id}")
@@ -90,7 +90,7 @@ class MongoRequests(MongoOutbox):
 
     def remove(self, request_id: str) -> None:
         """Forget it; see `RequestStore.remove`."""
-        with translated():
+        with mapped_errors():
             self._documents.delete_one({"_id": request_id, "refused_at": None})
 
     def find_due(self, now: datetime, limit: int) -> Sequence[PendingRequest]:
@@ -122,12 +122,12 @@ class MongoRequests(MongoOutbox):
             "next_attempt_at": None,
             "wakes_at": None,
         }
-        with translated():
+        with mapped_errors():
             done = self._documents.update_one({"_id": request.id, **read}, {"$set": values})
         return bool(done.matched_count)
 
     def _update(self, condition: Mapping[str, Any], update: Mapping[str, Any]) -> None:
-        with translated():
+        with mapped_errors():
             done = self._documents.update_one({"refused_at": None, **condition}, update)
             if done.matched_count:
                 return
@@ -137,7 +137,7 @@ class MongoRequests(MongoOutbox):
         raise Superseded("another run has the request")
 
     def _found(self, query: dict[str, Any], limit: int) -> list[PendingRequest]:
-        with translated():
+        with mapped_errors():
             return [_request(document) for document in self._documents.find(query).limit(limit)]
 
 

@@ -10,11 +10,11 @@ from pymongo.errors import DuplicateKeyError
 
 from tasks.interviews.people import Interval
 from tasks.ports import Hold
-from worker.adapters.mongo.client import Document, translated
+from worker.adapters.mongo.client import Document, mapped_errors
 
 _BUCKET = timedelta(minutes=5)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LONGEST_BUFFER = timedelta(hours=2)
+_MAX_BUFFER = timedelta(hours=2)
 """What `FollowUp.buffer_minutes` allows at most."""
 
 
@@ -43,7 +43,7 @@ class MongoReservations:
 
     def prepare(self) -> None:
         """Create the indexes, which all rests upon; doing it again changes nothing."""
-        with translated():
+        with mapped_errors():
             self._holds.create_indexes(
                 [
                     IndexModel("keys", unique=True),
@@ -56,19 +56,19 @@ class MongoReservations:
         self, resources: Sequence[str], window: Interval, *, exclude: str
     ) -> Sequence[Hold]:
         """What others hold; see `Reservations.overlapping`."""
-        around = window.padded(_LONGEST_BUFFER, _LONGEST_BUFFER)
+        around = window.padded(_MAX_BUFFER, _MAX_BUFFER)
         query = {
             "_id": {"$ne": exclude},
             "resources": {"$in": _hashed(resources)},
             "start": {"$lt": around.end},
             "end": {"$gt": around.start},
         }
-        with translated():
+        with mapped_errors():
             return [_hold(document) for document in self._holds.find(query, {"keys": False})]
 
     def holding(self, holder: str) -> Hold | None:
         """What a holder holds; see `Reservations.holding`."""
-        with translated():
+        with mapped_errors():
             document = self._holds.find_one({"_id": holder}, {"keys": False})
         return _hold(document) if document else None
 
@@ -90,7 +90,7 @@ class MongoReservations:
         self._remove({"_id": holder})
 
     def _write(self, document: Document, instead_of: Hold | None) -> bool:
-        with translated():
+        with mapped_errors():
             try:
                 if instead_of is None:
                     self._holds.insert_one(document)
@@ -101,7 +101,7 @@ class MongoReservations:
                 return False
 
     def _remove(self, query: Document) -> None:
-        with translated():
+        with mapped_errors():
             self._holds.delete_one(query)
 
 

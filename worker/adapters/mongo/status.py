@@ -8,7 +8,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from monitoring.collectors.database import DatabaseFigures
-from worker.adapters.mongo.client import Document, translated
+from worker.adapters.mongo.client import Document, mapped_errors
 
 _OPERATIONS = ("insert", "query", "update", "delete", "getmore", "command")
 
@@ -28,7 +28,7 @@ class MongoStatus:
 
     def read(self) -> DatabaseFigures:
         """Ask the server; see `DatabaseStatus.read`."""
-        with translated(), pymongo.timeout(_TIMEOUT):
+        with mapped_errors(), pymongo.timeout(_TIMEOUT):
             role = _role(self._admin.command("hello"))
             try:
                 status = self._admin.command("serverStatus")

@@ -16,22 +16,22 @@ from redis.exceptions import RedisError
 from tasks.errors import CircuitOpen, Permanent, Transient, Unusable
 from tasks.signals import CircuitOpened, circuit_opened
 from worker.adapters.resilience.breaker_storage import (
-    MemoryCircuit,
-    RedisCircuit,
+    MemoryBreakerStorage,
+    RedisBreakerStorage,
     Storage,
-    connected,
+    connect,
 )
 
 log = logging.getLogger(__name__)
 
 A = TypeVar("A")
 
-_LEAVE_ALONE = 5.0
+_RETRY_REDIS_SECONDS = 5.0
 """Seconds for which Redis is not asked again after it did not answer."""
 
 
-class Breakers:
-    """A `Guard` whose circuits are shared by all processes, where there is Redis.
+class BreakerRegistry:
+    """A `CircuitBreaker` whose circuits are shared by all processes, where there is Redis.
 
     After so many failures in a row, whoever had them, nobody's requests go through for a while.
     Then one request tries, whoever's comes first; the others go on being refused until it has an
@@ -41,7 +41,7 @@ class Breakers:
         url: The URL of Redis; None keeps circuits in this process.
         failures: How many failures in a row open a circuit.
         seconds: For how long.
-        probe: Seconds after which a request that tries is thought to be lost.
+        trial_timeout: Seconds after which a request that tries is thought to be lost.
         key_prefix: What all keys begin with.
         timeout: Seconds to wait for Redis.
     """
@@ -52,24 +52,24 @@ class Breakers:
         *,
         failures: int,
         seconds: float,
-        probe: float,
+        trial_timeout: float,
         key_prefix: str = "",
         timeout: float = 0.25,
     ) -> None:
-        self._redis = None if url is None else connected(url, timeout)
+        self._redis = None if url is None else connect(url, timeout)
         self._failures = failures
         self._seconds = seconds
-        self._probe = probe
+        self._trial_timeout = trial_timeout
         self._prefix = key_prefix
         self._circuits: dict[tuple[str, str], _Circuit] = {}
         self._lock = Lock()
-        self._away_until = 0.0
+        self._redis_retry_at = 0.0
 
     @contextmanager
     def __call__(self, service: str, endpoint: str) -> Iterator[None]:
-        """Guard one request; see `Guard`."""
+        """Guard one request; see `CircuitBreaker`."""
         circuit = self._circuit(service, endpoint)
-        probing = self._asked(circuit.enter)
+        is_trial = self._fail_open(circuit.acquire)
         failed: bool | None = None
         try:
             yield
@@ -82,7 +82,7 @@ class Breakers:
             failed = False
             raise
         finally:
-            self._asked(partial(circuit.leave, failed=failed, probing=bool(probing)))
+            self._fail_open(partial(circuit.record_result, failed=failed, is_trial=bool(is_trial)))
 
     def close(self) -> None:
         """Close all connections."""
@@ -101,20 +101,24 @@ class Breakers:
     def _storage(self, service: str, endpoint: str) -> Storage:
         opened = partial(circuit_opened.send, CircuitOpened(service, endpoint))
         if self._redis is None:
-            return MemoryCircuit(opened)
-        return RedisCircuit(
-            self._redis, self._prefix, (service, endpoint), opened, probe=self._probe
+            return MemoryBreakerStorage(opened)
+        return RedisBreakerStorage(
+            self._redis,
+            self._prefix,
+            (service, endpoint),
+            opened,
+            trial_timeout=self._trial_timeout,
         )
 
-    def _asked(self, question: Callable[[], A]) -> A | None:
+    def _fail_open(self, question: Callable[[], A]) -> A | None:
         """Ask something of a circuit; None where Redis is away."""
-        if monotonic() < self._away_until:
+        if monotonic() < self._redis_retry_at:
             return None
         try:
             return question()
         except RedisError as error:
             log.warning("requests to services are not guarded while Redis is away: %s", error)
-            self._away_until = monotonic() + _LEAVE_ALONE
+            self._redis_retry_at = monotonic() + _RETRY_REDIS_SECONDS
             return None
 
 
@@ -125,30 +129,30 @@ class _Circuit:
     failures: int
     seconds: float
 
-    def enter(self) -> bool:
+    def acquire(self) -> bool:
         """Let a request through, or not; tells whether it is the one that tries."""
         if self._is_closed():
             return False
-        if not self.storage.begin_probe():
+        if not self.storage.acquire_trial():
             raise self._refusal(self.seconds)
         # The one before may have come to its end just now.
         try:
             if self._is_closed():
-                self.storage.end_probe()
+                self.storage.release_trial()
                 return False
         except CircuitOpen:
-            self.storage.end_probe()
+            self.storage.release_trial()
             raise
         self._breaker().half_open()
         return True
 
-    def leave(self, *, failed: bool | None, probing: bool) -> None:
+    def record_result(self, *, failed: bool | None, is_trial: bool) -> None:
         """Take in what came of a request; None where it was broken off."""
         if failed is not None:
             with suppress(CircuitBreakerError, _FailedError):
                 self._breaker().call(_fail if failed else _succeed)
-        if probing:
-            self.storage.end_probe()
+        if is_trial:
+            self.storage.release_trial()
 
     def _is_closed(self) -> bool:
         state = self.storage.state

@@ -23,14 +23,14 @@ from redis.exceptions import RedisError
 from tasks.errors import Transient
 from worker.adapters.broker.redis_url import redis_py_url
 
-_LASTS = 24 * 3600
+_TTL = 24 * 3600
 """Seconds for which a circuit is remembered that is not used."""
 
 Circuit: TypeAlias = tuple[str, str]
 """A service and its endpoint."""
 
 
-class MemoryCircuit(CircuitMemoryStorage):
+class MemoryBreakerStorage(CircuitMemoryStorage):
     """The state of a circuit in this process.
 
     Args:
@@ -40,7 +40,7 @@ class MemoryCircuit(CircuitMemoryStorage):
     def __init__(self, opened: Callable[[], None]) -> None:
         super().__init__(STATE_CLOSED)
         self._opened = opened
-        self._probing = Lock()
+        self._trial = Lock()
 
     @property
     def state(self) -> str:
@@ -53,17 +53,17 @@ class MemoryCircuit(CircuitMemoryStorage):
         if state == STATE_OPEN and before != STATE_OPEN:
             self._opened()
 
-    def begin_probe(self) -> bool:
+    def acquire_trial(self) -> bool:
         """Take the right to be the one request that tries; False where another has it."""
-        return self._probing.acquire(blocking=False)
+        return self._trial.acquire(blocking=False)
 
-    def end_probe(self) -> None:
+    def release_trial(self) -> None:
         """Give the right back."""
         with suppress(RuntimeError):
-            self._probing.release()
+            self._trial.release()
 
 
-class RedisCircuit(CircuitBreakerStorage):
+class RedisBreakerStorage(CircuitBreakerStorage):
     """The state of a circuit in Redis; every operation raises where Redis does not answer.
 
     pybreaker's own storage fails at the first use only, then writes a stack trace for each
@@ -75,7 +75,7 @@ class RedisCircuit(CircuitBreakerStorage):
         prefix: What keys begin with.
         circuit: The circuit.
         opened: Called each time this process opens the circuit.
-        probe: Seconds after which a request that tries is thought to be lost.
+        trial_timeout: Seconds after which a request that tries is thought to be lost.
     """
 
     def __init__(
@@ -85,14 +85,14 @@ class RedisCircuit(CircuitBreakerStorage):
         circuit: Circuit,
         opened: Callable[[], None],
         *,
-        probe: float,
+        trial_timeout: float,
     ) -> None:
         super().__init__("redis")
         self._redis = redis
         self._index, self._name = _index(prefix), json.dumps(circuit)
         self._key = _key(prefix, self._name)
         self._opened = opened
-        self._probe = max(1, round(probe * 1000))
+        self._trial_timeout = max(1, round(trial_timeout * 1000))
 
     @property
     def state(self) -> str:
@@ -109,7 +109,7 @@ class RedisCircuit(CircuitBreakerStorage):
         """Count a failure."""
         with self._redis.pipeline() as pipe:
             pipe.hincrby(self._key, "failures", 1)
-            pipe.expire(self._key, _LASTS)
+            pipe.expire(self._key, _TTL)
             pipe.sadd(self._index, self._name)
             pipe.execute()
 
@@ -145,11 +145,11 @@ class RedisCircuit(CircuitBreakerStorage):
     def opened_at(self, moment: datetime) -> None:
         self._set("opened_at", str(moment.timestamp()))
 
-    def begin_probe(self) -> bool:
+    def acquire_trial(self) -> bool:
         """Take the right to be the one request that tries; False where another has it."""
-        return bool(self._redis.set(f"{self._key}:probe", "1", nx=True, px=self._probe))
+        return bool(self._redis.set(f"{self._key}:probe", "1", nx=True, px=self._trial_timeout))
 
-    def end_probe(self) -> None:
+    def release_trial(self) -> None:
         """Give the right back."""
         self._redis.delete(f"{self._key}:probe")
 
@@ -162,16 +162,16 @@ class RedisCircuit(CircuitBreakerStorage):
         with self._redis.pipeline() as pipe:
             pipe.hget(self._key, field)
             pipe.hset(self._key, field, value)
-            pipe.expire(self._key, _LASTS)
+            pipe.expire(self._key, _TTL)
             pipe.sadd(self._index, self._name)
             before, *_ = pipe.execute()
         return "" if before is None else before.decode()
 
 
-Storage: TypeAlias = MemoryCircuit | RedisCircuit
+Storage: TypeAlias = MemoryBreakerStorage | RedisBreakerStorage
 
 
-class CircuitStates:
+class BreakerStates:
     """Reads the states of all circuits in Redis.
 
     Args:
@@ -181,7 +181,7 @@ class CircuitStates:
     """
 
     def __init__(self, url: str, *, key_prefix: str = "", timeout: float = 1.0) -> None:
-        self._redis = connected(url, timeout)
+        self._redis = connect(url, timeout)
         self._prefix = key_prefix
 
     def read(self) -> Mapping[Circuit, str]:
@@ -210,7 +210,7 @@ class CircuitStates:
         self._redis.close()
 
 
-def connected(url: str, timeout: float) -> "Redis":
+def connect(url: str, timeout: float) -> "Redis":
     """A client of Redis at a broker's URL."""
     client: Redis = Redis.from_url(
         redis_py_url(url), socket_timeout=timeout, socket_connect_timeout=timeout

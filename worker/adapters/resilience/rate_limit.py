@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 _PERIOD = 60_000_000
 """Microseconds for which a limit is given."""
 
-_LEAVE_ALONE = 5.0
+_RETRY_REDIS_SECONDS = 5.0
 """Seconds for which Redis is not asked again after it did not answer."""
 
 _TAKE = """
@@ -26,7 +26,7 @@ return 0
 """
 
 
-class RequestLimit:
+class RateLimit:
     """Lets everybody ask a number of times a minute, at once or spread out.
 
     The generic cell rate algorithm (ITU-T I.371), by the clock of Redis: one key a caller, which
@@ -49,7 +49,7 @@ class RequestLimit:
         self._take = self._redis.register_script(_TAKE)
         self._interval = _PERIOD // per_minute
         self._prefix = f"{key_prefix}rate:"
-        self._away_until = 0.0
+        self._redis_retry_at = 0.0
 
     def take(self, who: str) -> float:
         """Count a request.
@@ -60,13 +60,13 @@ class RequestLimit:
         Returns:
             0 if they may; else the seconds after which they may ask again.
         """
-        if monotonic() < self._away_until:
+        if monotonic() < self._redis_retry_at:
             return 0.0
         try:
             wait: int = self._take(keys=[self._prefix + who], args=[self._interval, _PERIOD])
         except RedisError as error:
             log.warning("requests are not limited while Redis is away: %s", error)
-            self._away_until = monotonic() + _LEAVE_ALONE
+            self._redis_retry_at = monotonic() + _RETRY_REDIS_SECONDS
             return 0.0
         return wait / 1_000_000
 

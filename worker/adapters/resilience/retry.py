@@ -17,17 +17,17 @@ log = logging.getLogger(__name__)
 
 A = TypeVar("A")
 
-_FIRST_PAUSE = 0.5
+_FIRST_DELAY = 0.5
 """Seconds before the second attempt, at most; doubles with each further one."""
 
-_LONGEST_PAUSE = 30.0
+_MAX_DELAY = 30.0
 """Seconds before any attempt, at most, where the server asks for no more."""
 
 # By default stamina counts in Prometheus' global registry, where our figures are not.
 set_on_retry_hooks(())
 
 
-class AskAgain:
+class StaminaRetry:
     """A `RetryPolicy` within a budget of attempts and seconds.
 
     Attempts are apart by exponential back-off with full jitter (Brooker, AWS Architecture Blog,
@@ -51,14 +51,14 @@ class AskAgain:
         deadline = monotonic() + min(self._seconds, self._time_limit - elapsed())
         failed: list[Transient] = []
 
-        def pause(error: Exception) -> float | bool:
+        def delay(error: Exception) -> float | bool:
             if not isinstance(error, Transient) or isinstance(error, CircuitOpen):
                 return False
             failed.append(error)
-            wait = _pause(len(failed)) + (error.retry_after or 0.0)
+            wait = _delay(len(failed)) + (error.retry_after or 0.0)
             return wait if monotonic() + wait <= deadline else False
 
-        for attempt in stamina.retry_context(pause, attempts=self._attempts, timeout=None):
+        for attempt in stamina.retry_context(delay, attempts=self._attempts, timeout=None):
             check_lease()
             if failed:
                 log.info("%s is asked again: %s", provider, failed[-1].message)
@@ -68,6 +68,6 @@ class AskAgain:
         raise AssertionError("unreachable")
 
 
-def _pause(failed: int) -> float:
-    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** (failed - 1))
+def _delay(failed: int) -> float:
+    longest = min(_MAX_DELAY, _FIRST_DELAY * 2.0 ** (failed - 1))
     return random.uniform(0, longest)  # noqa: S311 - jitter is no secret

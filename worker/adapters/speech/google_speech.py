@@ -15,11 +15,11 @@ from tasks.interviews.interview import Audio, Channels
 from tasks.interviews.transcript import Segment, Speaker, Transcript, Word
 from tasks.ports import Progress
 from worker.adapters.google.endpoints import RECOGNIZE, SPEECH
-from worker.adapters.google.failures import translated
+from worker.adapters.google.failures import mapped_errors
 from worker.adapters.google.identity import credentials_for
-from worker.adapters.google.sessions import AnnouncedAdapter
+from worker.adapters.google.sessions import InstrumentedAdapter
 from worker.adapters.media import SAMPLE_RATE, Block, read_blocks
-from worker.adapters.providers import Bill, Context, Guard, Usage
+from worker.adapters.providers import Bill, CircuitBreaker, Context, Usage
 from worker.adapters.speech.utterances import utterances
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -37,7 +37,7 @@ class _Transport(SpeechRestTransport):
     def __init__(self, url: str, credentials: Any) -> None:
         parts = urlsplit(url)
         super().__init__(host=parts.netloc, url_scheme=parts.scheme, credentials=credentials)
-        adapter = AnnouncedAdapter()
+        adapter = InstrumentedAdapter()
         for session in (self._session, self._session._auth_request.session):  # noqa: SLF001
             for scheme in ("https://", "http://"):
                 session.mount(scheme, adapter)
@@ -52,7 +52,7 @@ class GoogleSpeech:
         model: The model.
         languages: What may be spoken, as BCP 47 tags, the likeliest first.
         timeout: Seconds to wait for an answer.
-        guard: Put around each request.
+        breaker: Put around each request.
         bill: Told of each answer.
     """
 
@@ -66,14 +66,14 @@ class GoogleSpeech:
         model: str,
         languages: Sequence[str],
         timeout: float,
-        guard: Guard,
+        breaker: CircuitBreaker,
         bill: Bill,
     ) -> None:
         self._client = SpeechClient(transport=_Transport(url, credentials))
         self._model = model
         self._languages = languages
         self._timeout = timeout
-        self._guard = guard
+        self._breaker = breaker
         self._bill = bill
 
     @classmethod
@@ -86,7 +86,7 @@ class GoogleSpeech:
             model=settings.google_speech_model,
             languages=settings.google_speech_languages,
             timeout=settings.provider_timeout,
-            guard=context.guard,
+            breaker=context.breaker,
             bill=context.bill,
         )
 
@@ -101,7 +101,7 @@ class GoogleSpeech:
         speakers: tuple[Speaker | None, ...] = (None,)
         if channels is not None and audio.channels == 2:
             speakers = (channels.left, channels.right)
-        hearing = _Hearing(speakers)
+        builder = _TranscriptBuilder(speakers)
         blocks = read_blocks(
             recording,
             split=len(speakers) == 2,
@@ -112,20 +112,20 @@ class GoogleSpeech:
         version: str | None = None
         with closing(blocks):
             for block in blocks:
-                hearing.add(block, self._recognised(block))
+                builder.add(block, self._recognised(block))
                 charge = self._bill(
                     Usage(self.name, self._model, audio_seconds=block.duration * len(speakers))
                 )
                 costs.append(charge.cost)
                 version = charge.price_version
-                progress(min(100.0, 100 * hearing.end / audio.duration))
+                progress(min(100.0, 100 * builder.end / audio.duration))
         known = [cost for cost in costs if cost is not None]
         return Transcript(
-            language=hearing.language,
-            duration=round(hearing.end, 3),
+            language=builder.language,
+            duration=round(builder.end, 3),
             provider=self.name,
             model=self._model,
-            segments=hearing.segments(),
+            segments=builder.segments(),
             cost=sum(known) if known and len(known) == len(costs) else None,
             price_version=version,
         )
@@ -146,19 +146,19 @@ class GoogleSpeech:
             enable_word_confidence=True,
         )
         content = types.RecognitionAudio(content=pcm.tobytes())
-        with self._guard(SPEECH, RECOGNIZE), translated(SPEECH):
+        with self._breaker(SPEECH, RECOGNIZE), mapped_errors(SPEECH):
             # The library's own attempts are switched off: attempts are counted in one place.
             return self._client.recognize(
                 config=config, audio=content, retry=None, timeout=self._timeout
             )
 
 
-class _Hearing:
+class _TranscriptBuilder:
     """Writes down what is heard, block after block."""
 
     def __init__(self, speakers: Sequence[Speaker | None]) -> None:
         self._speakers = speakers
-        self._heard: list[Segment] = []
+        self._segments_found: list[Segment] = []
         self.language: str | None = None
         self.end = 0.0
 
@@ -171,12 +171,12 @@ class _Hearing:
                 self.language = result.language_code.partition("-")[0].lower()
             # Channels are counted from 1; a single one has the number 0 or 1.
             index = min(max(result.channel_tag, 1), len(self._speakers)) - 1
-            self._heard += _segments(result.alternatives[0], self._speakers[index], block)
+            self._segments_found += _segments(result.alternatives[0], self._speakers[index], block)
         self.end = block.start + block.duration
 
     def segments(self) -> tuple[Segment, ...]:
         """What was heard, in the order of time."""
-        ordered = sorted(self._heard, key=lambda segment: segment.start)
+        ordered = sorted(self._segments_found, key=lambda segment: segment.start)
         return tuple(
             segment.model_copy(update={"id": position}) for position, segment in enumerate(ordered)
         )

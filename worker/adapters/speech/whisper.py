@@ -10,7 +10,7 @@ from tasks.interviews.transcript import Speaker, Transcript
 from tasks.ports import Progress
 from worker.adapters.media import read_blocks
 from worker.adapters.providers import Context
-from worker.adapters.speech.listening import Listener
+from worker.adapters.speech.block_transcriber import BlockTranscriber
 from worker.adapters.speech.model import load_model
 
 if TYPE_CHECKING:
@@ -61,18 +61,18 @@ class WhisperProvider:
         speakers: tuple[Speaker | None, ...] = (None,)
         if channels is not None and audio.channels == 2:
             speakers = (channels.left, channels.right)
-        listener = Listener(self.load(), audio.duration, speakers, progress)
+        transcriber = BlockTranscriber(self.load(), audio.duration, speakers, progress)
         longest = audio.duration * _SLACK + 1
         blocks = read_blocks(recording, split=len(speakers) == 2, max_duration=longest)
         with closing(blocks):
             for block in blocks:
-                listener.listen(block)
+                transcriber.transcribe(block)
         return Transcript(
-            language=listener.language,
-            duration=round(listener.end, 3),
+            language=transcriber.language,
+            duration=round(transcriber.end, 3),
             provider=self.name,
             model=self._name,
-            segments=listener.segments(),
+            segments=transcriber.segments(),
         )
 
 

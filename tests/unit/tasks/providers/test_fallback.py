@@ -33,7 +33,7 @@ from tests.monitoring.figures import Figures, figures_of
 from tests.samples import AUDIO, TECHNICAL, true_transcript
 from tests.timing import allowed, wait_until
 from worker.adapters.billing import Budgets
-from worker.adapters.resilience.retry import AskAgain
+from worker.adapters.resilience.retry import StaminaRetry
 
 SAID = true_transcript("technical", speakers=False)
 AWAY = Transient("it is away", code="away")
@@ -83,8 +83,8 @@ def no_pauses() -> Iterator[None]:
         yield
 
 
-def patience(attempts: int = 3, seconds: float = 60, time_limit: float = 3600) -> AskAgain:
-    return AskAgain(attempts=attempts, seconds=seconds, time_limit=time_limit)
+def patience(attempts: int = 3, seconds: float = 60, time_limit: float = 3600) -> StaminaRetry:
+    return StaminaRetry(attempts=attempts, seconds=seconds, time_limit=time_limit)
 
 
 def languages(

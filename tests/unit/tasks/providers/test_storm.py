@@ -25,8 +25,8 @@ from tests.samples import true_transcript
 from worker.adapters.billing import Biller, Budgets
 from worker.adapters.prices import load_prices
 from worker.adapters.providers import Usage
-from worker.adapters.resilience.breaker import Breakers
-from worker.adapters.resilience.retry import AskAgain
+from worker.adapters.resilience.breaker import BreakerRegistry
+from worker.adapters.resilience.retry import StaminaRetry
 
 SAID = true_transcript("technical", speakers=False)
 MODEL = "gpt-4o-mini"
@@ -69,7 +69,7 @@ ERRORS: dict[str, InterviewWorkerError] = {
 
 
 class Cloud(FakeLanguage):
-    def __init__(self, service: Service, guard: Breakers, bill: Biller) -> None:
+    def __init__(self, service: Service, guard: BreakerRegistry, bill: Biller) -> None:
         super().__init__()
         self.service, self.guard, self.bill = service, guard, bill
 
@@ -113,7 +113,7 @@ def recorder() -> Iterator[Recorder]:
 @pytest.mark.parametrize("seed", range(3))
 def test_every_figure_is_what_the_services_saw(recorder: Recorder, seed: int) -> None:
     chance, ledger = random.Random(seed), MemoryLedger()
-    guard = Breakers(None, failures=FAILURES, seconds=0.001, probe=1)
+    guard = BreakerRegistry(None, failures=FAILURES, seconds=0.001, trial_timeout=1)
     listed = load_prices(None)
     (price,) = (one for one in listed.models if one.model == MODEL)
     mine = [price.model_copy(update={"provider": name}) for name in ("one", "two")]
@@ -122,7 +122,7 @@ def test_every_figure_is_what_the_services_saw(recorder: Recorder, seed: int) ->
     clouds: list[LanguageProvider] = [
         InstrumentedLanguage(Cloud(service, guard, bill)) for service in services
     ]
-    patience = AskAgain(attempts=3, seconds=60, time_limit=60)
+    patience = StaminaRetry(attempts=3, seconds=60, time_limit=60)
     chain = FallbackLanguage(ProviderChain(clouds, patience, Budgets({"two": 0.02}, ledger).admit))
     with stamina.set_testing(True, attempts=3):
         for _ in range(QUESTIONS):

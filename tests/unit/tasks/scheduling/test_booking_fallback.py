@@ -17,7 +17,7 @@ from tests.fakes.calendar import MemoryCalendar
 from tests.fakes.reservations import MemoryReservations
 from tests.meetings import NOW, at, interview
 from tests.monitoring.figures import figures_of
-from worker.adapters.resilience.retry import AskAgain
+from worker.adapters.resilience.retry import StaminaRetry
 
 UID = "one@interview-worker"
 AWAY = Transient("it is away")
@@ -198,7 +198,7 @@ def test_each_call_is_patient(office: Office) -> None:
             raise errors.pop()
 
     office.first.before = before
-    patient = RetryingCalendar(office.first, AskAgain(attempts=3, seconds=60, time_limit=60))
+    patient = RetryingCalendar(office.first, StaminaRetry(attempts=3, seconds=60, time_limit=60))
     office.calendars = Calendars(patient, office.second)
     with stamina.set_testing(True, attempts=3):
         assert office.schedule().provider == "first"

@@ -191,7 +191,7 @@ def test_a_name_that_comes_to_lead_inside_is_not_posted_to(
 def test_the_connection_goes_to_the_address_that_was_checked(
     monkeypatch: pytest.MonkeyPatch, receiver: Receiver
 ) -> None:
-    monkeypatch.setattr(webhooks, "public_address", lambda _: "127.0.0.1")
+    monkeypatch.setattr(webhooks, "resolve_public_address", lambda _: "127.0.0.1")
     port = receiver.url.rpartition(":")[2].partition("/")[0]
     callback = to(f"http://public.example:{port}/hook")
     sender(allow_private=False).send(callback)

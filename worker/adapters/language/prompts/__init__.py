@@ -29,7 +29,7 @@ class Prompt:
     instructions: str
     question: str
 
-    def ask(self, segments: tuple[Segment, ...], rubric: Rubric | None = None) -> str:
+    def render(self, segments: tuple[Segment, ...], rubric: Rubric | None = None) -> str:
         """The question about a part of a transcript."""
         filled = {"transcript": delimited(segments), "rubric": _shown(rubric) if rubric else ""}
         return self.question.format(**filled)

@@ -11,7 +11,7 @@ import pytest
 from tasks.errors import InvalidInput
 from tests.timing import allowed
 from worker.adapters.http import ssrf
-from worker.adapters.http.download import fetched
+from worker.adapters.http.download import download
 from worker.ports import DownloadLimits
 
 LIMITS: DownloadLimits = {"max_bytes": 1000, "timeout": allowed(5), "allow_private": False}
@@ -57,14 +57,14 @@ def server() -> Iterator[str]:
 
 
 def code_of(url: str, limits: DownloadLimits) -> str:
-    with pytest.raises(InvalidInput) as caught, fetched(url, **limits):
+    with pytest.raises(InvalidInput) as caught, download(url, **limits):
         pass
     assert caught.value.pointer == "/audio_url"
     return caught.value.code
 
 
 def test_fetches(server: str) -> None:
-    with fetched(f"{server}/some/my%20talk.flac?x=1", **OPEN) as (file, name):
+    with download(f"{server}/some/my%20talk.flac?x=1", **OPEN) as (file, name):
         assert file.read_bytes() == b"x" * 1000
         assert name == "my talk.flac"
     assert not file.exists()
@@ -141,17 +141,17 @@ def test_a_redirect_that_leads_inside_is_refused(
 ) -> None:
     # The test's own server plays the public one; what it redirects to is checked for real.
     port = server.rpartition(":")[2]
-    check = ssrf.public_address
+    check = ssrf.resolve_public_address
     monkeypatch.setattr(
         ssrf,
-        "public_address",
+        "resolve_public_address",
         lambda url: "127.0.0.1" if url.host == "public.example" else check(url),
     )
     monkeypatch.setattr(Handler, "redirect_to", f"{server}/inside")
     assert code_of(f"http://public.example:{port}/moved", LIMITS) == "audio_url_forbidden"
     monkeypatch.setattr(Handler, "redirect_to", "file:///etc/passwd")
     assert code_of(f"http://public.example:{port}/moved", LIMITS) == "audio_url_forbidden"
-    with fetched(f"http://public.example:{port}/a", **LIMITS) as (file, _):
+    with download(f"http://public.example:{port}/a", **LIMITS) as (file, _):
         assert file.stat().st_size == 1000
 
 

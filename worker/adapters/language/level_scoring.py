@@ -6,16 +6,16 @@ from statistics import fmean, pstdev
 from tasks.analysis.findings import CompetencyFinding, Quote
 from tasks.analysis.rubric import LEVELS, Competency
 from tasks.analysis.sentences import Sentence
-from worker.adapters.language.matching import CLEAR, THRESHOLD, Hit
+from worker.adapters.language.matching import CLEAR_SUPPORT, THRESHOLD, Match
 
-MOST = 5
+MAX_SENTENCES = 5
 """The sentences that count for one competency: those with the strongest support."""
-LONE_SUPPORT = 0.36
+MIN_LONE_SUPPORT = 0.36
 """The least support of a sentence that stands alone; everyday sentences do not reach it."""
 
 
-def judge(
-    competency: Competency, hits: Sequence[Hit], sentences: Sequence[Sentence]
+def score_level(
+    competency: Competency, matches: Sequence[Match], sentences: Sequence[Sentence]
 ) -> CompetencyFinding:
     """Put a level on what was said of a competency.
 
@@ -23,19 +23,19 @@ def judge(
 
     Args:
         competency: What was looked for.
-        hits: The sentences that speak of it.
+        matches: The sentences that speak of it.
         sentences: All sentences, to which the hits refer.
     """
-    strongest = sorted(hits, key=lambda hit: (-hit.support, hit.sentence))[:MOST]
-    if not strongest or (len(strongest) == 1 and strongest[0].support < LONE_SUPPORT):
+    strongest = sorted(matches, key=lambda match: (-match.support, match.sentence))[:MAX_SENTENCES]
+    if not strongest or (len(strongest) == 1 and strongest[0].support < MIN_LONE_SUPPORT):
         return CompetencyFinding(
             id=competency.id,
             level=None,
             rationale="No sentence is close enough to the rubric's examples.",
             confidence=0.0,
         )
-    weight = sum(hit.support for hit in strongest)
-    mean = round(sum(hit.support * hit.level for hit in strongest) / weight, 1)
+    weight = sum(match.support for match in strongest)
+    mean = round(sum(match.support * match.level for match in strongest) / weight, 1)
     level = int(mean + 0.5)
     return CompetencyFinding(
         id=competency.id,
@@ -43,27 +43,27 @@ def judge(
         rationale=_rationale(strongest, mean, level),
         quotes=tuple(
             Quote(text=sentence.text, segment_ids=(sentence.segment_id,))
-            for sentence in (sentences[hit.sentence] for hit in strongest)
+            for sentence in (sentences[match.sentence] for match in strongest)
         ),
         confidence=round(_confidence(strongest), 2),
     )
 
 
-def _confidence(hits: Sequence[Hit]) -> float:
+def _confidence(matches: Sequence[Match]) -> float:
     """More sentences, that are clearer and of one mind, are more to go by.
 
     The product of three numbers from 0 to 1: the amount of evidence, half of what is lacking with
     each sentence; how clear it is, half at the threshold; and how far its levels agree.
     """
-    amount = 1 - 0.5 ** len(hits)
-    clarity = (fmean(hit.support for hit in hits) - THRESHOLD) / (CLEAR - THRESHOLD)
-    spread = pstdev(hit.level for hit in hits) / (LEVELS[-1] - LEVELS[0])
+    amount = 1 - 0.5 ** len(matches)
+    clarity = (fmean(match.support for match in matches) - THRESHOLD) / (CLEAR_SUPPORT - THRESHOLD)
+    spread = pstdev(match.level for match in matches) / (LEVELS[-1] - LEVELS[0])
     return amount * (0.5 + 0.5 * min(1.0, clarity)) * (1 - spread)
 
 
-def _rationale(hits: Sequence[Hit], mean: float, level: int) -> str:
-    count = "One sentence is" if len(hits) == 1 else f"{len(hits)} sentences are"
-    closest = max(hit.support for hit in hits)
+def _rationale(matches: Sequence[Match], mean: float, level: int) -> str:
+    count = "One sentence is" if len(matches) == 1 else f"{len(matches)} sentences are"
+    closest = max(match.support for match in matches)
     return (
         f"{count} close to the rubric's examples (similarity up to {closest:.2f}), "
         f"on average at level {mean}, rounded to {level}."

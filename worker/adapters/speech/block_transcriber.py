@@ -17,7 +17,7 @@ OPTIONS = MappingProxyType({"beam_size": 5, "vad_filter": True, "word_timestamps
 """How faster-whisper is asked to transcribe."""
 
 
-class Listener:
+class BlockTranscriber:
     """Transcribes block after block of one recording.
 
     Args:
@@ -43,24 +43,24 @@ class Listener:
         self._speakers = speakers
         self._progress = progress
         self._percent = 0.0
-        self._heard: list[Segment] = []
+        self._found: list[Segment] = []
         self.language: str | None = None
         self.end = 0.0
 
-    def listen(self, block: Block) -> None:
+    def transcribe(self, block: Block) -> None:
         """Transcribe a block, one channel after the other."""
         count = len(self._speakers)
         for index, speaker in enumerate(self._speakers):
             # The second channel of a block begins when half of the block's work is done.
             for words, position in self._words(block, index):
-                self._heard += _segments(words, speaker, block.start)
-                self._tell(block.start + (index * block.duration + position) / count)
+                self._found += _segments(words, speaker, block.start)
+                self._report_progress(block.start + (index * block.duration + position) / count)
         self.end = block.start + block.duration
-        self._tell(self.end)
+        self._report_progress(self.end)
 
     def segments(self) -> tuple[Segment, ...]:
         """What was heard, in the order of time."""
-        ordered = sorted(self._heard, key=lambda segment: segment.start)
+        ordered = sorted(self._found, key=lambda segment: segment.start)
         return tuple(
             segment.model_copy(update={"id": position}) for position, segment in enumerate(ordered)
         )
@@ -75,7 +75,7 @@ class Listener:
                 self.language = info.language
                 yield segment.words, min(segment.end, block.duration)
 
-    def _tell(self, seconds: float) -> None:
+    def _report_progress(self, seconds: float) -> None:
         self._percent = max(self._percent, min(100.0, 100 * seconds / self._duration))
         self._progress(self._percent)
 
