@@ -15,7 +15,7 @@ from redis import Redis
 from benchmarks.orchestration import ours
 from monitoring.metrics.directory import joined
 from monitoring.metrics.exposition import Exposition
-from monitoring.metrics.recording import RecordedFigures
+from monitoring.metrics.recording import RecordedMetrics
 from tasks.interviews.interview import Priority, Stage
 from tests.monitoring.plain_worker import NOTHING, create, plain_worker
 from worker.adapters.broker import CeleryDispatcher
@@ -172,5 +172,5 @@ def _wait_until_idle(url: str) -> None:
 
 def _read(figures: Path) -> float:
     started = time.perf_counter()
-    Exposition([RecordedFigures(figures)]).encode("")
+    Exposition([RecordedMetrics(figures)]).encode("")
     return time.perf_counter() - started

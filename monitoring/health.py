@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from time import monotonic
 
-from monitoring.single_flight import Answer, Timed
+from monitoring.single_flight import Result, SingleFlight
 
 Details = Mapping[str, object]
 """What a check found out, for those who ask for more than a word."""
@@ -18,11 +18,11 @@ _TIMEOUT = 1.0
 _SLOW = 0.5
 """Seconds after which what answers is degraded: the objective for the API itself."""
 
-_LASTS = 1.0
+_CACHE_SECONDS = 1.0
 """Seconds for which an answer is given again, so that nobody can have stores hammered."""
 
 
-class Condition(StrEnum):
+class HealthStatus(StrEnum):
     """How something is, from good to bad."""
 
     OK = "ok"
@@ -36,17 +36,17 @@ class Check:
 
     Attributes:
         name: What it is called in the answer.
-        ask: Looks, and tells what it found; raises where it is down.
-        vital: Whether the service is down without it, rather than degraded.
+        probe: Looks, and tells what it found; raises where it is down.
+        critical: Whether the service is down without it, rather than degraded.
     """
 
     name: str
-    ask: Callable[[], Details]
-    vital: bool = False
+    probe: Callable[[], Details]
+    critical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """How something was found.
 
     Attributes:
@@ -55,33 +55,33 @@ class Finding:
         details: What else was found out.
     """
 
-    condition: Condition
+    condition: HealthStatus
     seconds: float
     details: Details = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class HealthReport:
     """All checks at one moment.
 
     Attributes:
         at: When.
         checks: What was found, by the name of the check.
-        vital: The names of those without which the service is down.
+        critical: The names of those without which the service is down.
     """
 
     at: datetime
-    checks: Mapping[str, Finding]
-    vital: frozenset[str]
+    checks: Mapping[str, CheckResult]
+    critical: frozenset[str]
 
     @property
-    def condition(self) -> Condition:
+    def condition(self) -> HealthStatus:
         """The condition of the service as a whole."""
         if self.missing:
-            return Condition.DOWN
-        if any(found.condition is not Condition.OK for found in self.checks.values()):
-            return Condition.DEGRADED
-        return Condition.OK
+            return HealthStatus.DOWN
+        if any(found.condition is not HealthStatus.OK for found in self.checks.values()):
+            return HealthStatus.DEGRADED
+        return HealthStatus.OK
 
     @property
     def missing(self) -> list[str]:
@@ -89,7 +89,7 @@ class Findings:
         return [
             name
             for name, found in self.checks.items()
-            if name in self.vital and found.condition is Condition.DOWN
+            if name in self.critical and found.condition is HealthStatus.DOWN
         ]
 
 
@@ -101,10 +101,10 @@ class Health:
     """
 
     def __init__(self, *checks: Check) -> None:
-        self._checks = [(check, Timed(check.ask)) for check in checks]
-        self._vital = frozenset(check.name for check in checks if check.vital)
+        self._checks = [(check, SingleFlight(check.probe)) for check in checks]
+        self._critical = frozenset(check.name for check in checks if check.critical)
         self._lock = threading.Lock()
-        self._last: tuple[float, Findings] | None = None
+        self._last: tuple[float, HealthReport] | None = None
         self._started = monotonic()
 
     @property
@@ -112,24 +112,26 @@ class Health:
         """Seconds since this was made."""
         return monotonic() - self._started
 
-    def look(self) -> Findings:
+    def check(self) -> HealthReport:
         """Look, within about a second."""
         with self._lock:
-            if self._last is None or monotonic() - self._last[0] > _LASTS:
-                findings = self._look()
+            if self._last is None or monotonic() - self._last[0] > _CACHE_SECONDS:
+                findings = self._check()
                 # Counted from the end: those who waited for a slow look do not look again.
                 self._last = monotonic(), findings
             return self._last[1]
 
-    def _look(self) -> Findings:
+    def _check(self) -> HealthReport:
         waits = [(check.name, timed.begin()) for check, timed in self._checks]
         deadline = monotonic() + _TIMEOUT
-        found = {name: _finding(wait(deadline)) for name, wait in waits}
-        return Findings(datetime.now(UTC), found, self._vital)
+        found = {name: _result(wait(deadline)) for name, wait in waits}
+        return HealthReport(datetime.now(UTC), found, self._critical)
 
 
-def _finding(answer: Answer[Details]) -> Finding:
+def _result(answer: Result[Details]) -> CheckResult:
     if answer.error is not None or answer.value is None:
-        return Finding(Condition.DOWN, answer.seconds)
+        return CheckResult(HealthStatus.DOWN, answer.seconds)
     slow = answer.seconds > _SLOW
-    return Finding(Condition.DEGRADED if slow else Condition.OK, answer.seconds, answer.value)
+    return CheckResult(
+        HealthStatus.DEGRADED if slow else HealthStatus.OK, answer.seconds, answer.value
+    )

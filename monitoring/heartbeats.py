@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from monitoring.metrics.directory import is_claimed
-from monitoring.processes import ProcessFigures, ProcessWatch
+from monitoring.processes import ProcessSampler, ProcessStats
 
 _INTERVAL = 1.0
 """Seconds between two cards of a worker."""
@@ -35,7 +35,7 @@ class WorkerState(BaseModel):
     children: dict[int, int]
 
 
-class Card(BaseModel):
+class Heartbeat(BaseModel):
     """A worker as it presented itself last.
 
     Attributes:
@@ -54,30 +54,30 @@ class Card(BaseModel):
     written_at: float
     stopped: bool
     state: WorkerState
-    processes: tuple[ProcessFigures, ...]
+    processes: tuple[ProcessStats, ...]
 
 
 class Worker(BaseModel):
     """A worker as others see it.
 
     Attributes:
-        card: What it said of itself.
+        heartbeat: What it said of itself.
         alive: Whether its processes run and it still presents itself.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    card: Card
+    heartbeat: Heartbeat
     alive: bool
 
     @property
     def died(self) -> bool:
         """Whether it ended, or hangs, without having been told to."""
-        return not self.alive and not self.card.stopped
+        return not self.alive and not self.heartbeat.stopped
 
 
 @contextmanager
-def presented(
+def publishing_heartbeat(
     directory: Path, name: str, hostname: str, state: Callable[[], WorkerState]
 ) -> Iterator[None]:
     """Present this worker every second, for as long as the context lasts.
@@ -89,19 +89,19 @@ def presented(
         state: Tells what the worker knows of itself; called from a thread.
     """
     stop = threading.Event()
-    watch = ProcessWatch()
+    watch = ProcessSampler()
 
     def write(*, stopped: bool) -> None:
         now = state()
-        card = Card(
+        heartbeat = Heartbeat(
             name=name,
             hostname=hostname,
             written_at=time.time(),
             stopped=stopped,
             state=now,
-            processes=() if stopped else _look(watch, name, now),
+            processes=() if stopped else _sample(watch, name, now),
         )
-        _replace(directory / f"{name}.json", card.model_dump_json())
+        _replace(directory / f"{name}.json", heartbeat.model_dump_json())
 
     def run() -> None:
         while not stop.wait(_INTERVAL):
@@ -120,23 +120,27 @@ def presented(
 
 def known_workers(directory: Path) -> Sequence[Worker]:
     """All workers that ever presented themselves in a directory, by name."""
-    cards = (_read(path) for path in sorted(directory.glob("*.json")))
-    return [Worker(card=card, alive=_is_alive(directory, card)) for card in cards if card]
+    heartbeats = (_read(path) for path in sorted(directory.glob("*.json")))
+    return [
+        Worker(heartbeat=heartbeat, alive=_is_alive(directory, heartbeat))
+        for heartbeat in heartbeats
+        if heartbeat
+    ]
 
 
-def _is_alive(directory: Path, card: Card) -> bool:
-    fresh = time.time() - card.written_at < _STALE
-    return fresh and not card.stopped and is_claimed(directory, card.name)
+def _is_alive(directory: Path, heartbeat: Heartbeat) -> bool:
+    fresh = time.time() - heartbeat.written_at < _STALE
+    return fresh and not heartbeat.stopped and is_claimed(directory, heartbeat.name)
 
 
-def _look(watch: ProcessWatch, name: str, state: WorkerState) -> tuple[ProcessFigures, ...]:
+def _sample(watch: ProcessSampler, name: str, state: WorkerState) -> tuple[ProcessStats, ...]:
     own = os.getpid()
     watch.forget_all_but({own, *state.children.values()})
-    looks = [
-        watch.look(own, "worker", name),
-        *(watch.look(pid, "child", f"{name}-{slot}") for slot, pid in state.children.items()),
+    samples = [
+        watch.sample(own, "worker", name),
+        *(watch.sample(pid, "child", f"{name}-{slot}") for slot, pid in state.children.items()),
     ]
-    return tuple(found for found in looks if found is not None)
+    return tuple(found for found in samples if found is not None)
 
 
 def _replace(path: Path, text: str) -> None:
@@ -145,8 +149,8 @@ def _replace(path: Path, text: str) -> None:
     written.replace(path)
 
 
-def _read(path: Path) -> Card | None:
+def _read(path: Path) -> Heartbeat | None:
     try:
-        return Card.model_validate_json(path.read_text())
+        return Heartbeat.model_validate_json(path.read_text())
     except (FileNotFoundError, ValidationError):
         return None

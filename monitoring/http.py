@@ -123,7 +123,7 @@ class _Exchange:
         """Pass on a message of the client."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
-            self._leave()
+            self._disconnected()
         else:
             self._body_read = not message.get("more_body", False)
         return message
@@ -132,13 +132,13 @@ class _Exchange:
         """Pass on a message to the client."""
         if message["type"] == "http.response.start":
             if self._body_read:
-                await self._look()
+                await self._poll_disconnect()
             if not self._gone:
                 self.status = message["status"]
             self._answered = True
         await self._send(message)
 
-    async def _look(self) -> None:
+    async def _poll_disconnect(self) -> None:
         """See whether the client is still there.
 
         Servers tell it as the message after the body, for which handlers seldom wait. Asked for
@@ -148,7 +148,7 @@ class _Exchange:
         await asyncio.sleep(0)
         message.cancel()
 
-    def _leave(self) -> None:
+    def _disconnected(self) -> None:
         if not self._answered:
             self._gone = True
             self.status = _GONE

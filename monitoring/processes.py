@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 _STATUS_FIELDS = {"RssAnon": "heap_used", "VmData": "heap_total"}
 
 
-class ProcessFigures(BaseModel):
+class ProcessStats(BaseModel):
     """A process at one moment.
 
     Attributes:
@@ -39,18 +39,18 @@ class ProcessFigures(BaseModel):
     started: float
 
 
-class ProcessWatch:
+class ProcessSampler:
     """Looks at processes again and again."""
 
     def __init__(self) -> None:
         self._known: dict[int, psutil.Process] = {}
 
-    def look(self, pid: int, role: str, process: str) -> ProcessFigures | None:
+    def sample(self, pid: int, role: str, process: str) -> ProcessStats | None:
         """Look at a process; None if it has ended."""
         try:
             found = self._known.setdefault(pid, psutil.Process(pid))
             with found.oneshot():
-                return ProcessFigures(
+                return ProcessStats(
                     role=role,
                     process=process,
                     cpu=found.cpu_percent() / 100,
@@ -70,17 +70,17 @@ class ProcessWatch:
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkFigures:
+class NetworkStats:
     """What went over the network since the host or container was started, in bytes."""
 
     received: int
     sent: int
 
 
-def network() -> NetworkFigures:
+def network() -> NetworkStats:
     """All interfaces together, the one that leads back to the host itself among them."""
     counters = psutil.net_io_counters()
-    return NetworkFigures(counters.bytes_recv, counters.bytes_sent)
+    return NetworkStats(counters.bytes_recv, counters.bytes_sent)
 
 
 def _max_fds(process: psutil.Process) -> int:

@@ -40,7 +40,7 @@ _CELERY_TRACE = "celery.app.trace"
 """The logger whose lines on failed tasks have the text of the exception among their arguments."""
 
 
-def masked(text: str) -> str:
+def redact(text: str) -> str:
     """A text without addresses, telephone numbers, credentials and signatures."""
     for essential, shape, instead in _SHAPES:
         if essential in text:
@@ -48,10 +48,10 @@ def masked(text: str) -> str:
     return text
 
 
-def told(error: BaseException) -> str:
+def safe_text(error: BaseException) -> str:
     """What may be said of an exception."""
     if isinstance(error, InterviewWorkerError):
-        return masked(error.message)
+        return redact(error.message)
     name = type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         return f"{name}: {error.strerror}"
@@ -62,14 +62,14 @@ def message_of(record: logging.LogRecord) -> str:
     """The message of a record, without what it must not say."""
     arguments = record.args
     if isinstance(arguments, tuple):
-        arguments = tuple(map(_harmless, arguments))
+        arguments = tuple(map(_safe_argument, arguments))
     elif isinstance(arguments, dict):
-        arguments = {name: _harmless(value) for name, value in arguments.items()}
+        arguments = {name: _safe_argument(value) for name, value in arguments.items()}
         if record.name == _CELERY_TRACE and "exc" in arguments:
             error = record.exc_info[1] if record.exc_info else None
-            arguments |= {"exc": told(error) if error else MASK, "traceback": ""}
+            arguments |= {"exc": safe_text(error) if error else MASK, "traceback": ""}
     message = str(record.msg)
-    return masked(message % arguments if arguments else message)
+    return redact(message % arguments if arguments else message)
 
 
 def stack_of(error: BaseException) -> str:
@@ -93,5 +93,5 @@ def _frames(traceback: TracebackType | None) -> list[str]:
     return frames
 
 
-def _harmless(argument: object) -> object:
-    return told(argument) if isinstance(argument, BaseException) else argument
+def _safe_argument(argument: object) -> object:
+    return safe_text(argument) if isinstance(argument, BaseException) else argument

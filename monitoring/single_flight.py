@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
+class Result(Generic[T]):
     """What came of asking.
 
     Attributes:
@@ -26,22 +26,22 @@ class Answer(Generic[T]):
     seconds: float
 
 
-class Timed(Generic[T]):
+class SingleFlight(Generic[T]):
     """Asks in a thread of its own, and waits only so long.
 
     Who asks while the question before is still unanswered waits for that one's answer: however
     often something that hangs is asked, it keeps one thread.
 
     Args:
-        ask: The question.
+        function: The question.
     """
 
-    def __init__(self, ask: Callable[[], T]) -> None:
-        self._ask = ask
+    def __init__(self, function: Callable[[], T]) -> None:
+        self._function = function
         self._lock = threading.Lock()
-        self._pending: _Pending[T] | None = None
+        self._pending: _Call[T] | None = None
 
-    def begin(self) -> Callable[[float], Answer[T]]:
+    def begin(self) -> Callable[[float], Result[T]]:
         """Ask.
 
         Returns:
@@ -49,28 +49,28 @@ class Timed(Generic[T]):
         """
         with self._lock:
             if self._pending is None or self._pending.done.is_set():
-                self._pending = _Pending(self._ask)
+                self._pending = _Call(self._function)
             return self._pending.wait
 
 
-class _Pending(Generic[T]):
-    def __init__(self, ask: Callable[[], T]) -> None:
+class _Call(Generic[T]):
+    def __init__(self, function: Callable[[], T]) -> None:
         self._started = monotonic()
-        self._answer: Answer[T] | None = None
+        self._result: Result[T] | None = None
         self.done = threading.Event()
-        threading.Thread(target=self._run, args=(ask,), daemon=True).start()
+        threading.Thread(target=self._run, args=(function,), daemon=True).start()
 
-    def wait(self, deadline: float) -> Answer[T]:
+    def wait(self, deadline: float) -> Result[T]:
         self.done.wait(max(0.0, deadline - monotonic()))
-        if self._answer is not None:
-            return self._answer
-        return Answer(None, Transient("no answer in time", code="timeout"), self._elapsed())
+        if self._result is not None:
+            return self._result
+        return Result(None, Transient("no answer in time", code="timeout"), self._elapsed())
 
-    def _run(self, ask: Callable[[], T]) -> None:
+    def _run(self, function: Callable[[], T]) -> None:
         try:
-            self._answer = Answer(ask(), None, self._elapsed())
+            self._result = Result(function(), None, self._elapsed())
         except Exception as error:
-            self._answer = Answer(None, error, self._elapsed())
+            self._result = Result(None, error, self._elapsed())
         self.done.set()
 
     def _elapsed(self) -> float:

@@ -28,7 +28,7 @@ def current_traceparent() -> str | None:
 
 
 @contextmanager
-def continuing(traceparent: str | None) -> Iterator[None]:
+def continue_trace(traceparent: str | None) -> Iterator[None]:
     """Go on with a trace, for as long as the context lasts.
 
     Args:

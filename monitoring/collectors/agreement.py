@@ -19,13 +19,13 @@ class AgreementCollector(Collector):
 
     Args:
         agreement: Counts the feedback; see `InterviewStore.agreement`.
-        lasts: Seconds for which a count is used again, as counting takes a while where there is
+        ttl: Seconds for which a count is used again, as counting takes a while where there is
             much.
     """
 
-    def __init__(self, agreement: Callable[[], Agreement], *, lasts: float = 60.0) -> None:
+    def __init__(self, agreement: Callable[[], Agreement], *, ttl: float = 60.0) -> None:
         self._agreement = agreement
-        self._lasts = lasts
+        self._ttl = ttl
         self._lock = Lock()
         self._counted: Agreement = {}
         self._until = 0.0
@@ -45,5 +45,5 @@ class AgreementCollector(Collector):
         with self._lock:
             if monotonic() >= self._until:
                 self._counted = self._agreement()
-                self._until = monotonic() + self._lasts
+                self._until = monotonic() + self._ttl
             return self._counted

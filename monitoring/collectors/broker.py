@@ -7,7 +7,7 @@ from prometheus_client.registry import Collector
 
 from monitoring import metrics
 from monitoring.collectors.families import family
-from tasks.pipeline.queues import Backlog, Broker, QueueState, RedisFigures
+from tasks.pipeline.queues import Backlog, Broker, QueueState, RedisStats
 
 
 class BrokerCollector(Collector):
@@ -74,7 +74,7 @@ def _queues(queues: Mapping[str, QueueState]) -> Iterator[Metric]:
     yield from (depth, length, reserved, oldest, held)
 
 
-def _redis(figures: RedisFigures) -> Iterator[Metric]:
+def _redis(figures: RedisStats) -> Iterator[Metric]:
     for definition, value in (
         (metrics.REDIS_CLIENTS, figures.clients),
         (metrics.REDIS_HITS, figures.hits),

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseFigures:
+class DatabaseStats:
     """A database server at one moment; None is what it does not tell us.
 
     Attributes:
@@ -25,7 +25,7 @@ class DatabaseFigures:
 class DatabaseStatus(Protocol):
     """Something to read a database's figures from."""
 
-    def read(self) -> DatabaseFigures:
+    def read(self) -> DatabaseStats:
         """Ask the server.
 
         Raises:

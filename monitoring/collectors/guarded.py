@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from monitoring import metrics
 from monitoring.collectors.families import family
 from monitoring.metrics.definitions import Gauge
-from monitoring.single_flight import Answer, Timed
+from monitoring.single_flight import Result, SingleFlight
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class GuardedCollectors(Collector):
 
     def __init__(self, sources: Sequence[Source], *, timeout: float = 1.0) -> None:
         self._timeout = timeout
-        self._sources = [(source, Timed(_reading(source.collector))) for source in sources]
+        self._sources = [(source, SingleFlight(_reading(source.collector))) for source in sources]
         self._failing: set[str] = set()
 
     def collect(self) -> Iterator[Metric]:
@@ -64,7 +64,7 @@ class GuardedCollectors(Collector):
             yield from answer.value or ()
         yield from (durations, ups)
 
-    def _log(self, source: Source, answer: Answer[list[Metric]]) -> None:
+    def _log(self, source: Source, answer: Result[list[Metric]]) -> None:
         if answer.error is None:
             if source.name in self._failing:
                 self._failing.discard(source.name)

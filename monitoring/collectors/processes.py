@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from monitoring import metrics
 from monitoring.collectors.families import family
 from monitoring.heartbeats import known_workers
-from monitoring.processes import ProcessWatch
+from monitoring.processes import ProcessSampler
 
 _FIGURES = {
     metrics.PROCESS_CPU: "cpu",
@@ -32,14 +32,14 @@ class ProcessCollector(Collector):
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._watch = ProcessWatch()
+        self._watch = ProcessSampler()
 
     def collect(self) -> Iterator[Metric]:
         """Look at this process, and read the cards of all workers."""
-        own = self._watch.look(os.getpid(), "sidecar", "sidecar")
+        own = self._watch.sample(os.getpid(), "sidecar", "sidecar")
         workers = (worker for worker in known_workers(self._directory) if worker.alive)
-        told = (process for worker in workers for process in worker.card.processes)
-        processes = [found for found in (own, *told) if found is not None]
+        reported = (process for worker in workers for process in worker.heartbeat.processes)
+        processes = [found for found in (own, *reported) if found is not None]
         for definition, figure in _FIGURES.items():
             found = family(definition)
             for process in processes:

@@ -30,7 +30,7 @@ class WorkerCollector(Collector):
         served: Counter[str] = Counter()
         processes: Counter[str] = Counter()
         for worker in known_workers(self._directory):
-            card, state = worker.card, worker.card.state
+            card, state = worker.heartbeat, worker.heartbeat.state
             up.add((card.hostname,), worker.alive)
             active.add((card.hostname,), state.active if worker.alive else 0)
             for queue in state.queues:

@@ -13,7 +13,7 @@ from monitoring.logs.formats import ConsoleLines, JsonLines
 from monitoring.logs.level import Level, LevelName
 from monitoring.logs.pipe import Pipe
 
-__all__ = ["Level", "LevelName", "LogFormat", "flush", "keep_people_out_of_logs", "log_to_stdout"]
+__all__ = ["Level", "LevelName", "LogFormat", "flush", "log_to_stdout", "silence_verbose_loggers"]
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def log_to_stdout(
     root = logging.getLogger()
     root.handlers[:] = [pipe]
     logging.captureWarnings(capture=True)
-    keep_people_out_of_logs()
+    silence_verbose_loggers()
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
     atexit.register(pipe.flush)
@@ -81,7 +81,7 @@ def flush() -> None:
         handler.flush()
 
 
-def keep_people_out_of_logs() -> None:
+def silence_verbose_loggers() -> None:
     """Hold back the lines that would show names, addresses and texts, whatever the level is."""
     for name, least in _QUOTING.items():
         logging.getLogger(name).setLevel(least)

@@ -8,7 +8,7 @@ from typing import Any
 from pythonjsonlogger.json import JsonFormatter
 
 from monitoring import SERVICE
-from monitoring.redaction import message_of, stack_of, told
+from monitoring.redaction import message_of, safe_text, stack_of
 from monitoring.trace_context import trace_ids
 from tasks.context import AttributeValue, attributes
 
@@ -55,7 +55,7 @@ def fields_of(record: logging.LogRecord, component: str) -> dict[str, Any]:
     if error is not None:
         fields |= {
             "error.type": type(error).__qualname__,
-            "error.message": told(error),
+            "error.message": safe_text(error),
             "error.stack": stack_of(error),
         }
     return fields

@@ -31,7 +31,7 @@ _SERVER_ERROR = 500
 
 
 @contextmanager
-def logged() -> Iterator[None]:
+def log_outcomes() -> Iterator[None]:
     """Write of what is announced, for as long as the context lasts."""
     with ExitStack() as stack:
         stack.enter_context(attempt_ended.connected(_attempt))

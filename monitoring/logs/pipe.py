@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Callable
 
-_ROOM = 10_000
+_CAPACITY = 10_000
 """Lines that wait to be written; those beyond are dropped."""
 
 _FLUSH = 2.0
@@ -23,19 +23,21 @@ class Pipe(logging.Handler):
     Args:
         descriptor: The file descriptor written to.
         dropped: Called for each line that is dropped.
-        room: How many lines may wait.
+        capacity: How many lines may wait.
     """
 
-    def __init__(self, descriptor: int, dropped: Callable[[], None], *, room: int = _ROOM) -> None:
+    def __init__(
+        self, descriptor: int, dropped: Callable[[], None], *, capacity: int = _CAPACITY
+    ) -> None:
         super().__init__()
         self._descriptor = descriptor
         self._dropped = dropped
-        self._room = room
+        self._capacity = capacity
         self._begin_anew()
         os.register_at_fork(after_in_child=self._begin_anew)
 
     def _begin_anew(self) -> None:
-        self._waiting: queue.Queue[bytes | None] = queue.Queue(self._room)
+        self._waiting: queue.Queue[bytes | None] = queue.Queue(self._capacity)
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 

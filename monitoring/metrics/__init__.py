@@ -5,7 +5,7 @@ Those of Celery are in a file of their own.
 
 from monitoring.metrics import celery
 from monitoring.metrics.celery import *  # noqa: F403 - all of them are known by this module
-from monitoring.metrics.definitions import Counter, Gauge, Histogram, Metric, ReadCounter
+from monitoring.metrics.definitions import Counter, ExternalCounter, Gauge, Histogram, Metric
 
 _SHORT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _STAGE = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
@@ -305,11 +305,11 @@ PROCESS_STARTED = Gauge(
     help="When a process was started, in seconds since the epoch.",
     labels=_PROCESS,
 )
-NETWORK_RECEIVED = ReadCounter(
+NETWORK_RECEIVED = ExternalCounter(
     name="process_network_receive_bytes_total",
     help="Bytes received on all interfaces of the sidecar's host or container.",
 )
-NETWORK_SENT = ReadCounter(
+NETWORK_SENT = ExternalCounter(
     name="process_network_transmit_bytes_total",
     help="Bytes sent on all interfaces of the sidecar's host or container.",
 )
@@ -329,17 +329,17 @@ MONGODB_CONNECTIONS = Gauge(
 MONGODB_AVAILABLE = Gauge(
     name="mongodb_connections_available", help="Connections that MongoDB would still accept."
 )
-MONGODB_OPERATIONS = ReadCounter(
+MONGODB_OPERATIONS = ExternalCounter(
     name="mongodb_op_counters_total",
     help="Operations since the start of MongoDB.",
     labels=("type",),
 )
 REDIS_UP = Gauge(name="redis_up", help="Whether the broker answers, 1 or 0.")
 REDIS_CLIENTS = Gauge(name="redis_connected_clients", help="Connections to Redis.")
-REDIS_HITS = ReadCounter(name="redis_keyspace_hits_total", help="Keys looked up and found.")
-REDIS_MISSES = ReadCounter(name="redis_keyspace_misses_total", help="Keys looked up in vain.")
+REDIS_HITS = ExternalCounter(name="redis_keyspace_hits_total", help="Keys looked up and found.")
+REDIS_MISSES = ExternalCounter(name="redis_keyspace_misses_total", help="Keys looked up in vain.")
 REDIS_MEMORY = Gauge(name="redis_memory_used_bytes", help="Memory that Redis uses.")
-REDIS_EVICTED = ReadCounter(
+REDIS_EVICTED = ExternalCounter(
     name="redis_evicted_keys_total", help="Keys thrown out for want of memory."
 )
 KAFKA_UP = Gauge(name="kafka_up", help="Whether Kafka answers, 1 or 0.")

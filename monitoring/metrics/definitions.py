@@ -72,7 +72,7 @@ class Counter(Metric):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadCounter(Counter):
+class ExternalCounter(Counter):
     """A counter that another system keeps, and that is read when Prometheus asks for it."""
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-_PATIENCE = 1.0
+_LOCK_TIMEOUT = 1.0
 """Seconds to wait for the children of a worker that has just died, and for those who look."""
 
 
@@ -45,7 +45,7 @@ def claimed(directory: Path, name: str) -> Iterator[str]:
     for number in count(1):
         wanted = name if number == 1 else f"{name}-{number}"
         with _opened(_lock_of(directory, wanted)) as lock:
-            if _try(lock, fcntl.LOCK_EX, _PATIENCE):
+            if _try(lock, fcntl.LOCK_EX, _LOCK_TIMEOUT):
                 yield wanted
                 return
 
@@ -74,8 +74,8 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(lock)
 
 
-def _try(lock: int, kind: int, patience: float = 0) -> bool:
-    deadline = time.monotonic() + patience
+def _try(lock: int, kind: int, timeout: float = 0) -> bool:
+    deadline = time.monotonic() + timeout
     while True:
         try:
             fcntl.flock(lock, kind | fcntl.LOCK_NB)

@@ -88,12 +88,14 @@ def _sums(
     """The samples of a histogram, added up over the labels that another one does not have."""
     totals: dict[tuple[str, tuple[tuple[str, str], ...]], float] = defaultdict(float)
     for sample in found.get(source.name, ()):
-        kept = dict(zip(definition.labels, map(sample.labels.__getitem__, labels), strict=True))
+        labels_left = dict(
+            zip(definition.labels, map(sample.labels.__getitem__, labels), strict=True)
+        )
         if "le" in sample.labels:
-            kept["le"] = sample.labels["le"]
+            labels_left["le"] = sample.labels["le"]
         name = definition.name + sample.name.removeprefix(source.name)
-        totals[name, tuple(kept.items())] += sample.value
-    return [Sample(name, dict(kept), value) for (name, kept), value in totals.items()]
+        totals[name, tuple(labels_left.items())] += sample.value
+    return [Sample(name, dict(labels_left), value) for (name, labels_left), value in totals.items()]
 
 
 def _family(definition: Metric, samples: list[Sample]) -> Family:

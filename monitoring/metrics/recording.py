@@ -23,10 +23,10 @@ class Recorder(Collector):
     """
 
     def __init__(self) -> None:
-        self._files: RecordedFigures | None = None
+        self._files: RecordedMetrics | None = None
         self._start()
 
-    def keep_in(self, directory: Path, identity: str) -> None:
+    def write_to(self, directory: Path, identity: str) -> None:
         """Go on in files, from the figures that they hold.
 
         prometheus_client's multiprocess mode names files after the process id, so that each
@@ -40,7 +40,7 @@ class Recorder(Collector):
         """
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
         values.ValueClass = values.MultiProcessValue(lambda: identity)  # type: ignore[no-untyped-call]
-        self._files = RecordedFigures(directory, identity)
+        self._files = RecordedMetrics(directory, identity)
         self._start()
 
     def count(self, metric: Counter, *labels: str, amount: float = 1) -> None:
@@ -78,7 +78,7 @@ class Recorder(Collector):
         return child
 
 
-class RecordedFigures(Collector):
+class RecordedMetrics(Collector):
     """What all processes have counted in the files of a directory.
 
     Args:

@@ -27,7 +27,7 @@ Celery itself has no such signal, though it is all that is heard of a child that
 
 
 @contextmanager
-def listening(recorder: Recorder, hostname: str) -> Iterator[None]:
+def connected(recorder: Recorder, hostname: str) -> Iterator[None]:
     """Count what becomes of tasks, for as long as the context lasts.
 
     Args:
@@ -49,7 +49,7 @@ def listening(recorder: Recorder, hostname: str) -> Iterator[None]:
             signal.connect(receiver, weak=False)
             stack.callback(signal.disconnect, receiver)
         stack.enter_context(message_returned.connected(listener.returned))
-        stack.enter_context(deliveries.listening(recorder, listener.labels_of))
+        stack.enter_context(deliveries.connected(recorder, listener.labels_of))
         yield
 
 

@@ -72,7 +72,7 @@ connection_lost: Signal[Collection[Any]] = Signal("connection_lost")
 
 
 @contextmanager
-def listening(recorder: Recorder, labels: Callable[[Any], tuple[str, str, str]]) -> Iterator[None]:
+def connected(recorder: Recorder, labels: Callable[[Any], tuple[str, str, str]]) -> Iterator[None]:
     """Count deliveries, for as long as the context lasts, and in the end those still in hand.
 
     Args:

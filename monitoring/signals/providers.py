@@ -16,7 +16,7 @@ _FALLBACKS = {
 
 
 @contextmanager
-def listening(recorder: Recorder) -> Iterator[None]:
+def connected(recorder: Recorder) -> Iterator[None]:
     """Count what is announced, for as long as the context lasts."""
     listener = _Providers(recorder)
     with ExitStack() as stack:

@@ -29,7 +29,7 @@ _REFUSALS = frozenset(
 
 
 @contextmanager
-def listening(recorder: Recorder) -> Iterator[None]:
+def connected(recorder: Recorder) -> Iterator[None]:
     """Count what is announced, for as long as the context lasts."""
     listener = _Services(recorder)
     with ExitStack() as stack:

@@ -27,7 +27,7 @@ _LOST = "lost"
 
 
 @contextmanager
-def listening(recorder: Recorder) -> Iterator[None]:
+def connected(recorder: Recorder) -> Iterator[None]:
     """Count what stages announce, for as long as the context lasts."""
     listener = _Stages(recorder)
     with ExitStack() as stack:

@@ -23,7 +23,7 @@ _NANOSECONDS = 1_000_000_000
 
 
 @contextmanager
-def described(tracer: Tracer) -> Iterator[None]:
+def describe_spans(tracer: Tracer) -> Iterator[None]:
     """Describe the spans of Celery's instrumentation, which must be there already."""
     waits = _Waits(tracer)
     with ExitStack() as stack:

@@ -30,7 +30,7 @@ from opentelemetry.util.types import Attributes
 from monitoring import SERVICE
 from monitoring.trace_context import attributes_of
 from monitoring.tracing import celery, spans
-from monitoring.tracing.redaction import Harmless
+from monitoring.tracing.redaction import RedactingExporter
 from tasks.context import attributes
 
 
@@ -59,7 +59,7 @@ _TIMEOUT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Tracing:
+class TracingConfig:
     """Where spans go, and which.
 
     Attributes:
@@ -74,7 +74,7 @@ class Tracing:
 
 
 @contextmanager
-def traced(tracing: Tracing, component: str) -> Iterator[TracerProvider]:
+def tracing_process(tracing: TracingConfig, component: str) -> Iterator[TracerProvider]:
     """Trace this process, for as long as the context lasts; at its end all spans are sent.
 
     In a process that forks it belongs into the children: the thread that sends does not survive a
@@ -94,8 +94,8 @@ def traced(tracing: Tracing, component: str) -> Iterator[TracerProvider]:
             instrument.instrument(tracer_provider=provider, **options)
             stack.callback(instrument.uninstrument)
         tracer = provider.get_tracer(SERVICE)
-        stack.enter_context(celery.described(tracer))
-        stack.enter_context(spans.drawn(tracer))
+        stack.enter_context(celery.describe_spans(tracer))
+        stack.enter_context(spans.emit_spans(tracer))
         yield provider
 
 
@@ -121,7 +121,7 @@ def traced_application(application: Any, provider: TracerProvider, template: Any
     )
 
 
-def _provider(tracing: Tracing, component: str) -> TracerProvider:
+def _provider(tracing: TracingConfig, component: str) -> TracerProvider:
     known = {
         "service.name": SERVICE,
         "service.version": version("interview-worker"),
@@ -138,7 +138,7 @@ def _provider(tracing: Tracing, component: str) -> TracerProvider:
         timeout=_TIMEOUT,
     )
     provider.add_span_processor(_AttributeProcessor())
-    provider.add_span_processor(BatchSpanProcessor(Harmless(exporter)))
+    provider.add_span_processor(BatchSpanProcessor(RedactingExporter(exporter)))
     return provider
 
 

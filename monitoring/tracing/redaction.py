@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Status
 from opentelemetry.util.types import Attributes, AttributeValue
 
-from monitoring.redaction import masked
+from monitoring.redaction import redact
 
 _ALLOWED = (
     "interview.",
@@ -28,11 +28,11 @@ _ALLOWED = (
 )
 """How the names of attributes begin that are told; not addresses, paths and texts."""
 
-_LONGEST = 200
+_MAX_LENGTH = 200
 """Characters of a value: what is told is ids, names of ours and numbers."""
 
 
-class Harmless(SpanExporter):
+class RedactingExporter(SpanExporter):
     """Exports spans by another exporter, without what they must not say.
 
     Args:
@@ -44,7 +44,7 @@ class Harmless(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export copies of spans."""
-        return self._exporter.export([_harmless(span) for span in spans])
+        return self._exporter.export([_redacted(span) for span in spans])
 
     def shutdown(self) -> None:
         """Close the exporter."""
@@ -55,14 +55,14 @@ class Harmless(SpanExporter):
         return self._exporter.force_flush(timeout_millis)
 
 
-def _harmless(span: ReadableSpan) -> ReadableSpan:
+def _redacted(span: ReadableSpan) -> ReadableSpan:
     return ReadableSpan(
         name=span.name,
         context=span.context,
         parent=span.parent,
         resource=span.resource,
-        attributes=_told(span.attributes),
-        events=[_harmless_event(event) for event in span.events],
+        attributes=_allowed_attributes(span.attributes),
+        events=[_redacted_event(event) for event in span.events],
         links=span.links,
         kind=span.kind,
         # Its description would be the text of an exception.
@@ -73,14 +73,14 @@ def _harmless(span: ReadableSpan) -> ReadableSpan:
     )
 
 
-def _harmless_event(event: Event) -> Event:
-    return Event(event.name, _told(event.attributes), event.timestamp)
+def _redacted_event(event: Event) -> Event:
+    return Event(event.name, _allowed_attributes(event.attributes), event.timestamp)
 
 
-def _told(attributes: Attributes) -> dict[str, AttributeValue]:
+def _allowed_attributes(attributes: Attributes) -> dict[str, AttributeValue]:
     known: Mapping[str, AttributeValue] = attributes or {}
     return {
-        name: masked(value)[:_LONGEST] if isinstance(value, str) else value
+        name: redact(value)[:_MAX_LENGTH] if isinstance(value, str) else value
         for name, value in known.items()
         if name.startswith(_ALLOWED)
     }

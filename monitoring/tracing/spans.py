@@ -44,7 +44,7 @@ _WRONG = (AttemptOutcome.RETRY, AttemptOutcome.FAILED)
 
 
 @contextmanager
-def drawn(tracer: Tracer) -> Iterator[None]:
+def emit_spans(tracer: Tracer) -> Iterator[None]:
     """Make spans of what is announced, for as long as the context lasts."""
     spans = _Spans(tracer)
     with ExitStack() as stack:
@@ -71,7 +71,7 @@ class _Spans:
             "interview.provider": event.provider,
             "interview.audio.seconds": event.audio.duration,
         }
-        self._draw(f"transcribe {event.provider}", event.seconds, known, event.status == "error")
+        self._emit(f"transcribe {event.provider}", event.seconds, known, event.status == "error")
 
     def analysis(self, event: AnalysisEnded) -> None:
         call = event.call
@@ -88,10 +88,10 @@ class _Spans:
                 "gen_ai.usage.input_tokens": call.input_tokens,
                 "gen_ai.usage.output_tokens": call.output_tokens,
             }
-        self._draw(name, event.seconds, known, call is None, kind)
+        self._emit(name, event.seconds, known, call is None, kind)
 
     def scheduling(self, event: SchedulingEnded) -> None:
-        self._draw(
+        self._emit(
             "book", event.seconds, {"interview.outcome": event.status}, event.status == "error"
         )
 
@@ -104,9 +104,9 @@ class _Spans:
         status = event.status
         wrong = status is None or status >= _SERVER_ERROR or status in _KEPT_OUT
         name = f"{event.service} {event.endpoint}"
-        self._draw(name, event.seconds, known, wrong, SpanKind.CLIENT)
+        self._emit(name, event.seconds, known, wrong, SpanKind.CLIENT)
 
-    def _draw(
+    def _emit(
         self,
         name: str,
         seconds: float,

@@ -52,7 +52,7 @@ class QueueState:
 
 
 @dataclass(frozen=True, slots=True)
-class RedisFigures:
+class RedisStats:
     """What Redis tells of itself (INFO)."""
 
     clients: int
@@ -75,7 +75,7 @@ class Backlog:
 
     queues: Mapping[str, QueueState]
     oldest_chain_age: float | None = None
-    redis: RedisFigures | None = None
+    redis: RedisStats | None = None
 
 
 class Broker(Protocol):

@@ -9,7 +9,7 @@ import promql_parser
 from monitoring import metrics
 from monitoring.metrics.definitions import Histogram
 from monitoring.stack.grafana.catalogue import DASHBOARDS
-from monitoring.stack.grafana.panels import Dashboard, Look, Panel, Query
+from monitoring.stack.grafana.panels import Dashboard, Panel, Query, Visualization
 from monitoring.stack.grafana.preview.source import Source
 
 
@@ -33,7 +33,11 @@ def answers(source: Source) -> Iterator[Answer]:
     for dashboard in DASHBOARDS:
         for panel in dashboard.panels:
             for query in panel.queries:
-                ask = source.at_end if panel.look is Look.TABLE else source.over_time
+                ask = (
+                    source.at_end
+                    if panel.visualization is Visualization.TABLE
+                    else source.over_time
+                )
                 found = ask(query.expression)
                 points = sum(value == value for one in found for _, value in one.points)
                 yield Answer(dashboard, panel, query, len(found), points)

@@ -79,7 +79,7 @@ def request(guard: BreakerRegistry, error: BaseException | None = None, call: An
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
     recorder = Recorder()
-    with providers.listening(recorder):
+    with providers.connected(recorder):
         yield recorder
 
 

@@ -31,7 +31,7 @@ LONG_AGO = timedelta(hours=1)
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Celery]:
-    with celery.listening(Recorder(), "test@host"):
+    with celery.connected(Recorder(), "test@host"):
         yield create_app(settings)
 
 

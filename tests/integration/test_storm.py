@@ -104,7 +104,7 @@ def recorder() -> Iterator[Recorder]:
     recorder = Recorder()
     with ExitStack() as stack:
         for listeners in (providers, services, stages):
-            stack.enter_context(listeners.listening(recorder))
+            stack.enter_context(listeners.connected(recorder))
         yield recorder
 
 

@@ -30,7 +30,7 @@ def shares(collector: AgreementCollector) -> dict[tuple[str, ...], float]:
 
 def test_is_the_share_that_agrees_of_parts_with_feedback() -> None:
     store = Store()
-    collector = AgreementCollector(store.agreement, lasts=0)
+    collector = AgreementCollector(store.agreement, ttl=0)
     assert shares(collector) == {}
     store.found = {AnalysisType.OVERALL: (3, 4), AnalysisType.SENTIMENT: (0, 2)}
     assert shares(collector) == {("overall",): 0.75, ("sentiment",): 0}
@@ -39,7 +39,7 @@ def test_is_the_share_that_agrees_of_parts_with_feedback() -> None:
 def test_is_not_known_while_the_store_is_away() -> None:
     store = Store()
     store.found = {AnalysisType.OVERALL: (1, 1)}
-    collector = AgreementCollector(store.agreement, lasts=0)
+    collector = AgreementCollector(store.agreement, ttl=0)
     store.away = True
     with pytest.raises(Transient):
         shares(collector)
@@ -49,7 +49,7 @@ def test_is_not_known_while_the_store_is_away() -> None:
 
 def test_is_not_counted_anew_with_every_scrape() -> None:
     store = Store()
-    collector = AgreementCollector(store.agreement, lasts=60)
+    collector = AgreementCollector(store.agreement, ttl=60)
     for _ in range(3):
         shares(collector)
     assert store.asked == 1

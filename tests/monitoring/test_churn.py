@@ -9,7 +9,7 @@ from celery import Celery
 
 from monitoring import metrics
 from monitoring.metrics.directory import joined
-from monitoring.metrics.recording import RecordedFigures
+from monitoring.metrics.recording import RecordedMetrics
 from tests.monitoring.figures import Figures, figures_of
 from tests.monitoring.plain_worker import NOTHING, create, plain_worker
 from tests.processes import wait_until
@@ -42,7 +42,7 @@ def test_figures_stay_few_and_never_fall(app: Celery, tmp_path: Path) -> None:
             watch(directory, worker)
         finally:
             stop_all([worker], 10)
-        found = figures_of(RecordedFigures(directory))
+        found = figures_of(RecordedMetrics(directory))
         assert succeeded(found) == _RECYCLES
         files = list(directory.glob("*.db"))
         assert len(files) <= 2 * _CONCURRENCY + 4
@@ -55,7 +55,7 @@ def watch(directory: Path, worker: Child) -> None:
     def done() -> bool:
         nonlocal last
         worker.check()
-        found = figures_of(RecordedFigures(directory))
+        found = figures_of(RecordedMetrics(directory))
         fallen = {key for key, value in last.items() if found.samples.get(key, 0) < value}
         assert not fallen
         last = found.samples

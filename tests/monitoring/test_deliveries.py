@@ -18,7 +18,7 @@ from monitoring import metrics
 from monitoring.collectors.workers import WorkerCollector
 from monitoring.metrics.definitions import Metric
 from monitoring.metrics.directory import joined
-from monitoring.metrics.recording import RecordedFigures
+from monitoring.metrics.recording import RecordedMetrics
 from tests.monitoring.figures import Figures, figures_of
 from tests.monitoring.plain_worker import HOLD, NOTHING, create, plain_worker
 from tests.monitoring.rabbitmq import rabbitmq_server
@@ -101,7 +101,7 @@ class Site:
         wait_for(lambda: self.total(metric), value, 30)
 
     def _look(self) -> Figures:
-        return figures_of(RecordedFigures(self.directory), WorkerCollector(self.directory))
+        return figures_of(RecordedMetrics(self.directory), WorkerCollector(self.directory))
 
 
 @contextmanager

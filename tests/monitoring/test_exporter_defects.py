@@ -16,7 +16,7 @@ from monitoring import metrics
 from monitoring.collectors.workers import WorkerCollector
 from monitoring.metrics.definitions import Metric
 from monitoring.metrics.directory import joined
-from monitoring.metrics.recording import RecordedFigures
+from monitoring.metrics.recording import RecordedMetrics
 from tests.monitoring.figures import Figures, figures_of
 from tests.monitoring.plain_worker import FAIL, HANG, HOLD, NOTHING, create, plain_worker
 from tests.processes import wait_until
@@ -39,7 +39,7 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 
 
 def look(directory: Path) -> Figures:
-    return figures_of(RecordedFigures(directory), WorkerCollector(directory))
+    return figures_of(RecordedMetrics(directory), WorkerCollector(directory))
 
 
 def ups(directory: Path) -> dict[tuple[str, ...], float]:

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pla
 from monitoring import metrics
 from monitoring.metrics.definitions import Counter, Histogram
 from monitoring.metrics.exposition import Exposition
-from monitoring.metrics.recording import RecordedFigures, Recorder
+from monitoring.metrics.recording import RecordedMetrics, Recorder
 from tests.monitoring.figures import figures_of
 
 parse_open: Any = text_string_to_metric_families
@@ -34,7 +34,7 @@ def in_another_process(directory: Path, identity: str, times: int, *, killed: bo
 
 def work(directory: Path, identity: str, times: int, killed: bool) -> None:
     recorder = Recorder()
-    recorder.keep_in(directory, identity)
+    recorder.write_to(directory, identity)
     for _ in range(times):
         recorder.count(metrics.TRANSCRIPTIONS, *LABELS)
         recorder.observe(metrics.TRANSCRIPTION_DURATION, 2.0, "whisper")
@@ -47,7 +47,7 @@ def test_who_takes_a_place_goes_on_from_its_figures(tmp_path: Path, killed: bool
     for _ in range(3):
         in_another_process(tmp_path, "worker-0", 5, killed=killed)
     in_another_process(tmp_path, "worker-1", 1, killed=killed)
-    found = figures_of(RecordedFigures(tmp_path))
+    found = figures_of(RecordedMetrics(tmp_path))
     assert found.value(metrics.TRANSCRIPTIONS, *LABELS) == 16
     assert found.count(metrics.TRANSCRIPTION_DURATION, "whisper") == 16
     assert found.sum(metrics.TRANSCRIPTION_DURATION, "whisper") == 32
@@ -61,11 +61,11 @@ def test_figures_may_be_read_while_they_are_written(tmp_path: Path) -> None:
     writer.start()
     last = 0.0
     while writer.is_alive():
-        now = figures_of(RecordedFigures(tmp_path)).value(metrics.TRANSCRIPTIONS, *LABELS) or 0
+        now = figures_of(RecordedMetrics(tmp_path)).value(metrics.TRANSCRIPTIONS, *LABELS) or 0
         assert now >= last
         last = now
     writer.join()
-    found = figures_of(RecordedFigures(tmp_path))
+    found = figures_of(RecordedMetrics(tmp_path))
     assert found.value(metrics.TRANSCRIPTIONS, *LABELS) == 20_000
 
 

@@ -39,7 +39,7 @@ ANNA = Person(name="Anna", email="anna@example.com")
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
     recorder = Recorder()
-    with services.listening(recorder):
+    with services.connected(recorder):
         yield recorder
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
-from monitoring.health import Condition, Findings
+from monitoring.health import HealthReport, HealthStatus
 from worker.api.access import authorise
 from worker.api.context import Here
 from worker.api.problems import documented
@@ -36,7 +36,7 @@ async def health(
         # Among the API's threads, as it asks the database; the others are for what watches.
         presented = request.headers.get("authorization")
         await run_in_threadpool(authorise, here, presented, Scope.ADMIN)
-    found = await asyncio.to_thread(here.watching.health.look)
+    found = await asyncio.to_thread(here.watching.health.check)
     body: dict[str, object] = {
         "status": found.condition,
         "timestamp": found.at.isoformat().replace("+00:00", "Z"),
@@ -47,7 +47,7 @@ async def health(
     if verbose:
         process = await asyncio.to_thread(here.watching.introspect)
         body |= {"details": _details(found), "process": process}
-    return _answer(body, ready=found.condition is not Condition.DOWN)
+    return _answer(body, ready=found.condition is not HealthStatus.DOWN)
 
 
 @router.get("/live")
@@ -59,14 +59,14 @@ async def live() -> Response:
 @router.get("/ready", responses=_UNAVAILABLE)
 async def ready(here: Here) -> Response:
     """Whether interviews can be taken in and worked on, and why not."""
-    found = await asyncio.to_thread(here.watching.health.look)
+    found = await asyncio.to_thread(here.watching.health.check)
     reasons = [f"{name} is down" for name in found.missing]
     dead = await asyncio.to_thread(here.watching.dead_workers)
     reasons += [f"worker {name} is down" for name in dead]
     return _answer({"status": "down" if reasons else "ok", "reasons": reasons}, ready=not reasons)
 
 
-def _details(found: Findings) -> dict[str, object]:
+def _details(found: HealthReport) -> dict[str, object]:
     return {
         name: {"response_time_ms": round(one.seconds * 1000, 1), **one.details}
         for name, one in found.checks.items()

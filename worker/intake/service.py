@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from monitoring.trace_context import continuing, current_traceparent
+from monitoring.trace_context import continue_trace, current_traceparent
 from tasks.clock import now
 from tasks.context import bind
 from tasks.errors import AlreadyExists, InvalidInput, NotFound, Transient
@@ -160,7 +160,7 @@ def dispatch(dispatcher: Dispatcher, interview: Interview, stage: Stage) -> None
     If the broker is away, the reconciler publishes it later.
     """
     try:
-        with continuing(interview.traceparent):
+        with continue_trace(interview.traceparent):
             dispatcher.dispatch(interview.id, stage, interview.priority)
     except Transient as error:
         log.warning("the message of %s is left to the reconciler: %s", interview.id, error.message)

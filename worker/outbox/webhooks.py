@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from monitoring.trace_context import continuing
+from monitoring.trace_context import continue_trace
 from tasks.clock import now
 from tasks.context import bound_context
 from tasks.errors import InterviewWorkerError
@@ -160,7 +160,7 @@ class WebhookDispatcher:
     def _attempt(self, callback: Callback) -> bool:
         event = callback.event
         try:
-            with continuing(event.traceparent), bound_context(interview_id=event.interview_id):
+            with continue_trace(event.traceparent), bound_context(interview_id=event.interview_id):
                 self._sender.send(callback)
         except DeliveryFailed as error:
             self._reschedule(callback, error)

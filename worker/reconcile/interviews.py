@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
-from monitoring.trace_context import continuing
+from monitoring.trace_context import continue_trace
 from tasks.clock import now
 from tasks.context import bound_context
 from tasks.errors import STALE, NotFound, Transient
@@ -155,7 +155,7 @@ class Reconciler:
             self._interviews.apply(interview.id, transitions.dispatched(interview, now()))
         except STALE:
             return False
-        with continuing(interview.traceparent), bound_context(interview_id=interview.id):
+        with continue_trace(interview.traceparent), bound_context(interview_id=interview.id):
             self._dispatcher.dispatch(interview.id, stage, interview.priority)
             log.info("%s is sent on its way again: %s", stage, reason)
         resumed.send(Resumed(stage, reason))

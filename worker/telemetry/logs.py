@@ -10,7 +10,7 @@ from celery.apps import worker as celery_program
 from celery.worker.control import control_command
 
 from monitoring import logs, metrics
-from monitoring.logs.outcomes import logged
+from monitoring.logs.outcomes import log_outcomes
 from monitoring.metrics.recording import Recorder
 from worker.adapters.broker import broadcast
 from worker.settings import Settings
@@ -44,7 +44,7 @@ def logging_as(settings: Settings, component: str, recorder: Recorder) -> Iterat
         form=settings.log_format,
         dropped=lambda: recorder.count(metrics.LOG_LINES_DROPPED),
     )
-    with logged():
+    with log_outcomes():
         try:
             yield _level
         finally:

@@ -10,7 +10,7 @@ from celery import signals
 from celery.utils.nodenames import host_format
 from celery.worker.state import active_requests
 
-from monitoring.heartbeats import WorkerState, presented
+from monitoring.heartbeats import WorkerState, publishing_heartbeat
 from monitoring.metrics.directory import claimed, joined
 from monitoring.metrics.recording import Recorder
 from monitoring.signals import celery, providers, services, stages
@@ -34,12 +34,12 @@ def recorded(directory: Path, name: str) -> Iterator[tuple[Recorder, str]]:
     """
     recorder = Recorder()
     with _place(directory), claimed(directory, name) as identity:
-        recorder.keep_in(directory, identity)
+        recorder.write_to(directory, identity)
         with (
-            stages.listening(recorder),
-            services.listening(recorder),
-            providers.listening(recorder),
-            celery.listening(recorder, node_name(name)),
+            stages.connected(recorder),
+            services.connected(recorder),
+            providers.connected(recorder),
+            celery.connected(recorder, node_name(name)),
         ):
             yield recorder, identity
 
@@ -65,10 +65,12 @@ def monitored_worker(directory: Path, name: str) -> Iterator[Recorder]:
         def forked(**_: object) -> None:
             slot = getattr(current_process(), "index", None)
             if slot is not None:
-                recorder.keep_in(directory, f"{identity}-{slot}")
+                recorder.write_to(directory, f"{identity}-{slot}")
 
         def ready(*, sender: Any, **_: object) -> None:
-            stack.enter_context(presented(directory, identity, node_name(name), _state_of(sender)))
+            stack.enter_context(
+                publishing_heartbeat(directory, identity, node_name(name), _state_of(sender))
+            )
 
         _connect(stack, signals.worker_process_init, forked)
         _connect(stack, signals.worker_ready, ready)

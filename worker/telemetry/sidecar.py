@@ -22,8 +22,8 @@ from monitoring.collectors.processes import ProcessCollector
 from monitoring.collectors.workers import WorkerCollector
 from monitoring.health import Check, Details, Health
 from monitoring.heartbeats import known_workers
-from monitoring.metrics.recording import RecordedFigures, total
-from monitoring.processes import ProcessWatch
+from monitoring.metrics.recording import RecordedMetrics, total
+from monitoring.processes import ProcessSampler
 from tasks.errors import Transient
 from tasks.pipeline.queues import STAGES, Broker
 from tasks.scheduling.calendars import Calendars
@@ -63,7 +63,7 @@ def watching(settings: Settings, stores: Stores, calendars: Calendars) -> Iterat
         database = MongoStatus(stores.mongo.database)
         consumers = _consumers(settings, stack)
         circuits = breaker_states(settings)
-        recorded = RecordedFigures(figures)
+        recorded = RecordedMetrics(figures)
         mongo = Source("mongodb", MongoCollector(database), metrics.MONGODB_UP)
         sources = [
             Source("recorded", recorded),
@@ -76,8 +76,8 @@ def watching(settings: Settings, stores: Stores, calendars: Calendars) -> Iterat
             Source("host", HostCollector(version("interview-worker"))),
         ]
         checks = [
-            Check("database", lambda: _database(database), vital=True),
-            Check("redis", lambda: _redis(queues), vital=True),
+            Check("database", lambda: _database(database), critical=True),
+            Check("redis", lambda: _redis(queues), critical=True),
         ]
         if consumers is not None:
             sources.append(Source("kafka", KafkaCollector(consumers), metrics.KAFKA_UP))
@@ -91,7 +91,7 @@ def watching(settings: Settings, stores: Stores, calendars: Calendars) -> Iterat
             database=GuardedCollectors([mongo]),
             health=Health(*checks),
             introspect=lambda: _introspect(recorded),
-            dead_workers=lambda: [w.card.hostname for w in known_workers(figures) if w.died],
+            dead_workers=lambda: [w.heartbeat.hostname for w in known_workers(figures) if w.died],
         )
 
 
@@ -146,11 +146,11 @@ def _circuits(circuits: BreakerStates | None) -> dict[str, str] | None:
     return {f"{service} {endpoint}": state for (service, endpoint), state in found.items()}
 
 
-def _introspect(recorded: RecordedFigures) -> Mapping[str, object]:
+def _introspect(recorded: RecordedMetrics) -> Mapping[str, object]:
     found = list(recorded.collect())
     requests = total(found, metrics.HTTP_REQUESTS)
     errors = total(found, metrics.HTTP_REQUESTS, lambda labels: labels["status"] >= "500")
-    own = ProcessWatch().look(os.getpid(), "sidecar", "sidecar")
+    own = ProcessSampler().sample(os.getpid(), "sidecar", "sidecar")
     return {
         "memory_bytes": own.memory if own else None,
         "requests": requests,

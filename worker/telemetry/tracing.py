@@ -44,11 +44,11 @@ def tracing_as(settings: Settings, component: str) -> "Iterator[TracerProvider |
         yield None
         return
     # An extra, and much to import.
-    from monitoring.tracing.export import Tracing, traced
+    from monitoring.tracing.export import TracingConfig, tracing_process
 
     # OpenTelemetry does not end the span of a message whose task this process does not know.
     for module in TASK_MODULES:
         import_module(module)
-    wanted = Tracing(endpoint, settings.otel_traces_sampler_arg, settings.otlp_headers)
-    with traced(wanted, component) as provider:
+    wanted = TracingConfig(endpoint, settings.otel_traces_sampler_arg, settings.otlp_headers)
+    with tracing_process(wanted, component) as provider:
         yield provider

@@ -3,7 +3,8 @@
 from grafana_foundation_sdk.models import units
 
 from monitoring import metrics
-from monitoring.stack.grafana.panels import Dashboard, Look, Panel, Query, Row
+from monitoring.stack.grafana.panel_factories import figure, lines
+from monitoring.stack.grafana.panels import Dashboard, Panel, Query, Row, Visualization
 from monitoring.stack.grafana.queries import (
     counted,
     highest,
@@ -16,7 +17,6 @@ from monitoring.stack.grafana.queries import (
     share,
     times,
 )
-from monitoring.stack.grafana.shapes import figure, lines
 from monitoring.stack.thresholds import AI_SERVICE_DOWN
 
 _ASKED = metrics.ANALYSES
@@ -118,7 +118,7 @@ _PROVIDERS = Row(
                 Query(times(metrics.ANALYSIS_TOKENS, "provider"), "Tokens"),
                 Query(counted(metrics.ANALYSIS_COST, "provider"), "Cost", units.Dollars),
             ),
-            look=Look.TABLE,
+            visualization=Visualization.TABLE,
             width=16,
         ),
     ),
@@ -147,7 +147,7 @@ _COSTS = Row(
             description="Estimated US dollars in the time shown.",
             unit=units.Dollars,
             queries=(Query(counted(metrics.ANALYSIS_COST, "provider", "model"), _MODEL),),
-            look=Look.BARS,
+            visualization=Visualization.BARS,
             empty="none",
         ),
     ),
@@ -202,7 +202,7 @@ _FALLBACKS = Row(
                     "{{type}}: {{from_provider}} → {{to_provider}}",
                 ),
             ),
-            look=Look.BARS,
+            visualization=Visualization.BARS,
             empty="none",
         ),
         Panel(
@@ -215,7 +215,7 @@ _FALLBACKS = Row(
                     "{{provider}}: {{reason}}",
                 ),
             ),
-            look=Look.BARS,
+            visualization=Visualization.BARS,
             empty="none",
         ),
     ),

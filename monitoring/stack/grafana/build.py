@@ -9,9 +9,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from monitoring.stack.grafana.looks import BAD, GOOD, letter, look, thresholds
-from monitoring.stack.grafana.panels import Dashboard, Look, Panel, Query
-from monitoring.stack.grafana.surroundings import (
+from monitoring.stack.grafana.dashboard_defaults import (
     DATA,
     TAG,
     addresses,
@@ -20,6 +18,8 @@ from monitoring.stack.grafana.surroundings import (
     other_dashboards,
     variables,
 )
+from monitoring.stack.grafana.panels import Dashboard, Panel, Query, Visualization
+from monitoring.stack.grafana.visualizations import BAD, GOOD, letter, thresholds, visualization
 
 
 def built(given: Dashboard) -> models.Dashboard:
@@ -55,7 +55,7 @@ def as_text(given: Dashboard) -> str:
 
 def _panel(given: Panel) -> Any:
     panel = (
-        look(given)
+        visualization(given)
         .title(given.title)
         .description(given.description)
         .datasource(DATA)
@@ -63,7 +63,7 @@ def _panel(given: Panel) -> Any:
         .span(given.width)
         .min(0)
         .links(links(given.limits))
-        .targets([_target(n, query, given.look) for n, query in enumerate(given.queries)])
+        .targets([_target(n, query, given.visualization) for n, query in enumerate(given.queries)])
         .thresholds(thresholds(given.limits))
     )
     if given.maximum is not None:
@@ -73,7 +73,7 @@ def _panel(given: Panel) -> Any:
     return panel if given.empty is None else panel.no_value(given.empty)
 
 
-def _target(number: int, query: Query, how: Look) -> prometheus.Dataquery:
+def _target(number: int, query: Query, how: Visualization) -> prometheus.Dataquery:
     target = (
         prometheus.Dataquery()
         .expr(query.expression)
@@ -81,7 +81,7 @@ def _target(number: int, query: Query, how: Look) -> prometheus.Dataquery:
         .ref_id(letter(number))
         .datasource(DATA)
     )
-    if how is Look.TABLE:
+    if how is Visualization.TABLE:
         return target.instant().format(PromQueryFormat.TABLE)
     return target.range()
 

@@ -3,9 +3,9 @@
 from grafana_foundation_sdk.models import units
 
 from monitoring import metrics
-from monitoring.stack.grafana.panels import Look, Panel, Query, Row
+from monitoring.stack.grafana.panel_factories import FAILING, WORDS, lines
+from monitoring.stack.grafana.panels import Panel, Query, Row, Visualization
 from monitoring.stack.grafana.queries import highest, lowest, per_second, quantile, share
-from monitoring.stack.grafana.shapes import FAILING, WORDS, lines
 from monitoring.stack.thresholds import (
     AI_SERVICE_DOWN,
     BROKER_DOWN,
@@ -26,7 +26,7 @@ ROW = Row(
                 Query(lowest(metrics.REDIS_UP), "Redis"),
                 Query(lowest(metrics.KAFKA_UP), "Kafka"),
             ),
-            look=Look.STATES,
+            visualization=Visualization.STATES,
             limits=(DATABASE_DOWN, BROKER_DOWN),
             words=WORDS,
         ),

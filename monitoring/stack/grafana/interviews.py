@@ -3,7 +3,8 @@
 from grafana_foundation_sdk.models import units
 
 from monitoring import metrics
-from monitoring.stack.grafana.panels import Dashboard, Look, Panel, Query, Row
+from monitoring.stack.grafana.panel_factories import areas, figure, lines, percentiles
+from monitoring.stack.grafana.panels import Dashboard, Panel, Query, Row, Visualization
 from monitoring.stack.grafana.queries import (
     busy,
     counted,
@@ -15,7 +16,6 @@ from monitoring.stack.grafana.queries import (
     summed,
     times,
 )
-from monitoring.stack.grafana.shapes import areas, figure, lines, percentiles
 from monitoring.stack.thresholds import OLDEST_MESSAGE, SLOW_PROCESSING
 
 _ENDED = metrics.INTERVIEWS
@@ -122,7 +122,7 @@ _STAGES = Row(
             queries=(
                 Query(times(metrics.STAGE_RETRIES, "stage", "reason"), "{{stage}}: {{reason}}"),
             ),
-            look=Look.BARS,
+            visualization=Visualization.BARS,
             empty="none",
         ),
         lines(
@@ -162,7 +162,7 @@ _TYPES = Row(
             description="Interviews that came to their end in the time shown.",
             unit=units.Short,
             queries=(Query(times(_ENDED, "type", "status"), "{{type}}: {{status}}"),),
-            look=Look.BARS,
+            visualization=Visualization.BARS,
         ),
     ),
 )

@@ -6,7 +6,7 @@ from enum import StrEnum
 from monitoring.stack.thresholds import Threshold
 
 
-class Look(StrEnum):
+class Visualization(StrEnum):
     """How figures are shown."""
 
     LINES = "lines"
@@ -43,7 +43,7 @@ class Panel:
         description: How it is to be read.
         unit: Grafana's id of the unit.
         queries: What it shows.
-        look: How.
+        visualization: How.
         limits: Thresholds of alerts, drawn at their values; the first one's runbook is linked.
         maximum: The highest value there can be.
         width: Of 24 columns.
@@ -55,7 +55,7 @@ class Panel:
     description: str
     unit: str
     queries: tuple[Query, ...]
-    look: Look = Look.LINES
+    visualization: Visualization = Visualization.LINES
     limits: tuple[Threshold, ...] = ()
     maximum: float | None = None
     width: int = 8

@@ -4,6 +4,7 @@ from grafana_foundation_sdk.models import units
 
 from monitoring import metrics
 from monitoring.stack.grafana import dependencies, resources
+from monitoring.stack.grafana.panel_factories import WORDS, areas, figure, lines, percentiles
 from monitoring.stack.grafana.panels import Dashboard, Row
 from monitoring.stack.grafana.queries import (
     UP,
@@ -15,7 +16,6 @@ from monitoring.stack.grafana.queries import (
     share,
     summed,
 )
-from monitoring.stack.grafana.shapes import WORDS, areas, figure, lines, percentiles
 from monitoring.stack.prometheus.objectives import recorded
 from monitoring.stack.thresholds import (
     AVAILABILITY,

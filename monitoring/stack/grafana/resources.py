@@ -3,9 +3,9 @@
 from grafana_foundation_sdk.models import units
 
 from monitoring import metrics
+from monitoring.stack.grafana.panel_factories import lines
 from monitoring.stack.grafana.panels import Row
 from monitoring.stack.grafana.queries import highest, per_second_once, series, share
-from monitoring.stack.grafana.shapes import lines
 from monitoring.stack.thresholds import HIGH_MEMORY
 
 _PROCESS = "{{role}} {{process}}"

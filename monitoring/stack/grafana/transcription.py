@@ -4,7 +4,8 @@ from grafana_foundation_sdk.models import units
 
 from monitoring import metrics
 from monitoring.metrics.definitions import Histogram
-from monitoring.stack.grafana.panels import Dashboard, Look, Panel, Query, Row
+from monitoring.stack.grafana.panel_factories import areas, figure, lines
+from monitoring.stack.grafana.panels import Dashboard, Panel, Query, Row, Visualization
 from monitoring.stack.grafana.queries import (
     counted,
     mean,
@@ -15,7 +16,6 @@ from monitoring.stack.grafana.queries import (
     share,
     times,
 )
-from monitoring.stack.grafana.shapes import areas, figure, lines
 from monitoring.stack.thresholds import AI_SERVICE_DOWN
 
 _ASKED = metrics.TRANSCRIPTIONS
@@ -151,7 +151,7 @@ _PROVIDERS = Row(
                     units.PercentUnit,
                 ),
             ),
-            look=Look.TABLE,
+            visualization=Visualization.TABLE,
             width=16,
         ),
         lines(
@@ -203,7 +203,7 @@ _ERRORS = Row(
                     "{{from_provider}} → {{to_provider}}",
                 ),
             ),
-            look=Look.BARS,
+            visualization=Visualization.BARS,
             empty="none",
         ),
     ),

@@ -30,14 +30,14 @@ class Burn:
         long: The window that decides.
         short: The window that ends it soon after.
         factor: How many times as fast as would use it up exactly within thirty days.
-        lasts: For how long before it fires.
+        for_: For how long before it fires.
         share: What share of the budget is gone by then.
     """
 
     long: str
     short: str
     factor: float
-    lasts: str
+    for_: str
     share: str
     severity: Severity
     priority: Priority
@@ -127,7 +127,7 @@ def _alert(objective: Objective, burn: Burn) -> Alert:
         objective.alert,
         f"{recorded(burn.long)}{selector} > {burning} "
         f"and {recorded(burn.short)}{selector} > {burning}",
-        burn.lasts,
+        burn.for_,
         burn.severity,
         burn.priority,
         objective.summary,

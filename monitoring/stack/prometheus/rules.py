@@ -47,7 +47,7 @@ class Alert:
     Attributes:
         name: Its name, and that of its runbook.
         expr: True as long as something is wrong.
-        lasts: For how long, as Prometheus writes times.
+        for_: For how long, as Prometheus writes times.
         severity: How it is routed.
         priority: How soon somebody has to look.
         summary: What is wrong, in a few words.
@@ -58,7 +58,7 @@ class Alert:
 
     name: str
     expr: str
-    lasts: str
+    for_: str
     severity: Severity
     priority: Priority
     summary: str
@@ -89,7 +89,7 @@ class Alert:
 
     def plain(self) -> dict[str, object]:
         """As it stands in a file."""
-        lasts = {"for": self.lasts} if self.lasts else {}
+        lasts = {"for": self.for_} if self.for_ else {}
         return {
             "alert": self.name,
             "expr": self.expr,

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from monitoring import health
-from monitoring.health import Check, Condition, Details, Health
+from monitoring.health import Check, Details, Health, HealthStatus
 from tasks.errors import Transient
 
 
@@ -20,28 +20,28 @@ def away() -> Details:
 @pytest.mark.parametrize(
     ("database", "kafka", "whole"),
     [
-        (fine, fine, Condition.OK),
-        (fine, away, Condition.DEGRADED),
-        (away, fine, Condition.DOWN),
-        (away, away, Condition.DOWN),
+        (fine, fine, HealthStatus.OK),
+        (fine, away, HealthStatus.DEGRADED),
+        (away, fine, HealthStatus.DOWN),
+        (away, away, HealthStatus.DOWN),
     ],
 )
 def test_it_is_as_well_as_what_it_cannot_do_without(
-    database: object, kafka: object, whole: Condition
+    database: object, kafka: object, whole: HealthStatus
 ) -> None:
-    checks = Check("database", database, vital=True), Check("kafka", kafka)  # type: ignore[arg-type]
-    found = Health(*checks).look()
+    checks = Check("database", database, critical=True), Check("kafka", kafka)  # type: ignore[arg-type]
+    found = Health(*checks).check()
     assert found.condition is whole
     assert found.missing == (["database"] if database is away else [])
-    assert (found.checks["kafka"].condition is Condition.DOWN) == (kafka is away)
+    assert (found.checks["kafka"].condition is HealthStatus.DOWN) == (kafka is away)
 
 
 def test_what_hangs_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_TIMEOUT", 0.1)
     gate = threading.Event()
-    found = Health(Check("database", lambda: {"ok": gate.wait()}, vital=True)).look()
+    found = Health(Check("database", lambda: {"ok": gate.wait()}, critical=True)).check()
     gate.set()
-    assert found.condition is Condition.DOWN
+    assert found.condition is HealthStatus.DOWN
     # A clock may be a little coarse.
     assert found.checks["database"].seconds >= 0.09
 
@@ -49,13 +49,13 @@ def test_what_hangs_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_slow_is_degraded(monkeypatch: pytest.MonkeyPatch) -> None:
     # Slower than in no time at all is everything, by the coarsest clock.
     monkeypatch.setattr(health, "_SLOW", -1.0)
-    found = Health(Check("database", fine, vital=True)).look()
-    assert found.condition is Condition.DEGRADED
+    found = Health(Check("database", fine, critical=True)).check()
+    assert found.condition is HealthStatus.DEGRADED
     assert found.checks["database"].details == {"role": "primary"}
 
 
 def test_nobody_can_have_it_hammered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "_LASTS", 3600.0)
+    monkeypatch.setattr(health, "_CACHE_SECONDS", 3600.0)
     asked = []
 
     def ask() -> Details:
@@ -64,10 +64,10 @@ def test_nobody_can_have_it_hammered(monkeypatch: pytest.MonkeyPatch) -> None:
 
     looker = Health(Check("database", ask))
     for _ in range(50):
-        looker.look()
+        looker.check()
     assert len(asked) == 1
-    monkeypatch.setattr(health, "_LASTS", -1.0)
-    looker.look()
+    monkeypatch.setattr(health, "_CACHE_SECONDS", -1.0)
+    looker.check()
     assert len(asked) == 2
 
 
@@ -82,11 +82,11 @@ def test_those_that_waited_for_a_slow_look_do_not_look_again(
         return {}
 
     monkeypatch.setattr(health, "monotonic", lambda: clock)
-    monkeypatch.setattr(health, "_LASTS", 1.0)
+    monkeypatch.setattr(health, "_CACHE_SECONDS", 1.0)
     # The look itself takes longer than its answer is kept.
-    looker = Health(Check("database", slow, vital=True))
-    found = looker.look()
+    looker = Health(Check("database", slow, critical=True))
+    found = looker.check()
     clock += 0.9
-    assert looker.look() is found
+    assert looker.check() is found
     clock += 0.2
-    assert looker.look() is not found
+    assert looker.check() is not found

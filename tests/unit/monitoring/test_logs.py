@@ -13,7 +13,7 @@ import pytest
 from monitoring.logs import Level
 from monitoring.logs.formats import ConsoleLines, JsonLines
 from monitoring.logs.pipe import Pipe
-from monitoring.redaction import masked
+from monitoring.redaction import redact
 from tasks.context import attributes, bind, bound_context
 from tasks.errors import Transient
 from tests.processes import wait_until
@@ -145,7 +145,7 @@ def test_what_celery_says_of_a_failed_task_is_told_by_type(kept: Kept) -> None:
     ],
 )
 def test_masks_what_has_a_shape(text: str, left: str) -> None:
-    assert masked(text) == left
+    assert redact(text) == left
 
 
 def test_a_terminal_gets_lines_for_people(logger: logging.Logger) -> None:
@@ -166,7 +166,7 @@ def read_all(descriptor: int) -> bytes:
 def test_a_slow_reader_holds_nobody_up(logger: logging.Logger) -> None:
     dropped: list[int] = []
     reading, writing = os.pipe()
-    pipe = Pipe(writing, lambda: dropped.append(1), room=100)
+    pipe = Pipe(writing, lambda: dropped.append(1), capacity=100)
     pipe.setFormatter(logging.Formatter("%(message)s"))
     logger.addHandler(pipe)
     for number in range(20_000):

@@ -9,8 +9,8 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind
 
-from monitoring.trace_context import continuing, current_traceparent, trace_ids
-from monitoring.tracing.export import Tracing, traced
+from monitoring.trace_context import continue_trace, current_traceparent, trace_ids
+from monitoring.tracing.export import TracingConfig, tracing_process
 from tasks.context import attributes, bound_context, interview_field
 from tasks.signals import ServiceCalled, service_called
 from tests.servers.otlp import Collector, collector
@@ -39,7 +39,7 @@ def test_a_tenth_of_the_traces_is_sampled_and_whole(collected: Collector) -> Non
     number, ratio = 2000, 0.1
     # Ids come from there; one run in 370 would be off by more than it may be.
     random.seed(7)
-    with traced(Tracing(collected.url, ratio), "tests") as provider:
+    with tracing_process(TracingConfig(collected.url, ratio), "tests") as provider:
         begin(provider, number)
     traces = collected.traces()
     deviation = math.sqrt(number * ratio * (1 - ratio))
@@ -48,15 +48,15 @@ def test_a_tenth_of_the_traces_is_sampled_and_whole(collected: Collector) -> Non
 
 
 def test_what_was_sampled_elsewhere_is_sampled_here(collected: Collector) -> None:
-    with traced(Tracing(collected.url, 0), "tests") as provider:
+    with tracing_process(TracingConfig(collected.url, 0), "tests") as provider:
         begin(provider, 1)
-        with continuing(_BEGUN):
+        with continue_trace(_BEGUN):
             begin(provider, 1)
     assert {span.trace_id for span in collected.spans} == {_BEGUN.split("-")[1]}
 
 
 def test_a_query_that_belongs_to_no_work_is_no_trace(collected: Collector) -> None:
-    with traced(Tracing(collected.url, 1), "tests") as provider:
+    with tracing_process(TracingConfig(collected.url, 1), "tests") as provider:
         with provider.get_tracer("tests").start_as_current_span("BRPOP", kind=SpanKind.CLIENT):
             pass
         begin(provider, 1)
@@ -65,7 +65,7 @@ def test_a_query_that_belongs_to_no_work_is_no_trace(collected: Collector) -> No
 
 def test_a_span_tells_only_what_it_may(collected: Collector) -> None:
     with (
-        traced(Tracing(collected.url, 1, {"x-key": "k"}), "tests") as provider,
+        tracing_process(TracingConfig(collected.url, 1, {"x-key": "k"}), "tests") as provider,
         bound_context(interview_id="i-1", attempt=2),
         provider.get_tracer("tests").start_as_current_span(
             "request", kind=SpanKind.SERVER, record_exception=True
@@ -100,18 +100,20 @@ def test_a_dead_collector_holds_up_nothing_for_long() -> None:
         # Celery kills a child that takes longer than four seconds to begin or to end: it has to be
         # faster than that on any machine.
         stack.enter_context(within(4, before=4))
-        provider = stack.enter_context(traced(Tracing("http://127.0.0.1:9", 1), "tests"))
+        provider = stack.enter_context(
+            tracing_process(TracingConfig("http://127.0.0.1:9", 1), "tests")
+        )
         begin(provider, 100)
 
 
 def test_outside_of_any_trace_there_are_no_ids() -> None:
     assert (trace_ids(), current_traceparent()) == (None, None)
-    with continuing(None):
+    with continue_trace(None):
         assert trace_ids() is None
-    with continuing(_BEGUN):
+    with continue_trace(_BEGUN):
         assert trace_ids() == tuple(_BEGUN.split("-")[1:3])
         assert current_traceparent() == _BEGUN
-    with continuing("not a trace"):
+    with continue_trace("not a trace"):
         assert trace_ids() is None
 
 

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from monitoring.headers import CHAIN_PUBLISHED_AT, PUBLISHED_AT
 from tasks.errors import Permanent, Transient
-from tasks.pipeline.queues import Backlog, QueueState, RedisFigures
+from tasks.pipeline.queues import Backlog, QueueState, RedisStats
 from worker.adapters.broker.redis_url import redis_py_url
 
 _SEPARATOR = "\x06\x16"
@@ -178,8 +178,8 @@ def _age(now: float, moments: Iterable[float | None]) -> float | None:
     return None if given else 0.0
 
 
-def _figures(info: Mapping[str, Any]) -> RedisFigures:
-    return RedisFigures(
+def _figures(info: Mapping[str, Any]) -> RedisStats:
+    return RedisStats(
         clients=info["connected_clients"],
         hits=info["keyspace_hits"],
         misses=info["keyspace_misses"],

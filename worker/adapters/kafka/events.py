@@ -8,7 +8,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from kafka.producer.future import FutureRecordMetadata
 
-from monitoring.trace_context import continuing
+from monitoring.trace_context import continue_trace
 from tasks.context import bound_context
 from tasks.errors import Transient
 from tasks.interviews.events import CONTENT_TYPE, Event, cloud_event_json
@@ -75,7 +75,7 @@ class KafkaEvents:
         self, producer: KafkaProducer, events: Sequence[Event], sent: list[FutureRecordMetadata]
     ) -> None:
         for event in events:
-            with continuing(event.traceparent), bound_context(interview_id=event.interview_id):
+            with continue_trace(event.traceparent), bound_context(interview_id=event.interview_id):
                 sent.append(
                     producer.send(
                         self._topic,

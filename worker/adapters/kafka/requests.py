@@ -10,7 +10,7 @@ from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from monitoring.trace_context import continuing
+from monitoring.trace_context import continue_trace
 from tasks.errors import Permanent, Transient
 from tasks.signals import RecordConsumed, record_consumed
 from worker.adapters.kafka.connection import connect, ensure_topic
@@ -113,7 +113,7 @@ def _settle(record: Any, handle: Handle, reject: Reject) -> str:
     message, fault = read_message(position, record.key, record.value, record.headers)
     if fault is None:
         try:
-            with continuing(_traceparent(record.headers)):
+            with continue_trace(_traceparent(record.headers)):
                 handle(message)
         except Permanent as error:
             fault = error

@@ -7,7 +7,7 @@ import pymongo
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from monitoring.collectors.database import DatabaseFigures
+from monitoring.collectors.database import DatabaseStats
 from worker.adapters.mongo.client import Document, mapped_errors
 
 _OPERATIONS = ("insert", "query", "update", "delete", "getmore", "command")
@@ -26,7 +26,7 @@ class MongoStatus:
     def __init__(self, database: Database[Document]) -> None:
         self._admin = database.client.admin
 
-    def read(self) -> DatabaseFigures:
+    def read(self) -> DatabaseStats:
         """Ask the server; see `DatabaseStatus.read`."""
         with mapped_errors(), pymongo.timeout(_TIMEOUT):
             role = _role(self._admin.command("hello"))
@@ -34,10 +34,10 @@ class MongoStatus:
                 status = self._admin.command("serverStatus")
             except OperationFailure:
                 # It takes the role clusterMonitor, which not everybody has.
-                return DatabaseFigures(role)
+                return DatabaseStats(role)
         connections = status.get("connections", {})
         operations = status.get("opcounters", {})
-        return DatabaseFigures(
+        return DatabaseStats(
             role,
             connections=connections.get("current"),
             available=connections.get("available"),

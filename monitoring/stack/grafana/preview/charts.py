@@ -23,7 +23,7 @@ _GRID, _INK = "#2c2f36", "#9fa7b3"
 _FONT = "Inter, Helvetica, Arial, sans-serif"
 
 
-def drawn(
+def render_chart(
     panel: Mapping[str, Any], series: Mapping[str, Series], window: Window, size: tuple[int, int]
 ) -> str:
     """A panel of lines or areas as SVG.

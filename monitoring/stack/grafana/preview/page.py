@@ -6,7 +6,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from monitoring.stack.grafana.preview.charts import COLOURS, PALETTE, bands, drawn, sparkline
+from monitoring.stack.grafana.preview.charts import COLOURS, PALETTE, bands, render_chart, sparkline
 from monitoring.stack.grafana.preview.source import Series, Source
 from monitoring.stack.grafana.preview.units import readable
 
@@ -65,7 +65,9 @@ def _chart(panel: Mapping[str, Any], source: Source, size: tuple[int, int]) -> s
     shown = list(series.items())[: 4 if len(series) == 4 else 3]
     more = len(series) - len(shown)
     lines = len(shown) + bool(more)
-    picture = drawn(panel, series, source.window, (size[0], size[1] - lines * _LEGEND_LINE - 6))
+    picture = render_chart(
+        panel, series, source.window, (size[0], size[1] - lines * _LEGEND_LINE - 6)
+    )
     unit = panel["fieldConfig"]["defaults"]["unit"]
     return picture + _legend(shown, unit, more)
 

@@ -72,7 +72,7 @@ class Source:
         """
         window = self.window
         asked = {"start": window.start, "end": window.end, "step": window.step}
-        found = self._ask("query_range", expression, asked)
+        found = self._query("query_range", expression, asked)
         return [_series(one["metric"], one["values"]) for one in found if one["values"]]
 
     def at_end(self, expression: str) -> list[Series]:
@@ -81,10 +81,10 @@ class Source:
         Raises:
             httpx2.HTTPError: Prometheus does not answer, or refuses the query.
         """
-        found = self._ask("query", expression, {"time": self.window.end})
+        found = self._query("query", expression, {"time": self.window.end})
         return [_series(one["metric"], [one["value"]]) for one in found]
 
-    def _ask(self, what: str, expression: str, asked: dict[str, float]) -> list[dict[str, Any]]:
+    def _query(self, what: str, expression: str, asked: dict[str, float]) -> list[dict[str, Any]]:
         for name, value in self._variables.items():
             expression = expression.replace(f"${name}", value)
         answer = httpx2.post(

@@ -73,7 +73,7 @@ class Speech(ScriptedSpeech):
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
     recorder = Recorder()
-    with providers.listening(recorder), stages.listening(recorder):
+    with providers.connected(recorder), stages.connected(recorder):
         yield recorder
 
 

@@ -106,7 +106,7 @@ def noon(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
     recorder = Recorder()
-    with providers.listening(recorder), stages.listening(recorder):
+    with providers.connected(recorder), stages.connected(recorder):
         yield recorder
 
 

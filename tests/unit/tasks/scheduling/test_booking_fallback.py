@@ -66,7 +66,7 @@ def office() -> Office:
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
     recorder = Recorder()
-    with providers.listening(recorder):
+    with providers.connected(recorder):
         yield recorder
 
 

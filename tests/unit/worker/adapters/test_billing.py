@@ -31,7 +31,7 @@ def noon(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
     recorder = Recorder()
-    with providers.listening(recorder):
+    with providers.connected(recorder):
         yield recorder
 
 

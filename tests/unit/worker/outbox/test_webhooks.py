@@ -78,7 +78,7 @@ def stores() -> Stores:
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
     recorder = Recorder()
-    with services.listening(recorder):
+    with services.connected(recorder):
         yield recorder
 
 

@@ -21,7 +21,7 @@ from monitoring.stack import thresholds
 from monitoring.stack.grafana.__main__ import PLACE
 from monitoring.stack.grafana.build import as_text, built
 from monitoring.stack.grafana.catalogue import DASHBOARDS
-from monitoring.stack.grafana.panels import Dashboard, Look, Panel
+from monitoring.stack.grafana.panels import Dashboard, Panel, Visualization
 from monitoring.stack.grafana.queries import series
 from monitoring.stack.prometheus import objectives, recording
 from monitoring.stack.prometheus.rules import Recording
@@ -262,4 +262,4 @@ def test_a_label_that_a_metric_does_not_have_is_refused() -> None:
 
 
 def test_every_look_is_used() -> None:
-    assert {panel.look for _, panel in PANELS} == set(Look)
+    assert {panel.visualization for _, panel in PANELS} == set(Visualization)

@@ -14,7 +14,7 @@ from grafana_foundation_sdk.builders import (
 from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard as models
 
-from monitoring.stack.grafana.panels import Look, Panel
+from monitoring.stack.grafana.panels import Panel, Visualization
 from monitoring.stack.thresholds import Severity, Threshold
 
 GOOD, BAD = "green", "red"
@@ -27,12 +27,12 @@ def letter(number: int) -> str:
     return _LETTERS[number]
 
 
-def look(panel: Panel) -> Any:
+def visualization(panel: Panel) -> Any:
     """The builder of a panel, with what is peculiar to its look.
 
     The builders of the SDK have the same methods, but no type in common.
     """
-    return _LOOKS[panel.look](panel)
+    return _VISUALIZATIONS[panel.visualization](panel)
 
 
 def thresholds(limits: tuple[Threshold, ...]) -> dashboard.ThresholdsConfig:
@@ -135,11 +135,11 @@ def _last() -> common.ReduceDataOptions:
     return common.ReduceDataOptions().calcs(["lastNotNull"]).values(False)
 
 
-_LOOKS = {
-    Look.LINES: _lines,
-    Look.AREAS: _areas,
-    Look.FIGURE: _figure,
-    Look.STATES: _states,
-    Look.BARS: _bars,
-    Look.TABLE: _table,
+_VISUALIZATIONS = {
+    Visualization.LINES: _lines,
+    Visualization.AREAS: _areas,
+    Visualization.FIGURE: _figure,
+    Visualization.STATES: _states,
+    Visualization.BARS: _bars,
+    Visualization.TABLE: _table,
 }

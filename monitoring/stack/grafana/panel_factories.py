@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.models import units
 
 from monitoring.metrics.definitions import Histogram
-from monitoring.stack.grafana.panels import Look, Panel, Query
+from monitoring.stack.grafana.panels import Panel, Query, Visualization
 from monitoring.stack.grafana.queries import quantile
 from monitoring.stack.thresholds import Threshold
 
@@ -51,7 +51,13 @@ def lines(
 def areas(title: str, description: str, unit: str, *queries: tuple[str, str]) -> Panel:
     """Areas over time that add up, of queries and their legends."""
     asked = tuple(Query(*query) for query in queries)
-    return Panel(title=title, description=description, unit=unit, queries=asked, look=Look.AREAS)
+    return Panel(
+        title=title,
+        description=description,
+        unit=unit,
+        queries=asked,
+        visualization=Visualization.AREAS,
+    )
 
 
 def figure(
@@ -70,7 +76,7 @@ def figure(
         description=description,
         unit=unit,
         queries=(Query(query, title),),
-        look=Look.FIGURE,
+        visualization=Visualization.FIGURE,
         limits=limits,
         width=4,
         words=words,
