@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import api, monitoring, orchestration, telling, transcription
+from benchmarks import api, monitoring, orchestration, telemetry, transcription
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ ALL = (
     Benchmark("orchestration", orchestration.rows),
     Benchmark("api", api.rows),
     Benchmark("monitoring", monitoring.rows),
-    Benchmark("telling", telling.rows),
+    Benchmark("telemetry", telemetry.rows),
 )
 
 

@@ -26,11 +26,11 @@ from tasks.pipeline.runner import StageResult, execute, task_name
 from tasks.pipeline.services import Services
 from tests.samples import an_interview
 from worker.celery_app.config import TASK_MODULES, create_app
-from worker.celery_app.log_context import bound
+from worker.celery_app.log_context import binding_task_context
 from worker.settings import Settings
 from worker.telemetry.logs import worker_logging
-from worker.telemetry.metrics import monitored_worker
-from worker.telemetry.tracing import tracing_as
+from worker.telemetry.metrics import recording_worker
+from worker.telemetry.tracing import configured_tracing
 
 _APPLY = """
 local status = redis.call('HGET', KEYS[1], 'status') or 'queued'
@@ -130,7 +130,7 @@ def _add_stage(application: Celery, stage: Stage) -> None:
 def watch(directory: Path) -> None:
     """Monitor this worker, until its process ends."""
     stack = ExitStack()
-    stack.enter_context(monitored_worker(directory, f"w{os.getpid()}"))
+    stack.enter_context(recording_worker(directory, f"w{os.getpid()}"))
     atexit.register(stack.close)
 
 
@@ -138,14 +138,14 @@ def log(settings: Settings) -> None:
     """Log as a worker does, until its process ends."""
     stack = ExitStack()
     stack.enter_context(worker_logging(settings, "benchmark", Recorder()))
-    stack.enter_context(bound())
+    stack.enter_context(binding_task_context())
     atexit.register(stack.close)
 
 
 def trace(settings: Settings) -> None:
     """Trace as a worker does, until its process ends."""
     stack = ExitStack()
-    stack.enter_context(tracing_as(settings, "worker"))
+    stack.enter_context(configured_tracing(settings, "worker"))
     atexit.register(stack.close)
 
 

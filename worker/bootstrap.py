@@ -50,7 +50,7 @@ from worker.adapters.webhooks import WebhookSender, check_callback_url
 from worker.intake.processor import RequestProcessor
 from worker.intake.service import Intake
 from worker.lifecycle.erasure import Eraser
-from worker.plugins import CALENDAR, LANGUAGE, SPEECH, Kind, P
+from worker.plugins import CALENDAR, LANGUAGE, SPEECH, P, ProviderKind
 from worker.settings import Settings
 
 
@@ -130,7 +130,7 @@ def eraser(stores: Stores, calendars: Calendars) -> Eraser:
     return Eraser(stores.interviews, stores.audio, calendars, stores.reservations, stores.audit)
 
 
-def check_providers(settings: Settings, *kinds: Kind[Any]) -> None:
+def check_providers(settings: Settings, *kinds: ProviderKind[Any]) -> None:
     """Make the providers in use once, to see to it that they can be.
 
     Args:
@@ -210,7 +210,7 @@ def _masker(settings: Settings) -> Masker | None:
     return open_masker() if wanted else None
 
 
-def _open_providers(kind: Kind[P], context: Context) -> list[P]:
+def _open_providers(kind: ProviderKind[P], context: Context) -> list[P]:
     names: Sequence[str] = getattr(context.settings, kind.setting.lower())
     return [kind.open(name, context) for name in names]
 

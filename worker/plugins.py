@@ -12,7 +12,7 @@ P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[P]):
+class ProviderKind(Generic[P]):
     """Providers that can do the same.
 
     Attributes:
@@ -53,6 +53,12 @@ class Kind(Generic[P]):
         return next(iter(found))
 
 
-SPEECH: Kind[SpeechProvider] = Kind("interview_worker.speech", "TRANSCRIPTION_PROVIDERS")
-LANGUAGE: Kind[LanguageProvider] = Kind("interview_worker.language", "ANALYSIS_PROVIDERS")
-CALENDAR: Kind[CalendarProvider] = Kind("interview_worker.calendar", "CALENDAR_PROVIDERS")
+SPEECH: ProviderKind[SpeechProvider] = ProviderKind(
+    "interview_worker.speech", "TRANSCRIPTION_PROVIDERS"
+)
+LANGUAGE: ProviderKind[LanguageProvider] = ProviderKind(
+    "interview_worker.language", "ANALYSIS_PROVIDERS"
+)
+CALENDAR: ProviderKind[CalendarProvider] = ProviderKind(
+    "interview_worker.calendar", "CALENDAR_PROVIDERS"
+)

@@ -49,17 +49,17 @@ from worker.reconcile.interviews import Reconciler
 from worker.reconcile.requests import RequestReconciler
 from worker.security.api_keys import KeyRing
 from worker.settings import Settings, is_loopback
-from worker.telemetry.logs import change_level, logging_as
-from worker.telemetry.metrics import recorded
-from worker.telemetry.sidecar import Watching, watching
-from worker.telemetry.tracing import check_tracing, tracing_as
+from worker.telemetry.logs import change_level, configured_logging
+from worker.telemetry.metrics import recording_metrics
+from worker.telemetry.sidecar import SidecarMonitoring, open_monitoring
+from worker.telemetry.tracing import check_tracing, configured_tracing
 
 log = logging.getLogger(__name__)
 
 _STOP_TIMEOUT = 15.0
 """Seconds a thread is given to finish what it has in hand."""
 
-_PREPARE_AGAIN = 2.0
+_PREPARE_RETRY_SECONDS = 2.0
 """Seconds between attempts while the database is away."""
 
 
@@ -74,9 +74,9 @@ def serve(settings: Settings) -> None:
     check_providers(settings, CALENDAR)
     check_tracing(settings)
     with (
-        recorded(settings.figures_dir, "sidecar") as (recorder, _),
-        logging_as(settings, "sidecar", recorder),
-        tracing_as(settings, "sidecar") as provider,
+        recording_metrics(settings.metrics_directory, "sidecar") as (recorder, _),
+        configured_logging(settings, "sidecar", recorder),
+        configured_tracing(settings, "sidecar") as provider,
     ):
         uvicorn.run(
             traced_api(create_api(settings, open_context, recorder), provider),
@@ -120,7 +120,7 @@ def open_context(settings: Settings) -> Iterator[Context]:
         bookings = calendars(context)
         erasing = eraser(stores, bookings)
         stack.enter_context(_retaining(settings, stores, erasing))
-        watched = stack.enter_context(watching(settings, stores, bookings))
+        watched = stack.enter_context(open_monitoring(settings, stores, bookings))
         stack.enter_context(_database_metrics(settings, watched))
         yield Context(
             settings=settings,
@@ -128,7 +128,7 @@ def open_context(settings: Settings) -> Iterator[Context]:
             intake=intake(settings, stores, app),
             dispatcher=CeleryDispatcher(app),
             eraser=erasing,
-            watching=watched,
+            monitoring=watched,
             keys=KeyRing(stores.keys),
             limit=stack.enter_context(_limit(settings)),
             change_level=partial(change_level, app),
@@ -145,7 +145,7 @@ def _prepare(stores: Stores) -> bool:
 
 
 def _prepare_later(stores: Stores, stop: threading.Event) -> None:
-    while not stop.wait(_PREPARE_AGAIN) and not _prepare(stores):
+    while not stop.wait(_PREPARE_RETRY_SECONDS) and not _prepare(stores):
         pass
 
 
@@ -208,7 +208,7 @@ def _limit(settings: Settings) -> Iterator[RateLimit | None]:
 
 
 @contextmanager
-def _database_metrics(settings: Settings, watched: Watching) -> Iterator[None]:
+def _database_metrics(settings: Settings, watched: SidecarMonitoring) -> Iterator[None]:
     """Serve the figures of MongoDB on a port of their own, as an exporter beside it would."""
     family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
     try:

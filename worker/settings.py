@@ -333,7 +333,7 @@ class Settings(BaseSettings):
         )
 
     @property
-    def figures_dir(self) -> Path:
+    def metrics_directory(self) -> Path:
         """Where worker and sidecar keep figures."""
         return self.metrics_dir or self.data_dir / "metrics"
 

@@ -19,7 +19,7 @@ from tasks.errors import InvalidInput, Transient
 from tests.requirements import needs, program
 from tests.timing import wait_until
 from worker.adapters.alertmanager import Alertmanager
-from worker.cli.silences import lasting
+from worker.cli.silences import parse_duration
 from worker.local.processes.child import Child
 from worker.local.processes.ports import free_port
 
@@ -154,10 +154,10 @@ def test_says_where_it_looked_for_alertmanager() -> None:
 
 @pytest.mark.parametrize(("text", "minutes"), [("30m", 30), ("2h", 120), ("7d", 7 * 24 * 60)])
 def test_reads_times(text: str, minutes: int) -> None:
-    assert lasting(text) == timedelta(minutes=minutes)
+    assert parse_duration(text) == timedelta(minutes=minutes)
 
 
 @pytest.mark.parametrize("text", ["", "2", "h", "2 h", "-2h", "0m", "8d", "2w", "forever"])
 def test_refuses_what_is_no_time_or_too_long(text: str) -> None:
     with pytest.raises(InvalidInput):
-        lasting(text)
+        parse_duration(text)

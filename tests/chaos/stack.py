@@ -13,7 +13,7 @@ from tests.processes import ROOT
 from tests.stack import RunningStack, running_services
 from tests.timing import patience
 from worker.local.processes.child import Child
-from worker.local.stack import Stack, answering, services
+from worker.local.stack import Stack, is_answering, services
 from worker.local.supervisor import Service
 
 
@@ -63,7 +63,7 @@ def doomed_stack(place: Path, **environment: str) -> Iterator[DoomedStack]:
             name="doomed",
             argv=argv,
             env={**stack.environment, "PYTHONPATH": str(ROOT)},
-            ready=answering(stack, "doomed"),
+            ready=is_answering(stack, "doomed"),
         )
         return [sidecar, worker]
 

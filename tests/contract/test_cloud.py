@@ -20,7 +20,7 @@ from tests.samples import TECHNICAL, true_transcript
 from worker.adapters.media import probe
 from worker.adapters.providers import Context
 from worker.bootstrap import provider_context
-from worker.plugins import CALENDAR, LANGUAGE, SPEECH, Kind, P
+from worker.plugins import CALENDAR, LANGUAGE, SPEECH, P, ProviderKind
 from worker.settings import load_settings
 
 NAME = os.environ.get("PROVIDER", "")
@@ -37,7 +37,7 @@ def context() -> Iterator[Context]:
         yield context
 
 
-def opened(kind: Kind[P], context: Context) -> P:
+def opened(kind: ProviderKind[P], context: Context) -> P:
     if NAME not in kind.known():
         pytest.skip(f"{NAME} is none of {', '.join(kind.known())}")
     try:

@@ -20,7 +20,7 @@ from tests.dashboards.prometheus import scraping
 from tests.kafka import write
 from tests.processes import ROOT, wait_until
 from tests.stack import RunningStack, running_services
-from worker.local.stack import Stack, answering, services
+from worker.local.stack import Stack, is_answering, services
 from worker.local.supervisor import Service
 
 _TYPES = ("screening", "technical", "behavioural")
@@ -61,7 +61,7 @@ def _services(stack: Stack) -> list[Service]:
     sidecar, worker, *_ = services(stack, flower=False)
     argv = [sys.executable, "-m", "tests.dashboards.worker"]
     environment = {**stack.environment, "PYTHONPATH": str(ROOT)}
-    ready = answering(stack, "all")
+    ready = is_answering(stack, "all")
     return [sidecar, replace(worker, name="worker-all", argv=argv, env=environment, ready=ready)]
 
 

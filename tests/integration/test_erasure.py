@@ -138,7 +138,7 @@ def calendars(running: RunningStack) -> bytes:
 
 def figures(running: RunningStack) -> bytes:
     shown = httpx2.get(f"{running.stack.api_url}/metrics", trust_env=False).content
-    return shown + files(running.settings.figures_dir)
+    return shown + files(running.settings.metrics_directory)
 
 
 STORES: dict[str, Callable[[RunningStack], bytes]] = {

@@ -13,7 +13,7 @@ from tasks.errors import MissingExtra, Permanent
 from tests.processes import ROOT
 from worker.adapters.providers import Context
 from worker.bootstrap import calendars, check_providers, provider_context
-from worker.plugins import CALENDAR, LANGUAGE, SPEECH, Kind
+from worker.plugins import CALENDAR, LANGUAGE, SPEECH, ProviderKind
 from worker.settings import Settings
 
 PROVIDER = """
@@ -79,7 +79,7 @@ def context() -> Iterator[Context]:
 @pytest.mark.parametrize(
     ("kind", "name"), [(SPEECH, "whisper"), (LANGUAGE, "local"), (CALENDAR, "caldav")]
 )
-def test_ours_are_found(kind: Kind[object], name: str, context: Context) -> None:
+def test_ours_are_found(kind: ProviderKind[object], name: str, context: Context) -> None:
     assert name in kind.known()
     assert getattr(kind.open(name, context), "name", None) == name
 

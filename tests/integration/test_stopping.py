@@ -13,7 +13,7 @@ from tests.monitoring.figures import busy, scraped
 from tests.processes import ROOT
 from tests.stack import RunningStack, running_services, wait_for
 from tests.timing import allowed, wait_until, within
-from worker.local.stack import Stack, answering, services
+from worker.local.stack import Stack, is_answering, services
 from worker.local.supervisor import Service
 
 GRACE = allowed(3)
@@ -44,7 +44,7 @@ def running(place: Path) -> Iterator[RunningStack]:
             name="worker",
             argv=[sys.executable, "-m", "tests.integration.held_up_worker", str(place / "go")],
             env={**stack.environment, "PYTHONPATH": str(ROOT)},
-            ready=answering(stack, "held-up"),
+            ready=is_answering(stack, "held-up"),
         )
         return [sidecar, worker]
 

@@ -15,7 +15,7 @@ from tests.processes import ROOT
 from worker.celery_app.config import create_app
 from worker.local.processes.child import Child
 from worker.settings import Settings
-from worker.telemetry.metrics import monitored_worker
+from worker.telemetry.metrics import recording_worker
 
 NOTHING, HOLD, FAIL, HANG = QUEUES
 """Names of tasks that have queues: what they do here is in `create`."""
@@ -65,7 +65,7 @@ def plain_worker(app: Celery, directory: Path, name: str, *options: str) -> Chil
 
 if __name__ == "__main__":
     url, figures, own_name, *given = sys.argv[1:]
-    with monitored_worker(Path(figures), own_name):
+    with recording_worker(Path(figures), own_name):
         create(url).worker_main(
             [
                 "worker",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.processes import ROOT
 from tests.stack import RunningStack, running_services
-from worker.local.stack import Stack, answering, services
+from worker.local.stack import Stack, is_answering, services
 from worker.local.supervisor import Service
 
 
@@ -31,7 +31,7 @@ def scripted_services(notes: Path, stack: Stack) -> list[Service]:
     sidecar, transcribe, *_ = services(stack, flower=False)
     argv = [sys.executable, "-m", "tests.monitoring.scripted_worker", str(notes)]
     environment = {**stack.environment, "PYTHONPATH": str(ROOT)}
-    ready = answering(stack, "all")
+    ready = is_answering(stack, "all")
     return [
         sidecar,
         replace(transcribe, name="worker-all", argv=argv, env=environment, ready=ready),

@@ -9,7 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 
 from tasks.context import bind
 from tasks.errors import NotFound
-from worker.api.context import Context, Here
+from worker.api.context import Context, ContextDep
 from worker.ports import Scope
 from worker.security.api_keys import ANYONE, Caller
 
@@ -22,11 +22,11 @@ _bearer = HTTPBearer(
 )
 
 
-def authorise(here: Context, authorization: str | None, *scopes: str) -> Caller:
+def authorise(context: Context, authorization: str | None, *scopes: str) -> Caller:
     """Tell who sends a request, and whether they may do what it asks for.
 
     Args:
-        here: The adapters.
+        context: The adapters.
         authorization: The request's header of this name.
         scopes: What it takes.
 
@@ -34,12 +34,12 @@ def authorise(here: Context, authorization: str | None, *scopes: str) -> Caller:
         HTTPException: 401 without a valid key, 403 with one that is not for this.
         Transient: The store of the keys is away.
     """
-    if not here.settings.keys_required:
+    if not context.settings.keys_required:
         return ANYONE
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer":
         raise _refusal(401, "this needs an API key, sent as `Authorization: Bearer …`", _REALM)
-    caller = here.keys.caller(token.strip())
+    caller = context.keys.caller(token.strip())
     if caller is None:
         challenge = f'{_REALM}, error="invalid_token"'
         raise _refusal(401, "the API key is not valid, or no longer", challenge)
@@ -56,7 +56,7 @@ def _refusal(status: int, detail: str, challenge: str) -> HTTPException:
 
 def _caller(
     request: Request,
-    here: Here,
+    context: ContextDep,
     scopes: SecurityScopes,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
 ) -> Caller:
@@ -64,34 +64,34 @@ def _caller(
     del credentials
     authorization = request.headers.get("authorization")
     try:
-        caller = authorise(here, authorization, *scopes.scopes)
+        caller = authorise(context, authorization, *scopes.scopes)
     except HTTPException:
         # Whoever guesses keys is slowed down as well.
-        _count(here, request, None)
+        _count(context, request, None)
         raise
-    _count(here, request, caller.key)
+    _count(context, request, caller.key)
     if caller.key is not None:
         bind(user_id=caller.key)
     return caller
 
 
-def _count(here: Context, request: Request, key: str | None) -> None:
-    if here.limit is None:
+def _count(context: Context, request: Request, key: str | None) -> None:
+    if context.limit is None:
         return
     address = request.client.host if request.client else "unknown"
-    wait = here.limit.take(f"key:{key}" if key else f"address:{address}")
+    wait = context.limit.take(f"key:{key}" if key else f"address:{address}")
     if wait:
-        detail = f"more than {here.settings.rate_limit} requests a minute"
+        detail = f"more than {context.settings.rate_limit} requests a minute"
         raise HTTPException(429, detail, {"Retry-After": str(ceil(wait))})
 
 
 def _own_interview(
     interview_id: Annotated[UUID, Path(description="The interview's id")],
-    here: Here,
+    context: ContextDep,
     caller: Annotated[Caller, Security(_caller)],
 ) -> str:
     """The id of an interview that the caller may know of."""
-    if here.stores.interviews.tenant_of(str(interview_id)) != caller.tenant:
+    if context.stores.interviews.tenant_of(str(interview_id)) != caller.tenant:
         # The very answer to an id that was never given to any interview.
         raise NotFound(f"there is no interview {interview_id}")
     return str(interview_id)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from worker.api.access import Admin
-from worker.api.context import Here
+from worker.api.context import ContextDep
 from worker.api.problems import RESPONSES
 from worker.ports import Entry, TrailQuery
 
@@ -24,7 +24,7 @@ class TrailPage(BaseModel):
 
 @router.get("")
 def read_trail(
-    here: Here,
+    context: ContextDep,
     caller: Admin,
     interview_id: Annotated[
         UUID | None, Query(description="Only what was done to this one")
@@ -39,6 +39,6 @@ def read_trail(
         after=cursor,
         limit=limit + 1,
     )
-    found = here.stores.audit.find(query)
+    found = context.stores.audit.find(query)
     items = list(found[:limit])
     return TrailPage(items=items, next_cursor=items[-1].id if len(found) > limit else None)

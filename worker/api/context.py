@@ -15,7 +15,7 @@ from worker.ports import Action, Dispatcher
 from worker.security.api_keys import Caller, KeyRing
 from worker.security.audit import actor_of, record
 from worker.settings import Settings
-from worker.telemetry.sidecar import Watching
+from worker.telemetry.sidecar import SidecarMonitoring
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Context:
     intake: Intake
     dispatcher: Dispatcher
     eraser: Eraser
-    watching: Watching
+    monitoring: SidecarMonitoring
     keys: KeyRing
     limit: RateLimit | None
     change_level: Callable[[LevelName], Collection[str]]
@@ -49,4 +49,4 @@ async def _context(request: Request) -> Context:
     return context
 
 
-Here = Annotated[Context, Depends(_context)]
+ContextDep = Annotated[Context, Depends(_context)]

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from monitoring.health import HealthReport, HealthStatus
 from worker.api.access import authorise
-from worker.api.context import Here
+from worker.api.context import ContextDep
 from worker.api.problems import documented
 from worker.ports import Scope
 
@@ -26,7 +26,7 @@ _UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: {"description": "It cannot
 @router.get("", responses={**_REFUSED, **_UNAVAILABLE})
 async def health(
     request: Request,
-    here: Here,
+    context: ContextDep,
     verbose: Annotated[
         bool, Query(description="Tell what was found out, too; needs a key with `admin`")
     ] = False,
@@ -35,17 +35,17 @@ async def health(
     if verbose:
         # Among the API's threads, as it asks the database; the others are for what watches.
         presented = request.headers.get("authorization")
-        await run_in_threadpool(authorise, here, presented, Scope.ADMIN)
-    found = await asyncio.to_thread(here.watching.health.check)
+        await run_in_threadpool(authorise, context, presented, Scope.ADMIN)
+    found = await asyncio.to_thread(context.monitoring.health.check)
     body: dict[str, object] = {
         "status": found.condition,
         "timestamp": found.at.isoformat().replace("+00:00", "Z"),
         "version": request.app.version,
-        "uptime": round(here.watching.health.uptime, 3),
+        "uptime": round(context.monitoring.health.uptime, 3),
         "checks": {name: one.condition for name, one in found.checks.items()},
     }
     if verbose:
-        process = await asyncio.to_thread(here.watching.introspect)
+        process = await asyncio.to_thread(context.monitoring.introspect)
         body |= {"details": _details(found), "process": process}
     return _answer(body, ready=found.condition is not HealthStatus.DOWN)
 
@@ -57,11 +57,11 @@ async def live() -> Response:
 
 
 @router.get("/ready", responses=_UNAVAILABLE)
-async def ready(here: Here) -> Response:
+async def ready(context: ContextDep) -> Response:
     """Whether interviews can be taken in and worked on, and why not."""
-    found = await asyncio.to_thread(here.watching.health.check)
+    found = await asyncio.to_thread(context.monitoring.health.check)
     reasons = [f"{name} is down" for name in found.missing]
-    dead = await asyncio.to_thread(here.watching.dead_workers)
+    dead = await asyncio.to_thread(context.monitoring.dead_workers)
     reasons += [f"worker {name} is down" for name in dead]
     return _answer({"status": "down" if reasons else "ok", "reasons": reasons}, ready=not reasons)
 

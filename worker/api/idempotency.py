@@ -12,7 +12,7 @@ _NAME = "Idempotency-Key"
 # A String of RFC 9651, and what nearly everybody sends: the key without quotes around it.
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
 _BARE = re.compile(r"[!#-+\--~]*")
-_LONGEST = 255
+_MAX_LENGTH = 255
 
 _DESCRIPTION = """\
 Makes it safe to send a request again that was not answered: with the same key and the same content
@@ -53,9 +53,9 @@ def parse_key(text: str) -> str:
         key = text
     else:
         key = ""
-    if not 1 <= len(key) <= _LONGEST:
+    if not 1 <= len(key) <= _MAX_LENGTH:
         raise InvalidInput(
-            f"{_NAME} must have 1 to {_LONGEST} printable ASCII characters, "
+            f"{_NAME} must have 1 to {_MAX_LENGTH} printable ASCII characters, "
             "in quotes if there is a space, a comma or a quote among them",
             code="idempotency_key_invalid",
         )

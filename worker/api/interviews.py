@@ -19,7 +19,7 @@ from tasks.interviews.people import Moment
 from tasks.interviews.transcript import Transcript
 from worker.api import subtitles
 from worker.api.access import EraseId, Reader, ReadId, Remover, WriteId, Writer
-from worker.api.context import Here
+from worker.api.context import ContextDep
 from worker.api.cursors import cursor_after, parse_cursor
 from worker.api.idempotency import IdempotencyKey
 from worker.api.problems import RESPONSES
@@ -64,7 +64,7 @@ _RENDERED = {
 
 @router.post("", status_code=202, responses={202: {"headers": ACCEPTED_HEADERS}})
 async def submit(
-    request: Request, response: Response, here: Here, caller: Writer, key: IdempotencyKey
+    request: Request, response: Response, context: ContextDep, caller: Writer, key: IdempotencyKey
 ) -> Interview:
     """Submit a recording.
 
@@ -72,8 +72,10 @@ async def submit(
     `application/json` with an `audio_url` from which the recording is fetched.
     """
     by_cli = request.headers.get("user-agent", "").startswith("interview-worker-cli/")
-    intake = replace(here.intake, tenant=caller.tenant)
-    once = IdempotencyGuard(here.stores.idempotency, here.stores.interviews, caller.tenant, key)
+    intake = replace(context.intake, tenant=caller.tenant)
+    once = IdempotencyGuard(
+        context.stores.idempotency, context.stores.interviews, caller.tenant, key
+    )
     accepted = await accept(request, intake, once, Source.CLI if by_cli else Source.HTTP)
     response.headers["Location"] = f"{router.prefix}/{accepted.interview.id}"
     response.headers["Retry-After"] = "2"
@@ -84,7 +86,7 @@ async def submit(
 
 @router.get("")
 def list_interviews(
-    here: Here,
+    context: ContextDep,
     caller: Reader,
     status: Annotated[list[Status] | None, Query(description="Only these statuses")] = None,
     type: Annotated[list[TypeName] | None, Query(description="Only these types")] = None,  # noqa: A002
@@ -103,16 +105,16 @@ def list_interviews(
         after=parse_cursor(cursor) if cursor else None,
         limit=limit + 1,
     )
-    found = here.stores.interviews.find(query)
+    found = context.stores.interviews.find(query)
     items = list(found[:limit])
     more = len(found) > limit
     return InterviewPage(items=items, next_cursor=cursor_after(items[-1]) if more else None)
 
 
 @router.get("/{interview_id}")
-def get_interview(interview_id: ReadId, here: Here) -> Interview:
+def get_interview(interview_id: ReadId, context: ContextDep) -> Interview:
     """Show an interview; a failed one is an answer like any other."""
-    return here.stores.interviews.get(interview_id)
+    return context.stores.interviews.get(interview_id)
 
 
 @router.get(
@@ -123,14 +125,14 @@ def get_interview(interview_id: ReadId, here: Here) -> Interview:
 def get_transcript(
     interview_id: ReadId,
     caller: Reader,
-    here: Here,
+    context: ContextDep,
     format: Annotated[TranscriptFormat, Query()] = TranscriptFormat.JSON,  # noqa: A002
 ) -> Transcript | Response:
     """The transcript, once the recording is transcribed."""
-    transcript = here.stores.interviews.transcript(interview_id)
+    transcript = context.stores.interviews.transcript(interview_id)
     if transcript is None:
         raise NotFound("there is no transcript yet", code="not_ready")
-    here.record(caller, Action.TRANSCRIPT_READ, interview_id, format)
+    context.record(caller, Action.TRANSCRIPT_READ, interview_id, format)
     if format is TranscriptFormat.JSON:
         return transcript
     render, media_type = _RENDERED[format]
@@ -138,12 +140,12 @@ def get_transcript(
 
 
 @router.get("/{interview_id}/analysis")
-def get_analysis(interview_id: ReadId, caller: Reader, here: Here) -> Report:
+def get_analysis(interview_id: ReadId, caller: Reader, context: ContextDep) -> Report:
     """The analysis, once the transcript is analysed."""
-    report = here.stores.interviews.report(interview_id)
+    report = context.stores.interviews.report(interview_id)
     if report is None:
         raise NotFound("there is no analysis (yet)", code="not_ready")
-    here.record(caller, Action.ANALYSIS_READ, interview_id)
+    context.record(caller, Action.ANALYSIS_READ, interview_id)
     return report
 
 
@@ -152,26 +154,26 @@ def get_analysis(interview_id: ReadId, caller: Reader, here: Here) -> Report:
     response_class=PlainTextResponse,
     responses={200: {"content": {"text/calendar": {}}}},
 )
-def get_invitation(interview_id: ReadId, caller: Reader, here: Here) -> Response:
+def get_invitation(interview_id: ReadId, caller: Reader, context: ContextDep) -> Response:
     """The invitation to the follow-up meeting (iTIP REQUEST), once it is booked."""
-    booking = here.stores.interviews.get(interview_id).booking
+    booking = context.stores.interviews.get(interview_id).booking
     if booking is None or booking.invitation is None:
         raise NotFound("no meeting is booked", code="not_ready")
-    here.record(caller, Action.INVITATION_READ, interview_id)
+    context.record(caller, Action.INVITATION_READ, interview_id)
     media_type = "text/calendar; method=REQUEST; charset=utf-8"
     return PlainTextResponse(booking.invitation, media_type=media_type)
 
 
 @router.post("/{interview_id}/cancel")
-def cancel(interview_id: WriteId, here: Here) -> Interview:
+def cancel(interview_id: WriteId, context: ContextDep) -> Interview:
     """Call an interview off; a stage at work stops at its next step."""
-    return operations.cancel(here.stores.interviews, interview_id)
+    return operations.cancel(context.stores.interviews, interview_id)
 
 
 @router.post("/{interview_id}/retry", status_code=202)
-def retry(interview_id: WriteId, here: Here) -> Interview:
+def retry(interview_id: WriteId, context: ContextDep) -> Interview:
     """Send a failed interview on its way again, from the stage that failed."""
-    return operations.retry(here.stores.interviews, here.dispatcher, interview_id)
+    return operations.retry(context.stores.interviews, context.dispatcher, interview_id)
 
 
 class ReviewRequest(Decision):
@@ -182,12 +184,14 @@ class ReviewRequest(Decision):
 
 
 @router.post("/{interview_id}/review")
-def review(interview_id: WriteId, request: ReviewRequest, caller: Writer, here: Here) -> Report:
+def review(
+    interview_id: WriteId, request: ReviewRequest, caller: Writer, context: ContextDep
+) -> Report:
     """Confirm the analysis, or override it; what the machine had said is kept."""
     decision = Decision.model_validate(request.model_dump(exclude={"by", "reason"}))
-    here.record(caller, Action.REVIEW, interview_id)
+    context.record(caller, Action.REVIEW, interview_id)
     return operations.review(
-        here.stores.interviews,
+        context.stores.interviews,
         interview_id,
         decision,
         by=request.by,
@@ -196,21 +200,23 @@ def review(interview_id: WriteId, request: ReviewRequest, caller: Writer, here: 
 
 
 @router.post("/{interview_id}/feedback")
-def give_feedback(interview_id: WriteId, opinion: Opinion, caller: Writer, here: Here) -> Feedback:
+def give_feedback(
+    interview_id: WriteId, opinion: Opinion, caller: Writer, context: ContextDep
+) -> Feedback:
     """Say whether you agree with a part of the analysis; what you said of it before is replaced."""
-    here.record(caller, Action.FEEDBACK, interview_id)
-    return operations.give_feedback(here.stores.interviews, interview_id, opinion)
+    context.record(caller, Action.FEEDBACK, interview_id)
+    return operations.give_feedback(context.stores.interviews, interview_id, opinion)
 
 
 @router.get("/{interview_id}/feedback")
-def get_feedback(interview_id: ReadId, caller: Reader, here: Here) -> Sequence[Feedback]:
+def get_feedback(interview_id: ReadId, caller: Reader, context: ContextDep) -> Sequence[Feedback]:
     """What people say of the analysis, oldest first."""
-    given = here.stores.interviews.feedback(interview_id)
-    here.record(caller, Action.FEEDBACK_READ, interview_id)
+    given = context.stores.interviews.feedback(interview_id)
+    context.record(caller, Action.FEEDBACK_READ, interview_id)
     return given
 
 
 @router.delete("/{interview_id}", status_code=204)
-def erase(interview_id: EraseId, caller: Remover, here: Here) -> None:
+def erase(interview_id: EraseId, caller: Remover, context: ContextDep) -> None:
     """Erase audio, transcript, analysis and booking; a tombstone without any person is left."""
-    here.eraser.erase(interview_id, actor_of(caller))
+    context.eraser.erase(interview_id, actor_of(caller))

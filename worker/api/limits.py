@@ -49,7 +49,7 @@ class BodyLimit:
         is_upload = scope["path"] == self._uploads
         body = _Body(receive, self._max_bytes if is_upload else _MAX_JSON, self._timeout)
         declared = dict(scope["headers"]).get(b"content-length", b"")
-        if declared.isdigit() and int(declared) > body.longest:
+        if declared.isdigit() and int(declared) > body.max_length:
             refusal = problem(413, body.detail, "too_large", headers=_CLOSE)
             await refusal(scope, receive, send)
             return
@@ -60,7 +60,7 @@ class _Body:
     """The body of one request, as it comes in."""
 
     def __init__(self, receive: Receive, max_bytes: int, timeout: float) -> None:
-        self.longest = max_bytes + _FORM_OVERHEAD
+        self.max_length = max_bytes + _FORM_OVERHEAD
         self.detail = f"the body is larger than {max_bytes} bytes"
         self._receive = receive
         self._read = 0
@@ -80,6 +80,6 @@ class _Body:
             raise HTTPException(status, "the body comes too slowly", _CLOSE) from None
         self._complete = not message.get("more_body", False)
         self._read += len(message.get("body", b""))
-        if self._read > self.longest:
+        if self._read > self.max_length:
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self.detail, _CLOSE)
         return message

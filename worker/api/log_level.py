@@ -5,7 +5,7 @@ from pydantic import BaseModel
 
 from monitoring.logs import LevelName
 from worker.api.access import Admin
-from worker.api.context import Here
+from worker.api.context import ContextDep
 from worker.api.problems import RESPONSES
 
 router = APIRouter(prefix="/api/v1/log-level", tags=["logs"], responses=RESPONSES)
@@ -24,7 +24,7 @@ class ChangedLevel(LogLevel):
 
 
 @router.put("")
-def change_log_level(here: Here, caller: Admin, wanted: LogLevel) -> ChangedLevel:
+def change_log_level(context: ContextDep, caller: Admin, wanted: LogLevel) -> ChangedLevel:
     """Change the level of this process and of all workers, while they run."""
     del caller
-    return ChangedLevel(level=wanted.level, processes=sorted(here.change_level(wanted.level)))
+    return ChangedLevel(level=wanted.level, processes=sorted(context.change_level(wanted.level)))

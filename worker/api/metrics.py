@@ -5,15 +5,15 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 
 from monitoring.metrics.exposition import Exposition
-from worker.api.context import Here
+from worker.api.context import ContextDep
 
 router = APIRouter(tags=["monitoring"])
 
 
 @router.get("/metrics", response_class=Response)
-async def metrics(request: Request, here: Here) -> Response:
+async def metrics(request: Request, context: ContextDep) -> Response:
     """Every metric, in Prometheus' text format or, where asked for, as OpenMetrics."""
-    exposition = Exposition((here.watching.collector, request.app.state.in_flight))
+    exposition = Exposition((context.monitoring.collector, request.app.state.in_flight))
     # Not in the threads of the API, which may all wait for a store.
     accept = request.headers.get("accept", "")
     body, content_type = await asyncio.to_thread(exposition.encode, accept)

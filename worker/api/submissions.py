@@ -26,7 +26,7 @@ Model = TypeVar("Model", bound=BaseModel)
 _MAX_JSON = 256 * 1024
 """Bytes of JSON that any submission fits into."""
 
-_PIECE = 1 << 20
+_CHUNK = 1 << 20
 """Bytes of a recording that are copied at once."""
 
 _MIN_RATE = 4 << 20
@@ -75,12 +75,12 @@ async def accept(
 def _accept_upload(
     form: FormData, intake: Intake, once: IdempotencyGuard, source: Source
 ) -> Accepted:
-    upload, particulars = form.get("audio"), form.get("interview")
+    upload, payload = form.get("audio"), form.get("interview")
     if not isinstance(upload, UploadFile):
         raise InvalidAudio("the part `audio` with the recording is missing")
-    if not isinstance(particulars, str):
+    if not isinstance(payload, str):
         raise InvalidInput("the part `interview` with the JSON is missing", pointer="/interview")
-    submission = _parse(Submission, particulars)
+    submission = _parse(Submission, payload)
     if once.key is None:
         # Refused before a large recording is copied. What has a key may have been taken in long
         # ago, when there was nothing wrong with it.
@@ -88,24 +88,24 @@ def _accept_upload(
     name = Path(upload.filename or "recording").name[:255]
     with scratch_file() as (file, recording):
         # Decoders open a recording more than once, and the form's file may be in memory.
-        digest = sha256(_said(submission))
-        while piece := upload.file.read(_PIECE):
+        digest = sha256(_canonical(submission))
+        while piece := upload.file.read(_CHUNK):
             digest.update(piece)
             file.write(piece)
         file.flush()
 
-        def take_in(interview_id: str | None) -> Interview:
+        def create(interview_id: str | None) -> Interview:
             return intake.accept(
                 submission, recording, name=name, source=source, interview_id=interview_id
             )
 
-        return once.accept(digest.hexdigest(), take_in, within=_stored_within(file.tell()))
+        return once.accept(digest.hexdigest(), create, within=_stored_within(file.tell()))
 
 
 def _accept_url(body: bytes, intake: Intake, once: IdempotencyGuard, source: Source) -> Accepted:
     wanted = _parse(UrlSubmission, body)
 
-    def take_in(interview_id: str | None) -> Interview:
+    def create(interview_id: str | None) -> Interview:
         intake.check(wanted.submission)
         with download(wanted.audio_url, **intake.download_limits) as (recording, name):
             return intake.accept(
@@ -114,14 +114,14 @@ def _accept_url(body: bytes, intake: Intake, once: IdempotencyGuard, source: Sou
 
     limits = intake.download_limits
     within = _stored_within(limits["max_bytes"]) + timedelta(seconds=limits["timeout"])
-    return once.accept(sha256(_said(wanted)).hexdigest(), take_in, within=within)
+    return once.accept(sha256(_canonical(wanted)).hexdigest(), create, within=within)
 
 
 def _stored_within(size: int) -> timedelta:
     return _LATENCY + timedelta(seconds=size / _MIN_RATE)
 
 
-def _said(submission: Submission) -> bytes:
+def _canonical(submission: Submission) -> bytes:
     """What a request says, the same however it is written."""
     # Without defaults, so that it stays the same when an update adds a field.
     return submission.model_dump_json(exclude_unset=True).encode()

@@ -11,7 +11,7 @@ from tasks.pipeline.services import provide
 from worker.bootstrap import open_stores, provider_context, request_processor, services
 from worker.intake.processor import RequestProcessor
 from worker.settings import load_settings
-from worker.telemetry.tracing import tracing_as
+from worker.telemetry.tracing import configured_tracing
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def _set_up(**_: Any) -> None:
     global _processor
     settings = load_settings()
     # First, as it watches how connections are opened; and so last at the end.
-    _open.enter_context(tracing_as(settings, "worker"))
+    _open.enter_context(configured_tracing(settings, "worker"))
     stores = _open.enter_context(open_stores(settings))
     context = _open.enter_context(provider_context(settings, stores.ledger))
     provide(services(context, stores))

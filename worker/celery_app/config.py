@@ -24,7 +24,7 @@ _VISIBILITY_MARGIN = 600
 
 def create_app(settings: Settings) -> Celery:
     """A Celery application for the given settings; nothing is connected yet."""
-    app = Celery("interview-worker", task_cls="worker.celery_app.returned:AnnouncedTask")
+    app = Celery("interview-worker", task_cls="worker.celery_app.returned:InstrumentedTask")
     app.conf.update(_configuration(settings))
     app.set_current()
     return app

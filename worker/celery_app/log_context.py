@@ -11,7 +11,7 @@ from tasks.pipeline.queues import STAGES
 
 
 @contextmanager
-def bound() -> Iterator[None]:
+def binding_task_context() -> Iterator[None]:
     """Bind what each task of this process is about, for as long as the context lasts."""
     held: dict[str, AbstractContextManager[None]] = {}
 

@@ -17,7 +17,7 @@ from monitoring.signals.deliveries import (
 from tasks.pipeline.queues import REQUESTS
 
 
-class AnnouncedRequest(Request):
+class InstrumentedRequest(Request):
     """A message in a worker's hands; see `message_returned`."""
 
     _apply_result: Any
@@ -59,7 +59,7 @@ def _shown(task: str, arguments: str) -> str:
     return "(not shown)" if task == REQUESTS else arguments
 
 
-class AnnouncedTask(Task[Any, Any]):
+class InstrumentedTask(Task[Any, Any]):
     """The base of all tasks of the service."""
 
-    Request = f"{AnnouncedRequest.__module__}:{AnnouncedRequest.__name__}"
+    Request = f"{InstrumentedRequest.__module__}:{InstrumentedRequest.__name__}"

@@ -15,10 +15,10 @@ from tasks.pipeline.queues import QUEUES
 from worker.bootstrap import check_providers
 from worker.celery_app import child  # noqa: F401 - its signal handlers open the adapters after the fork
 from worker.celery_app.config import create_app
-from worker.celery_app.log_context import bound
+from worker.celery_app.log_context import binding_task_context
 from worker.settings import Settings, is_loopback
-from worker.telemetry.logs import logging_as, worker_logging
-from worker.telemetry.metrics import monitored_worker
+from worker.telemetry.logs import configured_logging, worker_logging
+from worker.telemetry.metrics import recording_worker
 from worker.telemetry.tracing import check_tracing
 
 _AT_ONCE = 0.001
@@ -52,16 +52,16 @@ def run_worker(
         "--without-mingle",
     ]
     with (
-        monitored_worker(settings.figures_dir, name) as recorder,
+        recording_worker(settings.metrics_directory, name) as recorder,
         worker_logging(settings, name, recorder),
-        bound(),
-        _stopping_within(settings.shutdown_grace),
+        binding_task_context(),
+        _graceful_shutdown(settings.shutdown_grace),
     ):
         app.worker_main([*arguments, "--events"] if events else arguments)
 
 
 @contextmanager
-def _stopping_within(grace: float) -> Iterator[None]:
+def _graceful_shutdown(grace: float) -> Iterator[None]:
     """Turn a warm shutdown into a cold one after so many seconds.
 
     Celery's own soft shutdown (`worker_soft_shutdown_timeout`) waits all of its time, even when the
@@ -107,7 +107,7 @@ def run_flower(settings: Settings) -> None:
         )
     app = create_app(settings)
     # Flower's figures are its own, so that there is nowhere to count lines that are dropped.
-    with logging_as(settings, "flower", Recorder()):
+    with configured_logging(settings, "flower", Recorder()):
         _start_flower(app, arguments)
 
 

@@ -16,7 +16,7 @@ from tasks.analysis.feedback import Feedback
 from tasks.analysis.report import Report
 from tasks.errors import Permanent, Transient
 from tasks.interviews.interview import Interview, Status
-from worker.cli.sending import answered
+from worker.cli.http_retry import send_with_retry
 from worker.local.stack_file import running_api
 from worker.ports import Entry
 from worker.settings import Settings
@@ -69,7 +69,7 @@ class ApiClient:
                 files = {"audio": (recording.name, stream)}
                 return self._http.post(_PREFIX, headers=headers, data=data, files=files)
 
-        return Interview.model_validate(self._answer(partial(answered, send)))
+        return Interview.model_validate(self._answer(partial(send_with_retry, send)))
 
     def get(self, interview_id: UUID | str) -> Interview:
         """Show an interview."""

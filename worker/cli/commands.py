@@ -9,7 +9,7 @@ from rich.console import Console
 
 from monitoring.logs import LevelName
 from tasks.interviews.interview import AnalysisType, Priority, Status
-from worker.cli import listing, particulars
+from worker.cli import listing, payloads
 from worker.cli.client import ApiClient
 from worker.cli.following import follow
 from worker.cli.report import render
@@ -57,7 +57,7 @@ def submit(
     callback_url: Annotated[
         str | None, typer.Option(help="Where the interview's events are posted.")
     ] = None,
-    particulars_file: Annotated[
+    payload_file: Annotated[
         Path | None,
         typer.Option(
             "--particulars",
@@ -69,8 +69,8 @@ def submit(
     wait: Annotated[bool, typer.Option(help="Show the progress, and then the report.")] = False,
 ) -> None:
     """Submit a recording."""
-    given = particulars.submission(
-        particulars_file,
+    given = payloads.submission(
+        payload_file,
         type=type,
         candidate=candidate,
         interviewers=interviewer or [],
@@ -173,7 +173,7 @@ def review(
     reason: Annotated[str, typer.Option(help="Why; an override needs one.")] = "",
 ) -> None:
     """Confirm an analysis, or override parts of it."""
-    given = particulars.review(score or [], recommendation, by=by, reason=reason)
+    given = payloads.review(score or [], recommendation, by=by, reason=reason)
     with ApiClient(load_settings()) as api:
         report = api.review(interview_id, given)
     out.print(f"The analysis of {interview_id} is {report.review.state}", highlight=False)

@@ -12,7 +12,7 @@ from tasks.interviews.interview import Channels
 from tasks.providers.comparison import Comparison, compare
 from worker.adapters.media import probe
 from worker.bootstrap import provider_context
-from worker.cli.particulars import speakers
+from worker.cli.payloads import speakers
 from worker.plugins import SPEECH
 from worker.settings import Settings
 

@@ -57,7 +57,7 @@ def run_demo(settings: Settings, out: Console) -> None:
         )
         recording = stack.enter_context(as_file(files("worker.local") / "samples" / _SAMPLE))
         with ApiClient(opened.settings.with_environment({"API_URL": opened.api_url})) as api:
-            interview = api.submit(recording, _particulars())
+            interview = api.submit(recording, _payload())
             out.print(f"Submitted {_SAMPLE} as interview {interview.id}", highlight=False)
             final = follow(api, interview, out)
             render(api, final, out)
@@ -66,10 +66,10 @@ def run_demo(settings: Settings, out: Console) -> None:
     out.print("\nEverything that was started is stopped again.")
 
 
-def _particulars() -> dict[str, Any]:
+def _payload() -> dict[str, Any]:
     text = (files("worker.local") / "samples" / "screening.submission.json").read_text()
-    particulars: dict[str, Any] = json.loads(text)
-    return particulars
+    payload: dict[str, Any] = json.loads(text)
+    return payload
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

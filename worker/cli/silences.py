@@ -23,21 +23,21 @@ app = typer.Typer(
 )
 
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-_LASTS = re.compile(r"(\d{1,4})([mhd])")
-_LONGEST = timedelta(days=7)
+_DURATION = re.compile(r"(\d{1,4})([mhd])")
+_MAX_DURATION = timedelta(days=7)
 
 
-def lasting(text: str) -> timedelta:
+def parse_duration(text: str) -> timedelta:
     """A time such as 30m, 2h or 1d.
 
     Raises:
         InvalidInput: It is none, or longer than a week: what is silent for ever is forgotten.
     """
-    found = _LASTS.fullmatch(text)
+    found = _DURATION.fullmatch(text)
     if found is None:
         raise InvalidInput("a time is a number and m, h or d, such as 30m, 2h or 1d")
     lasts = int(found.group(1)) * _UNITS[found.group(2)]
-    if not timedelta() < lasts <= _LONGEST:
+    if not timedelta() < lasts <= _MAX_DURATION:
         raise InvalidInput("a silence lasts for seven days at most")
     return lasts
 
@@ -50,7 +50,7 @@ def silence(
     """Keep alerts quiet during maintenance; ends by itself."""
     with closing(Alertmanager(load_settings().alertmanager_url)) as alertmanager:
         made = alertmanager.silence(
-            duration=lasting(lasts), by=getuser(), reason=reason, alert=alert
+            duration=parse_duration(lasts), by=getuser(), reason=reason, alert=alert
         )
     log.warning("alerts are silenced for %s: %s", lasts, made)
     what = alert or "All alerts of this service"

@@ -16,7 +16,7 @@ _LOUD = {"WARN": "yellow", "ERROR": "red"}
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimelineEntry:
     """Something that happened.
 
     Attributes:
@@ -36,10 +36,12 @@ class Moment:
     colour: str = "default"
 
 
-def of_interview(interview: Interview) -> Iterator[Moment]:
+def from_interview(interview: Interview) -> Iterator[TimelineEntry]:
     """What the document tells: submission, waits, runs and the end."""
     size = f"{interview.audio.duration:.0f} s of audio"
-    yield Moment(interview.created_at, None, "interview", "submitted", f"{interview.type}, {size}")
+    yield TimelineEntry(
+        interview.created_at, None, "interview", "submitted", f"{interview.type}, {size}"
+    )
     before = interview.queued_at
     for stage in Stage:
         record = interview.stages[stage]
@@ -47,15 +49,17 @@ def of_interview(interview: Interview) -> Iterator[Moment]:
             break
         if record.started_at > before:
             waited = record.started_at - before
-            yield Moment(before, waited, "interview", f"waits for {stage}")
+            yield TimelineEntry(before, waited, "interview", f"waits for {stage}")
         yield _run(stage, record, record.started_at)
         before = record.finished_at or before
     if interview.finished_at is not None:
         lasted = interview.finished_at - interview.queued_at
-        yield Moment(interview.finished_at, lasted, "interview", str(interview.status), "in all")
+        yield TimelineEntry(
+            interview.finished_at, lasted, "interview", str(interview.status), "in all"
+        )
 
 
-def _run(stage: Stage, record: StageRecord, started: datetime) -> Moment:
+def _run(stage: Stage, record: StageRecord, started: datetime) -> TimelineEntry:
     took = record.finished_at - started if record.finished_at else None
     known = [f"attempt {record.attempts}"]
     if record.provider is not None:
@@ -63,10 +67,10 @@ def _run(stage: Stage, record: StageRecord, started: datetime) -> Moment:
     if record.error is not None:
         known.append(f"attempt {record.error.attempt} failed: {record.error.code}")
     colour = "red" if took is None and record.error else "default"
-    return Moment(started, took, "interview", stage, ", ".join(known), colour)
+    return TimelineEntry(started, took, "interview", stage, ", ".join(known), colour)
 
 
-def of_logs(logs: Path, interview_id: str) -> Iterator[Moment]:
+def from_logs(logs: Path, interview_id: str) -> Iterator[TimelineEntry]:
     """What log lines tell.
 
     Args:
@@ -92,7 +96,7 @@ def _is_about(line: str, interview_id: str) -> bool:
     )
 
 
-def _line(fields: dict[str, object]) -> Moment:
+def _line(fields: dict[str, object]) -> TimelineEntry:
     at = datetime.fromisoformat(str(fields["timestamp"]))
     duration = fields.get("duration")
     took = timedelta(milliseconds=duration) if isinstance(duration, int | float) else None
@@ -101,12 +105,14 @@ def _line(fields: dict[str, object]) -> Moment:
     level = str(fields.get("level", ""))
     detail = " ".join(str(fields[name]) for name in ("component", "error.type") if name in fields)
     colour = _LOUD.get(level, "default")
-    return Moment(began, took, "log", str(fields.get("message", "")), f"{level} {detail}", colour)
+    return TimelineEntry(
+        began, took, "log", str(fields.get("message", "")), f"{level} {detail}", colour
+    )
 
 
-def rendered(moments: Iterable[Moment]) -> Table:
+def render(moments: Iterable[TimelineEntry]) -> Table:
     """Moments by the time, each with the seconds since the first."""
-    ordered: Sequence[Moment] = sorted(moments, key=lambda one: one.at)
+    ordered: Sequence[TimelineEntry] = sorted(moments, key=lambda one: one.at)
     table = Table(
         Column("at", justify="right", no_wrap=True),
         Column("took", justify="right", no_wrap=True),

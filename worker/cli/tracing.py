@@ -30,12 +30,12 @@ def trace(
     settings = load_settings()
     with ApiClient(settings) as api:
         interview = api.get(interview_id)
-    moments = list(timeline.of_interview(interview))
+    moments = list(timeline.from_interview(interview))
     if (place := _logs(logs, settings)) is not None:
-        moments += timeline.of_logs(place, interview.id)
+        moments += timeline.from_logs(place, interview.id)
     if spans and settings.jaeger_url is not None:
         moments += _spans(settings.jaeger_url, interview.id)
-    out.print(timeline.rendered(moments))
+    out.print(timeline.render(moments))
 
 
 def _logs(chosen: Path | None, settings: Settings) -> Path | None:
@@ -44,7 +44,7 @@ def _logs(chosen: Path | None, settings: Settings) -> Path | None:
     return chosen or (settings.log_dir if settings.log_dir.is_dir() else None)
 
 
-def _spans(url: str, interview_id: str) -> Iterator[timeline.Moment]:
+def _spans(url: str, interview_id: str) -> Iterator[timeline.TimelineEntry]:
     with closing(Jaeger(url)) as jaeger:
         found = jaeger.spans(interview_id)
     if found:
@@ -53,4 +53,4 @@ def _spans(url: str, interview_id: str) -> Iterator[timeline.Moment]:
         out.print("Jaeger has no trace of it: it was not sampled, or is not there any more.")
     for span in found:
         colour = "red" if span.failed else "default"
-        yield timeline.Moment(span.began, span.took, "span", span.name, colour=colour)
+        yield timeline.TimelineEntry(span.began, span.took, "span", span.name, colour=colour)

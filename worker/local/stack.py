@@ -18,12 +18,12 @@ from worker.local.embedded.secret import webhook_secret
 from worker.local.embedded.servers import KINDS, EmbeddedServers
 from worker.local.processes.child import Child
 from worker.local.processes.ports import free_port
-from worker.local.stack_file import noted
+from worker.local.stack_file import published_addresses
 from worker.local.supervisor import Service, Supervisor
 from worker.settings import Settings, mask_url
 
 _PROGRAM = str(Path(sys.executable).with_name("interview-worker"))
-_GIVING_BACK = 10.0
+_RELEASE_SECONDS = 10.0
 """Seconds that a worker may take, beyond its grace, to give back what it has not finished."""
 
 _LONG_QUEUES = (task_name(Stage.TRANSCRIBE),)
@@ -113,10 +113,10 @@ def run_stack(settings: Settings, out: Console) -> None:
         supervisor = Supervisor(
             services(stack, flower=True),
             log_dir=stack.log_dir,
-            drain_seconds=settings.shutdown_grace + _GIVING_BACK,
+            drain_seconds=settings.shutdown_grace + _RELEASE_SECONDS,
             watched=stack.servers,
         )
-        with noted(stack.settings, _addresses(stack, settings)):
+        with published_addresses(stack.settings, _addresses(stack, settings)):
             out.print("Starting …")
             supervisor.run(lambda: _announce(stack, out))
             out.print("Stopping: work in hand is brought to its end …")
@@ -146,12 +146,12 @@ def _worker(
             *(["--events"] if events else []),
         ],
         env=stack.environment,
-        ready=answering(stack, name),
+        ready=is_answering(stack, name),
         drains=True,
     )
 
 
-def answering(stack: Stack, name: str) -> Callable[[], bool]:
+def is_answering(stack: Stack, name: str) -> Callable[[], bool]:
     """Asks whether the worker of a name answers."""
     app = create_app(stack.settings)
     return lambda: bool(app.control.ping(timeout=0.5, pattern=f"{name}@*", matcher="glob"))

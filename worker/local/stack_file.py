@@ -10,7 +10,7 @@ from worker.settings import Settings
 
 
 @contextmanager
-def noted(settings: Settings, addresses: Mapping[str, str]) -> Iterator[None]:
+def published_addresses(settings: Settings, addresses: Mapping[str, str]) -> Iterator[None]:
     """Leave a note of where things are, for as long as the context lasts."""
     file = _file(settings)
     file.parent.mkdir(parents=True, exist_ok=True)

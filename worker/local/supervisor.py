@@ -38,7 +38,7 @@ class Service:
     drains: bool = False
 
 
-class _StopAsked(Exception):
+class _StopRequested(Exception):
     pass
 
 
@@ -80,7 +80,7 @@ class Supervisor:
         ]
         self._drain_seconds = drain_seconds
         self._watched = watched
-        self._stops_asked = 0
+        self._stop_requests = 0
 
     def start(self) -> None:
         """Start the services, side by side, and wait until all are ready.
@@ -109,7 +109,7 @@ class Supervisor:
         for drains, grace in ((True, self._drain_seconds), (False, _STOP_SECONDS)):
             pairs = zip(self._services, self.children, strict=True)
             children = [child for service, child in pairs if service.drains is drains]
-            stop_all(children, grace, hurry=lambda: self._stops_asked > 1)
+            stop_all(children, grace, hurry=lambda: self._stop_requests > 1)
 
     def run(self, started: Callable[[], object] = lambda: None) -> None:
         """Run the services until SIGINT or SIGTERM; at a second one, whatever runs is killed.
@@ -125,10 +125,10 @@ class Supervisor:
         try:
             self.start()
             started()
-            while not self._stops_asked:
+            while not self._stop_requests:
                 self.check()
                 time.sleep(_POLL_SECONDS)
-        except _StopAsked:
+        except _StopRequested:
             pass
         finally:
             self.stop()
@@ -150,12 +150,12 @@ class Supervisor:
         self.stop()
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._stops_asked += 1
+        self._stop_requests += 1
 
     def _unless_stopped(self, ready: Callable[[], bool]) -> Callable[[], bool]:
         def check() -> bool:
-            if self._stops_asked:
-                raise _StopAsked
+            if self._stop_requests:
+                raise _StopRequested
             return ready()
 
         return check

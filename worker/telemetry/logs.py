@@ -26,7 +26,9 @@ _level: logs.Level | None = None
 
 
 @contextmanager
-def logging_as(settings: Settings, component: str, recorder: Recorder) -> Iterator[logs.Level]:
+def configured_logging(
+    settings: Settings, component: str, recorder: Recorder
+) -> Iterator[logs.Level]:
     """Log to standard output, for as long as the context lasts.
 
     Args:
@@ -54,12 +56,12 @@ def logging_as(settings: Settings, component: str, recorder: Recorder) -> Iterat
 @contextmanager
 def worker_logging(settings: Settings, name: str, recorder: Recorder) -> Iterator[None]:
     """Log as a Celery worker and its pool, for as long as the context lasts."""
-    with logging_as(settings, f"worker-{name}", recorder) as level, ExitStack() as stack:
+    with configured_logging(settings, f"worker-{name}", recorder) as level, ExitStack() as stack:
 
-        def ours(**_: Any) -> None:
+        def keep_ours(**_: Any) -> None:
             """Keep Celery from setting up its own, which it does where nobody listens."""
 
-        def look(**_: Any) -> None:
+        def refresh_level(**_: Any) -> None:
             level.refresh()
 
         def stopping(**_: Any) -> None:
@@ -72,8 +74,8 @@ def worker_logging(settings: Settings, name: str, recorder: Recorder) -> Iterato
         # its signal handler could not do.
         stack.enter_context(_silenced(celery_program, "safe_say"))
         _connect(stack, signals.worker_shutdown, stopping)
-        _connect(stack, signals.setup_logging, ours)
-        _connect(stack, signals.task_prerun, look)
+        _connect(stack, signals.setup_logging, keep_ours)
+        _connect(stack, signals.task_prerun, refresh_level)
         _connect(stack, signals.worker_process_shutdown, flush)
         yield
 

@@ -23,7 +23,7 @@ def node_name(name: str) -> str:
 
 
 @contextmanager
-def recorded(directory: Path, name: str) -> Iterator[tuple[Recorder, str]]:
+def recording_metrics(directory: Path, name: str) -> Iterator[tuple[Recorder, str]]:
     """Keep this process's figures in a directory, for as long as the context lasts.
 
     Yields:
@@ -33,7 +33,7 @@ def recorded(directory: Path, name: str) -> Iterator[tuple[Recorder, str]]:
         Permanent: The directory cannot be used.
     """
     recorder = Recorder()
-    with _place(directory), claimed(directory, name) as identity:
+    with _metrics_directory(directory), claimed(directory, name) as identity:
         recorder.write_to(directory, identity)
         with (
             stages.connected(recorder),
@@ -45,7 +45,7 @@ def recorded(directory: Path, name: str) -> Iterator[tuple[Recorder, str]]:
 
 
 @contextmanager
-def _place(directory: Path) -> Iterator[None]:
+def _metrics_directory(directory: Path) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             stack.enter_context(joined(directory))
@@ -58,9 +58,9 @@ def _place(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def monitored_worker(directory: Path, name: str) -> Iterator[Recorder]:
+def recording_worker(directory: Path, name: str) -> Iterator[Recorder]:
     """Watch the Celery worker that is run in this context; gives what takes its figures."""
-    with recorded(directory, name) as (recorder, identity), ExitStack() as stack:
+    with recording_metrics(directory, name) as (recorder, identity), ExitStack() as stack:
 
         def forked(**_: object) -> None:
             slot = getattr(current_process(), "index", None)

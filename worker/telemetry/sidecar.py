@@ -35,7 +35,7 @@ from worker.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Watching:
+class SidecarMonitoring:
     """What the sidecar knows of the service.
 
     Attributes:
@@ -54,9 +54,11 @@ class Watching:
 
 
 @contextmanager
-def watching(settings: Settings, stores: Stores, calendars: Calendars) -> Iterator[Watching]:
+def open_monitoring(
+    settings: Settings, stores: Stores, calendars: Calendars
+) -> Iterator[SidecarMonitoring]:
     """Open what it takes to watch the service, for as long as the context lasts."""
-    figures = settings.figures_dir
+    figures = settings.metrics_directory
     with ExitStack() as stack:
         queues = broker(settings)
         stack.callback(queues.close)
@@ -86,7 +88,7 @@ def watching(settings: Settings, stores: Stores, calendars: Calendars) -> Iterat
             stack.callback(circuits.close)
             sources.append(Source("circuits", CircuitCollector(circuits.read)))
         checks.append(Check("external_apis", lambda: _external(calendars, circuits)))
-        yield Watching(
+        yield SidecarMonitoring(
             collector=GuardedCollectors(sources),
             database=GuardedCollectors([mongo]),
             health=Health(*checks),

@@ -29,7 +29,7 @@ def check_tracing(settings: Settings) -> None:
 
 
 @contextmanager
-def tracing_as(settings: Settings, component: str) -> "Iterator[TracerProvider | None]":
+def configured_tracing(settings: Settings, component: str) -> "Iterator[TracerProvider | None]":
     """Trace this process, for as long as the context lasts.
 
     Args:

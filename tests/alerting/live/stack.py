@@ -19,7 +19,7 @@ from tests.alerting.live.worker import HELD
 from tests.processes import ROOT
 from tests.stack import RunningStack, running_services
 from worker.cli.client import ApiClient
-from worker.local.stack import Stack, answering, services
+from worker.local.stack import Stack, is_answering, services
 from worker.local.supervisor import Service
 
 _PACE = 0.5
@@ -98,7 +98,7 @@ def _services(notes: Path, stack: Stack) -> list[Service]:
     sidecar, worker, *_ = services(stack, flower=False)
     argv = [sys.executable, "-m", "tests.alerting.live.worker", str(notes)]
     environment = {**stack.environment, "PYTHONPATH": str(ROOT)}
-    ready = answering(stack, "all")
+    ready = is_answering(stack, "all")
     return [sidecar, replace(worker, name="worker-all", argv=argv, env=environment, ready=ready)]
 
 

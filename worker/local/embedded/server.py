@@ -89,7 +89,7 @@ class EmbeddedServer:
             else:
                 return
 
-    def knock(self) -> None:
+    def connect_once(self) -> None:
         """Connect to the server, and leave again."""
         address = ("127.0.0.1", self._port)
         with suppress(OSError), socket.create_connection(address, _KNOCK_SECONDS):

@@ -57,7 +57,7 @@ class EmbeddedServers:
         with contextlib.ExitStack() as stack:
             stack.enter_context(exclusive(self._data_dir))
             self._servers = [EmbeddedServer(kind, self._data_dir) for kind in self._kinds]
-            stack.callback(lambda: stop_all(self.children, _STOP_SECONDS, self._knock))
+            stack.callback(lambda: stop_all(self.children, _STOP_SECONDS, self._connect_to_all))
             for server in self._servers:
                 server.start()
             for server in self._servers:
@@ -74,9 +74,9 @@ class EmbeddedServers:
         """Stop the servers."""
         self._stack.close()
 
-    def _knock(self) -> bool:
+    def _connect_to_all(self) -> bool:
         # SecantusDB waits for a connection even when it is to stop, or else for two seconds.
         for server in self._servers:
             if server.child.is_running:
-                server.knock()
+                server.connect_once()
         return False

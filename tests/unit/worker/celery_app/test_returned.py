@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from worker.celery_app.returned import AnnouncedRequest
+from worker.celery_app.returned import InstrumentedRequest
 from worker.settings import Settings
 
 
@@ -19,14 +19,14 @@ def test_events_show_which_interview_a_stage_is_for() -> None:
     assert "some-id" in request("interviews.transcribe", args=["some-id"]).argsrepr
 
 
-def request(name: str, **given: Any) -> AnnouncedRequest:
+def request(name: str, **given: Any) -> InstrumentedRequest:
     from worker.celery_app.config import create_app
 
     app: Celery = create_app(Settings())
     message = app.amqp.as_task_v2("an-id", name, **given)
     task = app.Task()
     task.name = name
-    return AnnouncedRequest(
+    return InstrumentedRequest(
         _Message(message),
         app=app,
         task=task,

@@ -72,7 +72,7 @@ def recording(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def client(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiClient]:
-    monkeypatch.setattr("worker.cli.sending._FIRST_WAIT", 0)
+    monkeypatch.setattr("worker.cli.http_retry._FIRST_WAIT", 0)
     with ApiClient(Settings(api_url=api.url)) as client:
         yield client
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from tasks.clock import now
 from tasks.interviews.interview import Stage, StageError, StageRecord, Status
 from tests.samples import an_interview
-from worker.cli.timeline import of_interview, of_logs, rendered
+from worker.cli.timeline import from_interview, from_logs, render
 
 ID = "9cd8362d-bcf5-4d40-84e9-3702f31122e8"
 
@@ -33,7 +33,7 @@ def test_a_document_tells_waits_runs_and_the_end() -> None:
     interview = an_interview(created_at=start, status=Status.ANALYSING, stages=stages)
     found = [
         (one.what, one.took.total_seconds() if one.took else None, one.detail)
-        for one in of_interview(interview)
+        for one in from_interview(interview)
     ]
     assert found[1:] == [
         ("waits for transcribe", 5, ""),
@@ -61,16 +61,16 @@ def logs(tmp_path: Path) -> Path:
 
 
 def test_of_all_lines_those_of_the_interview_are_found(logs: Path) -> None:
-    (found,) = of_logs(logs, ID)
+    (found,) = from_logs(logs, ID)
     assert found.what == "transcribe ended: retry"
     assert found.detail == "WARN worker-all Transient"
     assert (found.at.second, found.took) == (2, timedelta(milliseconds=500))
-    assert list(of_logs(logs / "worker.log", ID)) == [found]
+    assert list(from_logs(logs / "worker.log", ID)) == [found]
 
 
 def test_moments_are_shown_by_the_time(logs: Path) -> None:
     out = Console(width=120, record=True, file=StringIO())
-    out.print(rendered([*of_logs(logs, ID), *of_interview(an_interview(created_at=now()))]))
+    out.print(render([*from_logs(logs, ID), *from_interview(an_interview(created_at=now()))]))
     first, second = out.export_text().splitlines()[1:3]
     assert first.split()[:4] == ["+0.000", "s", "0.500", "s"]
     assert "submitted" in second

@@ -14,11 +14,11 @@ _LATER = (409, 429, 503)
 _FIRST_WAIT = 0.5
 """Seconds before it is sent again, and twice as many each time after that."""
 
-_PATIENCE = 90.0
+_MAX_WAIT = 90.0
 """Seconds for which the API may ask to come again later; longer than a killed request blocks."""
 
 
-def answered(send: Callable[[], httpx2.Response]) -> httpx2.Response:
+def send_with_retry(send: Callable[[], httpx2.Response]) -> httpx2.Response:
     """Send a request until it is answered with anything but to come again later.
 
     Args:
@@ -30,7 +30,7 @@ def answered(send: Callable[[], httpx2.Response]) -> httpx2.Response:
     Raises:
         httpx2.HTTPError: There is no answer.
     """
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _MAX_WAIT
     failures = 0
     while True:
         try:

@@ -37,11 +37,11 @@ def rows() -> Iterator[tuple[str, str, str, str, bool]]:
     recording = _recording_seconds()
     silent = statistics.median(found["silent"] for found in rounds)
     for name, what in _WHAT.items():
-        told = statistics.median(found[name] for found in rounds)
+        measured = statistics.median(found[name] for found in rounds)
         share = statistics.median(found[name] / found["silent"] for found in rounds)
         yield (
             f"instant stages, documents in Redis, {what}",
-            f"{told:.0f} interviews a second",
+            f"{measured:.0f} interviews a second",
             f"without: {silent:.0f}",
             f"{share:.2f} (to show what lines and spans cost)",
             True,
