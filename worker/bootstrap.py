@@ -14,14 +14,12 @@ from tasks.interviews.interview import Priority
 from tasks.pipeline.queues import QUEUES, STAGES, Broker
 from tasks.pipeline.services import Services
 from tasks.ports import Ledger
-from tasks.providers.fallback import FallbackLanguage, FallbackSpeech, ProviderChain
-from tasks.providers.instrumented import (
-    InstrumentedCalendar,
-    InstrumentedLanguage,
-    InstrumentedSpeech,
-)
+from tasks.providers.calendar import InstrumentedCalendar
+from tasks.providers.chain import call_once
+from tasks.providers.language import LanguageProviders
 from tasks.providers.masking import Masker
-from tasks.scheduling.calendars import Calendars, RetryingCalendar
+from tasks.providers.speech import SpeechProviders
+from tasks.scheduling.calendars import Calendars
 from worker.adapters.billing import Biller, Budgets
 from worker.adapters.broker import PRIORITIES, CeleryDispatcher, RedisUnackedMessages
 from worker.adapters.broker.queues import open_broker
@@ -173,26 +171,22 @@ def provider_context(settings: Settings, ledger: Ledger | None = None) -> Iterat
 def calendars(context: Context) -> Calendars:
     """The providers of calendars of the settings.
 
-    A single one is not asked again at once: its stage is, after a while.
+    A single one is called without immediate retries: its stage is retried, with back-off.
     """
-    found = [InstrumentedCalendar(provider) for provider in _open_providers(CALENDAR, context)]
-    if len(found) == 1:
-        return Calendars(*found)
-    patience = _retry_policy(context.settings)
-    return Calendars(*(RetryingCalendar(provider, patience) for provider in found))
+    found = _open_providers(CALENDAR, context)
+    retry = _retry_policy(context.settings) if len(found) > 1 else call_once
+    return Calendars(*(InstrumentedCalendar(provider, retry) for provider in found))
 
 
 def services(context: Context, stores: Stores) -> Services:
     """What the stages work with; models are loaded at their first use."""
     settings = context.settings
-    patience, admit = _retry_policy(settings), Budgets(settings.daily_budget, stores.ledger).admit
-    speech = [InstrumentedSpeech(provider) for provider in _open_providers(SPEECH, context)]
-    language = [InstrumentedLanguage(provider) for provider in _open_providers(LANGUAGE, context)]
+    retry, admit = _retry_policy(settings), Budgets(settings.daily_budget, stores.ledger).admit
     return Services(
         interviews=stores.interviews,
         audio=stores.audio,
-        speech=FallbackSpeech(ProviderChain(speech, patience, admit)),
-        language=FallbackLanguage(ProviderChain(language, patience, admit)),
+        speech=SpeechProviders(_open_providers(SPEECH, context), retry, admit),
+        language=LanguageProviders(_open_providers(LANGUAGE, context), retry, admit),
         calendars=calendars(context),
         reservations=stores.reservations,
         max_attempts=settings.max_attempts,

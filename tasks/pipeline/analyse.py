@@ -1,5 +1,7 @@
 """The second stage: words become a report for a human reviewer."""
 
+from collections.abc import Iterator
+
 from celery import shared_task
 
 from tasks.analysis.build import analyse as compose
@@ -7,12 +9,10 @@ from tasks.analysis.report import Report
 from tasks.analysis.rubric import rubric_for
 from tasks.clock import now
 from tasks.errors import Permanent
-from tasks.interviews.interview import Stage
+from tasks.interviews.interview import AnalysisType, Stage
 from tasks.interviews.transcript import Transcript
 from tasks.pipeline.runner import Attempt, StageResult, execute, task_name
-from tasks.ports import LanguageProvider
-from tasks.providers.instrumented import confidences
-from tasks.providers.masking import MaskedLanguage
+from tasks.providers.language import LanguageProviders
 from tasks.signals import AnalysisScored, analysis_scored
 
 
@@ -32,11 +32,11 @@ def _work(attempt: Attempt) -> StageResult:
         interview,
         _transcript(attempt),
         rubric_for(interview.type),
-        _masked(services.language, attempt),
+        _providers(attempt),
         interview.analyses,
         now(),
     )
-    for part, confidence in confidences(report):
+    for part, confidence in _confidences(report):
         analysis_scored.send(AnalysisScored(part, confidence))
     provider = _answered(report) or services.language.name
     return StageResult(
@@ -46,11 +46,24 @@ def _work(attempt: Attempt) -> StageResult:
     )
 
 
-def _masked(language: LanguageProvider, attempt: Attempt) -> LanguageProvider:
-    masker, interview = attempt.services.masker, attempt.interview
-    if masker is None:
-        return language
-    return MaskedLanguage(language, masker.mask((interview.candidate, *interview.interviewers)))
+def _providers(attempt: Attempt) -> LanguageProviders:
+    """The language providers, with a mask for this interview's people if masking is on."""
+    services, interview = attempt.services, attempt.interview
+    if services.masker is None:
+        return services.language
+    people = (interview.candidate, *interview.interviewers)
+    return services.language.masked(services.masker.mask(people))
+
+
+def _confidences(report: Report) -> Iterator[tuple[AnalysisType, float]]:
+    """The confidence of each part of a report; for competencies, their mean."""
+    if report.sentiment is not None:
+        yield AnalysisType.SENTIMENT, report.sentiment.confidence
+    if report.competencies:
+        scores = [one.confidence for one in report.competencies]
+        yield AnalysisType.COMPETENCY, sum(scores) / len(scores)
+    if report.overall is not None:
+        yield AnalysisType.OVERALL, report.overall.confidence
 
 
 def _answered(report: Report) -> str:

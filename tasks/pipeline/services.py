@@ -7,10 +7,10 @@ from tasks.interviews.transitions import LEASE
 from tasks.ports import (
     AudioStore,
     InterviewStore,
-    LanguageProvider,
     Reservations,
     SpeechProvider,
 )
+from tasks.providers.language import LanguageProviders
 from tasks.providers.masking import Masker
 from tasks.scheduling.calendars import Calendars
 
@@ -30,7 +30,7 @@ class Services:
     interviews: InterviewStore
     audio: AudioStore
     speech: SpeechProvider
-    language: LanguageProvider
+    language: LanguageProviders
     calendars: Calendars
     reservations: Reservations
     max_attempts: int

@@ -1,82 +1,53 @@
-"""Hiding who people are from those who need not know.
+"""Masking of personal data in what a language provider reads.
 
-Before words leave for a language model, names, addresses and numbers are replaced by placeholders,
-and in what comes back the placeholders by what they stood for: quotes are compared with what was
-said, and people read names.
+Names, addresses and numbers are replaced by placeholders before a transcript is sent, and restored
+in the provider's findings: quotes are compared with the transcript, and reviewers read names.
 """
 
 from typing import Protocol
 
-from tasks.analysis.findings import (
-    CompetencyFinding,
-    CompetencyFindings,
-    SentimentFinding,
-    SummaryFinding,
-)
-from tasks.analysis.rubric import Rubric
+from tasks.analysis.findings import CompetencyFinding, CompetencyFindings
 from tasks.interviews.people import Person
 from tasks.interviews.transcript import Segment, Transcript
-from tasks.ports import LanguageProvider
 
 
 class Mask(Protocol):
-    """Hides the people of one interview."""
+    """Masks the personal data of one interview."""
 
     def hide(self, text: str) -> str:
-        """Replace what tells who somebody is; the same by the same placeholder each time."""
+        """Replace personal data by placeholders, equal data by the same placeholder."""
 
     def reveal(self, text: str) -> str:
-        """Replace the placeholders that were given by what they stood for."""
+        """Replace the placeholders that `hide` gave by the data they stand for."""
 
 
 class Masker(Protocol):
     """Makes masks."""
 
     def mask(self, people: tuple[Person, ...]) -> Mask:
-        """A mask for an interview of these people, and of whom else they speak."""
+        """A mask for an interview with these people and whomever they mention."""
 
 
-class MaskedLanguage:
-    """A `LanguageProvider` that asks another one, who does not learn of whom.
+def masked_transcript(transcript: Transcript, mask: Mask) -> Transcript:
+    """A transcript with masked text."""
+    segments = tuple(_masked_segment(segment, mask) for segment in transcript.segments)
+    return transcript.model_copy(update={"segments": segments})
 
-    Args:
-        provider: The other one.
-        mask: Hides and reveals.
-    """
 
-    def __init__(self, provider: LanguageProvider, mask: Mask) -> None:
-        self._provider = provider
-        self._mask = mask
-        self.name = provider.name
-        self.languages = provider.languages
+def unmasked_competencies(findings: CompetencyFindings, mask: Mask) -> CompetencyFindings:
+    """Findings with the personal data restored in quotes and rationales."""
+    restored = tuple(_unmasked(finding, mask) for finding in findings.competencies)
+    return findings.model_copy(update={"competencies": restored})
 
-    def sentiment(self, transcript: Transcript) -> SentimentFinding:
-        """See `LanguageProvider.sentiment`."""
-        return self._provider.sentiment(self._hidden(transcript))
 
-    def competencies(self, transcript: Transcript, rubric: Rubric) -> CompetencyFindings:
-        """See `LanguageProvider.competencies`."""
-        found = self._provider.competencies(self._hidden(transcript), rubric)
-        revealed = tuple(self._revealed(one) for one in found.competencies)
-        return found.model_copy(update={"competencies": revealed})
+def _masked_segment(segment: Segment, mask: Mask) -> Segment:
+    # A name may span several words, which cannot be masked one by one: they are left out.
+    return segment.model_copy(update={"text": mask.hide(segment.text), "words": ()})
 
-    def summarise(self, transcript: Transcript) -> SummaryFinding:
-        """See `LanguageProvider.summarise`."""
-        found = self._provider.summarise(self._hidden(transcript))
-        return found.model_copy(update={"text": self._mask.reveal(found.text)})
 
-    def _hidden(self, transcript: Transcript) -> Transcript:
-        segments = tuple(self._hidden_segment(segment) for segment in transcript.segments)
-        return transcript.model_copy(update={"segments": segments})
-
-    def _hidden_segment(self, segment: Segment) -> Segment:
-        # Words are not hidden one by one, so they are left out.
-        return segment.model_copy(update={"text": self._mask.hide(segment.text), "words": ()})
-
-    def _revealed(self, finding: CompetencyFinding) -> CompetencyFinding:
-        quotes = tuple(
-            quote.model_copy(update={"text": self._mask.reveal(quote.text)})
-            for quote in finding.quotes
-        )
-        rationale = self._mask.reveal(finding.rationale)
-        return finding.model_copy(update={"quotes": quotes, "rationale": rationale})
+def _unmasked(finding: CompetencyFinding, mask: Mask) -> CompetencyFinding:
+    quotes = tuple(
+        quote.model_copy(update={"text": mask.reveal(quote.text)}) for quote in finding.quotes
+    )
+    rationale = mask.reveal(finding.rationale)
+    return finding.model_copy(update={"quotes": quotes, "rationale": rationale})

@@ -28,7 +28,7 @@ from tasks.interviews.interview import Booking, BookingOutcome, Interview, Stage
 from tasks.interviews.people import Interval
 from tasks.lease import check_lease
 from tasks.ports import CalendarProvider, Meeting, Reservations
-from tasks.providers.fallback import ProviderFailures
+from tasks.providers.chain import ProviderFailures
 from tasks.scheduling.calendars import Calendars
 from tasks.scheduling.search import (
     ATTEMPTS,

@@ -8,9 +8,7 @@ books chooses the provider, and the reservation and the booking remember it; see
 from collections.abc import Iterator, Sequence
 
 from tasks.errors import Permanent
-from tasks.interviews.people import Interval, Person
-from tasks.ports import CalendarProvider, Meeting
-from tasks.providers.fallback import RetryPolicy
+from tasks.ports import CalendarProvider
 
 
 class Calendars:
@@ -56,40 +54,3 @@ class Calendars:
         """Ask all of them for a sign of life, and raise where one gives none."""
         for provider in self:
             provider.ping()
-
-
-class RetryingCalendar:
-    """A `CalendarProvider` that asks another one, again where that may help."""
-
-    def __init__(self, provider: CalendarProvider, retry: RetryPolicy) -> None:
-        self._provider = provider
-        self._retry = retry
-        self.name = provider.name
-
-    def ping(self) -> None:
-        """See `CalendarProvider.ping`; whoever asks wants to know how it is now."""
-        self._provider.ping()
-
-    def calendar_of(self, person: Person) -> str:
-        """See `CalendarProvider.calendar_of`."""
-        return self._provider.calendar_of(person)
-
-    def busy(
-        self, calendar: str, window: Interval, *, zone: str, exclude: str
-    ) -> Sequence[Interval]:
-        """See `CalendarProvider.busy`."""
-        return self._retry(
-            self.name, lambda: self._provider.busy(calendar, window, zone=zone, exclude=exclude)
-        )
-
-    def book(self, calendars: Sequence[str], meeting: Meeting) -> int:
-        """See `CalendarProvider.book`."""
-        return self._retry(self.name, lambda: self._provider.book(calendars, meeting))
-
-    def cancel(self, calendars: Sequence[str], uid: str) -> None:
-        """See `CalendarProvider.cancel`."""
-        self._retry(self.name, lambda: self._provider.cancel(calendars, uid))
-
-    def invitation(self, meeting: Meeting, sequence: int) -> str:
-        """See `CalendarProvider.invitation`."""
-        return self._provider.invitation(meeting, sequence)

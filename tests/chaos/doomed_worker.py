@@ -15,6 +15,7 @@ from tasks.interviews.transcript import Transcript
 from tasks.interviews.transitions import Change
 from tasks.pipeline import services
 from tasks.ports import InterviewStore, Progress
+from tasks.providers.language import LanguageProviders
 from tests.chaos.deaths import Boundary, Deaths
 from tests.fakes.language import FakeLanguage
 from tests.samples import true_transcript
@@ -74,7 +75,11 @@ def meeting(boundary: Boundary) -> Callable[..., None]:
 def _replace_providers(**_: Any) -> None:
     given = services.current()
     store: Any = DoomedStore(given.interviews)
-    services.provide(replace(given, interviews=store, speech=Speech(), language=FakeLanguage()))
+    services.provide(
+        replace(
+            given, interviews=store, speech=Speech(), language=LanguageProviders([FakeLanguage()])
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from typing import Any
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from tasks.pipeline import services
-from tasks.providers.fallback import FallbackLanguage, FallbackSpeech, ProviderChain
-from tasks.providers.instrumented import InstrumentedLanguage, InstrumentedSpeech
+from tasks.providers.language import LanguageProviders
+from tasks.providers.speech import SpeechProviders
 from tests.dashboards.providers import Language, Service, Speech
 from worker.adapters.providers import Context
 from worker.adapters.resilience.retry import StaminaRetry
@@ -19,25 +19,21 @@ from worker.settings import load_settings
 _open = ExitStack()
 
 
-def _speech(context: Context) -> FallbackSpeech:
+def _speech(context: Context) -> SpeechProviders:
     google = Service(context, "google_speech", "/v1/speech:recognize", 0.35, failing=0.4)
     own = Service(context, "deepgram", "/v1/listen", 0.5, failing=0.3)
     providers = Speech("google", "chirp_2", google), Speech("deepgram", "nova-3", own)
-    return FallbackSpeech(
-        ProviderChain([InstrumentedSpeech(one) for one in providers], _patience())
-    )
+    return SpeechProviders(providers, _patience())
 
 
-def _language(context: Context) -> FallbackLanguage:
+def _language(context: Context) -> LanguageProviders:
     openai = Service(context, "openai", "/v1/chat/completions", 0.25, failing=0.35)
     anthropic = Service(context, "anthropic", "/v1/messages", 0.3, failing=0.2)
     providers = (
         Language("openai", "gpt-4o-mini", openai, refusals=3),
         Language("anthropic", "claude-haiku-4-5", anthropic),
     )
-    return FallbackLanguage(
-        ProviderChain([InstrumentedLanguage(one) for one in providers], _patience())
-    )
+    return LanguageProviders(providers, _patience())
 
 
 def _patience() -> StaminaRetry:

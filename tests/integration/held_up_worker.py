@@ -12,6 +12,7 @@ from tasks.interviews.interview import Audio, Channels
 from tasks.interviews.transcript import Transcript
 from tasks.pipeline import services
 from tasks.ports import Progress
+from tasks.providers.language import LanguageProviders
 from tests.fakes.language import FakeLanguage
 from tests.samples import true_transcript
 from worker.celery_app.worker import run_worker
@@ -36,7 +37,9 @@ class Speech:
 
 @worker_process_init.connect
 def _replace_providers(**_: Any) -> None:
-    services.provide(replace(services.current(), speech=Speech(), language=FakeLanguage()))
+    services.provide(
+        replace(services.current(), speech=Speech(), language=LanguageProviders([FakeLanguage()]))
+    )
 
 
 if __name__ == "__main__":

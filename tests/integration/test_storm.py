@@ -16,9 +16,7 @@ from monitoring import metrics
 from monitoring.metrics.recording import Recorder
 from monitoring.signals import providers, services, stages
 from tasks.errors import Permanent, Transient
-from tasks.ports import LanguageProvider
-from tasks.providers.fallback import FallbackLanguage, ProviderChain
-from tasks.providers.instrumented import InstrumentedLanguage
+from tasks.providers.language import LanguageProviders
 from tests.fakes.ledger import MemoryLedger
 from tests.monitoring.figures import Figures, figures_of
 from tests.servers.models import (
@@ -129,9 +127,8 @@ def test_every_figure_is_what_the_servers_saw(recorder: Recorder, broker_url: st
         made = [module.open_provider(context) for module in (openai, anthropic)]
         for each in made:
             stack.enter_context(closing(each))
-        clouds: list[LanguageProvider] = [InstrumentedLanguage(each) for each in made]
         patience = StaminaRetry(attempts=3, seconds=60, time_limit=60)
-        chain = FallbackLanguage(ProviderChain(clouds, patience, Budgets({}, ledger).admit))
+        chain = LanguageProviders(made, patience, Budgets({}, ledger).admit)
         stack.enter_context(stamina.set_testing(True, attempts=3))
         for _ in range(QUESTIONS):
             with suppress(Transient, Permanent):

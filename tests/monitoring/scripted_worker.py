@@ -22,7 +22,8 @@ from tasks.interviews.people import Interval
 from tasks.interviews.transcript import Transcript
 from tasks.pipeline import services
 from tasks.ports import Progress
-from tasks.providers.instrumented import InstrumentedLanguage, InstrumentedSpeech
+from tasks.providers.language import LanguageProviders
+from tasks.providers.speech import SpeechProviders
 from tasks.scheduling.calendars import Calendars
 from tests.fakes.calendar import MemoryCalendar
 from tests.fakes.language import FakeLanguage
@@ -105,8 +106,8 @@ def _replace_providers(**_: Any) -> None:
     services.provide(
         replace(
             services.current(),
-            speech=InstrumentedSpeech(Speech(script)),
-            language=InstrumentedLanguage(Language(script)),
+            speech=SpeechProviders([Speech(script)]),
+            language=LanguageProviders([Language(script)]),
             calendars=Calendars(Calendar(script)),
         )
     )

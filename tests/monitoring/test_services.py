@@ -19,7 +19,7 @@ from tasks.errors import CalendarUnreadable, InvalidInput, Permanent, Transient
 from tasks.interviews.events import Event, EventType
 from tasks.interviews.people import Interval, Person
 from tasks.ports import Meeting
-from tasks.providers.instrumented import InstrumentedCalendar
+from tasks.providers.calendar import InstrumentedCalendar
 from tests.kafka import write
 from tests.monitoring.figures import Figures, figures_of
 from tests.samples import SAMPLES

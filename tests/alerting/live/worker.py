@@ -19,7 +19,8 @@ from tasks.interviews.interview import Audio, Channels
 from tasks.interviews.transcript import Transcript
 from tasks.pipeline import services
 from tasks.ports import Progress
-from tasks.providers.instrumented import InstrumentedLanguage, InstrumentedSpeech
+from tasks.providers.language import LanguageProviders
+from tasks.providers.speech import SpeechProviders
 from tests.fakes.language import FakeLanguage
 from tests.samples import true_transcript
 from worker.celery_app.worker import run_worker
@@ -62,8 +63,8 @@ def _replace_providers(**_: Any) -> None:
     services.provide(
         replace(
             services.current(),
-            speech=InstrumentedSpeech(Speech(Path(sys.argv[1]) / HELD)),
-            language=InstrumentedLanguage(FakeLanguage()),
+            speech=SpeechProviders([Speech(Path(sys.argv[1]) / HELD)]),
+            language=LanguageProviders([FakeLanguage()]),
         )
     )
 

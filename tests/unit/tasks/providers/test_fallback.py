@@ -1,6 +1,6 @@
 """Who is asked, how often, and what is said where nobody answers."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -24,8 +24,8 @@ from tasks.errors import (
 from tasks.interviews.transcript import Transcript
 from tasks.lease import renewing
 from tasks.ports import LanguageProvider, Progress, SpeechProvider
-from tasks.providers.fallback import FallbackLanguage, FallbackSpeech, ProviderChain
-from tasks.providers.instrumented import InstrumentedLanguage, InstrumentedSpeech
+from tasks.providers.language import LanguageProviders
+from tasks.providers.speech import SpeechProviders
 from tests.fakes.language import FakeLanguage
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.speech import ScriptedSpeech
@@ -89,9 +89,8 @@ def patience(attempts: int = 3, seconds: float = 60, time_limit: float = 3600) -
 
 def languages(
     *several: LanguageProvider, admit: Callable[[str], None] = lambda _: None
-) -> FallbackLanguage:
-    announced: Sequence[LanguageProvider] = [InstrumentedLanguage(one) for one in several]
-    return FallbackLanguage(ProviderChain(announced, patience(), admit))
+) -> LanguageProviders:
+    return LanguageProviders(several, patience(), admit)
 
 
 def fallbacks(figures: Figures) -> dict[tuple[str, ...], float]:
@@ -158,9 +157,9 @@ def test_passes_over_who_does_not_understand_the_language(recorder: Recorder) ->
 
 def verdict(*errors: InterviewWorkerError) -> InterviewWorkerError:
     several = [Scripted(f"{n}", error) for n, error in enumerate(errors)]
-    chain = ProviderChain[LanguageProvider](several, patience(attempts=1))
+    chain = LanguageProviders(several, patience(attempts=1))
     with pytest.raises(InterviewWorkerError) as caught:
-        FallbackLanguage(chain).summarise(SAID)
+        chain.summarise(SAID)
     return caught.value
 
 
@@ -206,9 +205,9 @@ def test_waits_for_as_long_as_it_is_asked_to() -> None:
 
 def test_does_not_ask_again_after_the_time_limit_of_the_stage() -> None:
     provider = Scripted("first", AWAY)
-    chain = ProviderChain[LanguageProvider]([provider], patience(time_limit=0.0))
+    chain = LanguageProviders([provider], patience(time_limit=0.0))
     with pytest.raises(Transient):
-        FallbackLanguage(chain).summarise(SAID)
+        chain.summarise(SAID)
     assert len(provider.calls) == 1
 
 
@@ -266,9 +265,8 @@ def test_whose_budget_is_spent_is_not_asked(
     assert fallbacks(figures) == {("overall", "first", "second"): 1}
 
 
-def speech(*several: SpeechProvider) -> FallbackSpeech:
-    announced: Sequence[SpeechProvider] = [InstrumentedSpeech(one) for one in several]
-    return FallbackSpeech(ProviderChain(announced, patience(attempts=1)))
+def speech(*several: SpeechProvider) -> SpeechProviders:
+    return SpeechProviders(several, patience(attempts=1))
 
 
 def failing(error: InterviewWorkerError) -> Callable[[Progress], None]:
@@ -278,7 +276,7 @@ def failing(error: InterviewWorkerError) -> Callable[[Progress], None]:
     return script
 
 
-def transcribed(provider: FallbackSpeech, progress: Progress = lambda _: None) -> Transcript:
+def transcribed(provider: SpeechProviders, progress: Progress = lambda _: None) -> Transcript:
     recording: Path = TECHNICAL
     return provider.transcribe(recording, AUDIO, None, progress)
 

@@ -9,7 +9,7 @@ from tasks.analysis.rubric import Rubric, rubric_for
 from tasks.analysis.sentences import candidate_sentences
 from tasks.interviews.people import Person
 from tasks.interviews.transcript import Transcript
-from tasks.providers.masking import MaskedLanguage
+from tasks.providers.language import LanguageProviders
 from tests.fakes.language import CALL, FakeLanguage
 from tests.talk import talk
 from worker.adapters.patterns import PatternMasker
@@ -79,7 +79,7 @@ def test_the_provider_learns_nothing_and_its_quotes_stand() -> None:
     said = "Maya told Ines to call +49 30 901820 about the outage of the database."
     transcript = talk(("c", said))
     provider = Overheard()
-    masked = MaskedLanguage(provider, PatternMasker().mask((MAYA, INES)))
+    masked = LanguageProviders([provider]).masked(PatternMasker().mask((MAYA, INES)))
     found = masked.competencies(transcript, RUBRIC)
     summary = masked.summarise(transcript)
     assert len(masked.sentiment(transcript).segments) == 1

@@ -15,9 +15,7 @@ from monitoring.signals import providers, stages
 from tasks.analysis.findings import ModelCall, SummaryFinding
 from tasks.errors import CircuitOpen, InterviewWorkerError, Permanent, Transient, Unusable
 from tasks.interviews.transcript import Transcript
-from tasks.ports import LanguageProvider
-from tasks.providers.fallback import FallbackLanguage, ProviderChain
-from tasks.providers.instrumented import InstrumentedLanguage
+from tasks.providers.language import LanguageProviders
 from tests.fakes.language import FakeLanguage
 from tests.fakes.ledger import MemoryLedger
 from tests.monitoring.figures import Figures, figures_of
@@ -119,11 +117,9 @@ def test_every_figure_is_what_the_services_saw(recorder: Recorder, seed: int) ->
     mine = [price.model_copy(update={"provider": name}) for name in ("one", "two")]
     bill = Biller(listed.model_copy(update={"models": tuple(mine)}), ledger, models=frozenset())
     services = [Service("one", chance), Service("two", chance)]
-    clouds: list[LanguageProvider] = [
-        InstrumentedLanguage(Cloud(service, guard, bill)) for service in services
-    ]
+    clouds = [Cloud(service, guard, bill) for service in services]
     patience = StaminaRetry(attempts=3, seconds=60, time_limit=60)
-    chain = FallbackLanguage(ProviderChain(clouds, patience, Budgets({"two": 0.02}, ledger).admit))
+    chain = LanguageProviders(clouds, patience, Budgets({"two": 0.02}, ledger).admit)
     with stamina.set_testing(True, attempts=3):
         for _ in range(QUESTIONS):
             with suppress(Transient, Permanent):

@@ -11,8 +11,9 @@ from monitoring.signals import providers
 from tasks.errors import InterviewWorkerError, Permanent, Transient, Unusable
 from tasks.interviews.interview import Booking, BookingOutcome, Interview
 from tasks.ports import Hold
+from tasks.providers.calendar import InstrumentedCalendar
 from tasks.scheduling.booking import schedule, unschedule
-from tasks.scheduling.calendars import Calendars, RetryingCalendar
+from tasks.scheduling.calendars import Calendars
 from tests.fakes.calendar import MemoryCalendar
 from tests.fakes.reservations import MemoryReservations
 from tests.meetings import NOW, at, interview
@@ -198,7 +199,9 @@ def test_each_call_is_patient(office: Office) -> None:
             raise errors.pop()
 
     office.first.before = before
-    patient = RetryingCalendar(office.first, StaminaRetry(attempts=3, seconds=60, time_limit=60))
+    patient = InstrumentedCalendar(
+        office.first, StaminaRetry(attempts=3, seconds=60, time_limit=60)
+    )
     office.calendars = Calendars(patient, office.second)
     with stamina.set_testing(True, attempts=3):
         assert office.schedule().provider == "first"
