@@ -9,6 +9,7 @@ from pymongo.database import Database
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
+    DuplicateKeyError,
     ExecutionTimeout,
     InvalidURI,
     PyMongoError,
@@ -25,11 +26,25 @@ _OUT_OF_DISK_SPACE = 14031
 """MongoDB's error code; https://www.mongodb.com/docs/manual/reference/error-codes/."""
 
 
+class DuplicateKey(Permanent):
+    """A document with the same value of a unique index is stored already."""
+
+    code = "database_error"
+
+
 @contextmanager
 def mapped_errors() -> Iterator[None]:
-    """Turn pymongo's errors into ours: what may pass by itself is `Transient`."""
+    """Turn pymongo's errors into this project's.
+
+    Raises:
+        DuplicateKey: A unique index has the value already.
+        Transient: The fault may pass by itself, such as a lost connection or a full disk.
+        Permanent: Any other error.
+    """
     try:
         yield
+    except DuplicateKeyError as error:
+        raise DuplicateKey(f"MongoDB: {error}") from error
     except PyMongoError as error:
         if getattr(error, "code", None) == _OUT_OF_DISK_SPACE:
             raise Transient(f"MongoDB: {error}", code="storage_full") from error

@@ -4,9 +4,8 @@ from dataclasses import asdict
 
 from pymongo import IndexModel
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
 
-from worker.adapters.mongo.client import Document, mapped_errors
+from worker.adapters.mongo.client import Document, DuplicateKey, mapped_errors
 from worker.ports import IdempotencyEntry
 
 
@@ -34,14 +33,14 @@ class MongoIdempotency:
         """Keep an entry; see `IdempotencyStore.put`."""
         document = asdict(entry)
         document["_id"] = document.pop("id")
-        with mapped_errors():
-            if instead_of is not None:
+        try:
+            with mapped_errors():
+                if instead_of is None:
+                    self._entries.insert_one(document)
+                    return True
                 return self._entries.replace_one(_exactly(instead_of), document).matched_count == 1
-            try:
-                self._entries.insert_one(document)
-            except DuplicateKeyError:
-                return False
-        return True
+        except DuplicateKey:
+            return False
 
     def remove(self, entry: IdempotencyEntry) -> None:
         """Forget an entry; see `IdempotencyStore.remove`."""

@@ -9,7 +9,6 @@ from typing import Any
 from pymongo import DESCENDING, IndexModel
 from pymongo.cursor import Cursor
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
 
 from tasks.analysis.feedback import Feedback
 from tasks.analysis.report import Report
@@ -31,7 +30,7 @@ from tasks.interviews.interview import (
 from tasks.interviews.transcript import Transcript
 from tasks.interviews.transitions import Change
 from tasks.ports import Query
-from worker.adapters.mongo.client import Document, mapped_errors
+from worker.adapters.mongo.client import Document, DuplicateKey, mapped_errors
 from worker.adapters.mongo.outbox import MongoOutbox
 
 _HEAVY = {
@@ -111,10 +110,8 @@ class MongoInterviews(MongoOutbox):
         try:
             with mapped_errors():
                 self._documents.insert_one(document)
-        except Exception as error:
-            if isinstance(error.__cause__, DuplicateKeyError):
-                raise AlreadyExists(f"interview {interview.id} exists already") from error
-            raise
+        except DuplicateKey as error:
+            raise AlreadyExists(f"interview {interview.id} exists already") from error
 
     def get(self, interview_id: str) -> Interview:
         """Read an interview; see `InterviewStore.get`."""

@@ -4,10 +4,9 @@ from datetime import timedelta
 from uuid import uuid4
 
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
 
 from tasks.clock import now
-from worker.adapters.mongo.client import Document, mapped_errors
+from worker.adapters.mongo.client import Document, DuplicateKey, mapped_errors
 
 
 class MongoLeadership:
@@ -36,9 +35,7 @@ class MongoLeadership:
                     {"$set": {"owner": self._owner, "until": moment + timedelta(seconds=seconds)}},
                     upsert=True,
                 )
-        except Exception as error:
-            # There is a lease, and it is another one's.
-            if isinstance(error.__cause__, DuplicateKeyError):
-                return False
-            raise
+        except DuplicateKey:
+            # Another process holds the lease: the upsert found no match and tried to insert.
+            return False
         return True

@@ -1,17 +1,17 @@
 """Requests that wait for their recordings, in MongoDB."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from pymongo import IndexModel
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
 
 from tasks.errors import NotFound, Superseded
 from tasks.interviews.documents import to_document
 from tasks.interviews.events import Event
-from worker.adapters.mongo.client import Document, mapped_errors
+from worker.adapters.mongo.client import Document, DuplicateKey, mapped_errors
 from worker.adapters.mongo.outbox import MongoOutbox
 from worker.ports import PendingRequest
 
@@ -48,12 +48,8 @@ class MongoRequests(MongoOutbox):
         """Keep a request; see `RequestStore.add`."""
         document = to_document(request)
         document["_id"] = document.pop("id")
-        try:
-            with mapped_errors():
-                self._documents.insert_one(document)
-        except Exception as error:
-            if not isinstance(error.__cause__, DuplicateKeyError):
-                raise
+        with suppress(DuplicateKey), mapped_errors():
+            self._documents.insert_one(document)
 
     def begin(self, request_id: str, run: str, now: datetime, until: datetime) -> PendingRequest:
         """Take a request; see `RequestStore.begin`."""

@@ -6,11 +6,10 @@ from hashlib import blake2b
 
 from pymongo import IndexModel, WriteConcern
 from pymongo.database import Database
-from pymongo.errors import DuplicateKeyError
 
 from tasks.interviews.people import Interval
 from tasks.ports import Hold
-from worker.adapters.mongo.client import Document, mapped_errors
+from worker.adapters.mongo.client import Document, DuplicateKey, mapped_errors
 
 _BUCKET = timedelta(minutes=5)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -90,15 +89,15 @@ class MongoReservations:
         self._remove({"_id": holder})
 
     def _write(self, document: Document, instead_of: Hold | None) -> bool:
-        with mapped_errors():
-            try:
+        try:
+            with mapped_errors():
                 if instead_of is None:
                     self._holds.insert_one(document)
                     return True
                 former = _exactly(document["_id"], instead_of)
                 return self._holds.replace_one(former, document).matched_count == 1
-            except DuplicateKeyError:
-                return False
+        except DuplicateKey:
+            return False
 
     def _remove(self, query: Document) -> None:
         with mapped_errors():

@@ -1,18 +1,13 @@
-"""How often somebody may ask, counted in Redis, so that all sidecars count together."""
+"""Rate limits, counted in Redis for all sidecars together."""
 
-import logging
-from time import monotonic
+from functools import partial
 
 from redis import Redis
-from redis.exceptions import RedisError
 
-log = logging.getLogger(__name__)
+from worker.adapters.resilience.fail_open import FailOpen
 
 _PERIOD = 60_000_000
-"""Microseconds for which a limit is given."""
-
-_RETRY_REDIS_SECONDS = 5.0
-"""Seconds for which Redis is not asked again after it did not answer."""
+"""The period of a limit, in microseconds."""
 
 _TAKE = """
 local time = redis.call('TIME')
@@ -27,16 +22,16 @@ return 0
 
 
 class RateLimit:
-    """Lets everybody ask a number of times a minute, at once or spread out.
+    """Allows each client a number of requests a minute, in a burst or spread out.
 
-    The generic cell rate algorithm (ITU-T I.371), by the clock of Redis: one key a caller, which
-    holds when what was asked so far is worked off. Where Redis does not answer, everybody is let
-    through: better unlimited than closed.
+    Implements the generic cell rate algorithm (ITU-T I.371) with one key for each client, which
+    stores its theoretical arrival time by the clock of Redis. While Redis does not answer, all
+    requests are allowed.
 
     Args:
         url: The URL of Redis.
-        per_minute: How many requests a minute.
-        key_prefix: What all keys begin with.
+        per_minute: The number of requests a minute.
+        key_prefix: A prefix for all keys.
         timeout: Seconds to wait for an answer.
     """
 
@@ -49,25 +44,19 @@ class RateLimit:
         self._take = self._redis.register_script(_TAKE)
         self._interval = _PERIOD // per_minute
         self._prefix = f"{key_prefix}rate:"
-        self._redis_retry_at = 0.0
+        self._fail_open = FailOpen("requests are not limited while Redis is unavailable")
 
-    def take(self, who: str) -> float:
-        """Count a request.
+    def take(self, client: str) -> float:
+        """Count a request of a client.
 
         Args:
-            who: Who asks.
+            client: The client's name.
 
         Returns:
-            0 if they may; else the seconds after which they may ask again.
+            0 if the request is allowed; otherwise the seconds until the next one is.
         """
-        if monotonic() < self._redis_retry_at:
-            return 0.0
-        try:
-            wait: int = self._take(keys=[self._prefix + who], args=[self._interval, _PERIOD])
-        except RedisError as error:
-            log.warning("requests are not limited while Redis is away: %s", error)
-            self._redis_retry_at = monotonic() + _RETRY_REDIS_SECONDS
-            return 0.0
+        take = partial(self._take, keys=[self._prefix + client], args=[self._interval, _PERIOD])
+        wait: int = self._fail_open(take, 0)
         return wait / 1_000_000
 
     def close(self) -> None:
