@@ -37,6 +37,7 @@ from worker.adapters.mongo import (
     MongoLedger,
     MongoRequests,
     MongoReservations,
+    PortableInterviews,
 )
 from worker.adapters.prices import load_prices
 from worker.adapters.providers import Context
@@ -75,7 +76,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
     try:
         yield Stores(
             mongo,
-            MongoInterviews(mongo.database),
+            PortableInterviews(mongo.database),
             MongoCallbacks(mongo.database),
             GridFSAudio(mongo.database),
             MongoRequests(mongo.database),

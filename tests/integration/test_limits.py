@@ -17,7 +17,7 @@ from tests.integration.test_access import api, bearer
 from tests.integration.test_api import PATH, problem
 from tests.sidecar import serving
 from tests.timing import allowed, wait_until, within
-from worker.adapters.mongo import MongoInterviews, MongoKeys
+from worker.adapters.mongo import MongoKeys, PortableInterviews
 from worker.adapters.resilience.rate_limit import RateLimit
 from worker.ports import Scope
 from worker.settings import Settings
@@ -114,7 +114,7 @@ def test_errors_tell_it_as_well(client: TestClient, monkeypatch: pytest.MonkeyPa
     def broken(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(MongoInterviews, "find", broken)
+    monkeypatch.setattr(PortableInterviews, "find", broken)
     answer = client.get(PATH)
     assert answer.status_code == 500
     assert answer.headers["x-frame-options"] == "DENY"

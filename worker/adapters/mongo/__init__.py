@@ -1,9 +1,10 @@
-"""MongoDB: all that is kept for longer than a message. The only home of pymongo."""
+"""Stores in MongoDB; the only package that imports pymongo."""
 
 from worker.adapters.mongo.audio import GridFSAudio
 from worker.adapters.mongo.audit import MongoAudit
 from worker.adapters.mongo.callbacks import MongoCallbacks
 from worker.adapters.mongo.client import Mongo
+from worker.adapters.mongo.embedded import PortableInterviews
 from worker.adapters.mongo.idempotency import MongoIdempotency
 from worker.adapters.mongo.interviews import MongoInterviews
 from worker.adapters.mongo.keys import MongoKeys
@@ -26,4 +27,5 @@ __all__ = [
     "MongoRequests",
     "MongoReservations",
     "MongoStatus",
+    "PortableInterviews",
 ]

@@ -36,12 +36,11 @@ class GridFSAudio:
             self._chunks.create_indexes([IndexModel([("files_id", 1), ("n", 1)], unique=True)])
 
     def save(self, interview_id: str, name: str, stream: BinaryIO) -> None:
-        """Store a recording, a chunk at a time; see `AudioStore.save`.
+        """Store a recording, one chunk at a time; see `AudioStore.save`.
 
-        Written here by the GridFS specification: pymongo's bucket first looks, at every upload,
-        whether there is anything in the collections, to create the index that `prepare` creates;
-        on the embedded database that costs more than the upload. The file comes first here, and
-        gets its length last, so that the chunks of a broken upload can be found by it.
+        Writes by the GridFS specification instead of using pymongo's bucket, which writes the file
+        document last and checks for its indexes at every upload. Here the file document comes
+        first and gets its length last, so that the chunks of an interrupted upload can be found.
         """
         self.delete(interview_id)
         file = {"_id": interview_id, "filename": name, "chunkSize": _CHUNK, "uploadDate": now()}

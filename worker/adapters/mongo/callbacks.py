@@ -26,8 +26,7 @@ class MongoCallbacks:
         self, now: datetime, limit: int, *, exclude: Collection[str] = ()
     ) -> Sequence[Callback]:
         """Find what to post; see `CallbackStore.due`."""
-        # All callbacks of an interview have one receiver, so no $elemMatch, which would use no
-        # index in SecantusDB, is needed.
+        # No `$elemMatch`, since all callbacks of an interview have the same receiver.
         query: dict[str, Any] = {"callbacks.due": {"$lte": now}}
         if exclude:
             query["callbacks.receiver"] = {"$nin": sorted(exclude)}

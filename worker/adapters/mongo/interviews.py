@@ -1,18 +1,15 @@
-"""Interviews as MongoDB documents, one document each, changed in single atomic updates."""
+"""Interviews in MongoDB: one document each, changed by single atomic updates."""
 
-import heapq
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from pymongo import DESCENDING, IndexModel
-from pymongo.cursor import Cursor
 from pymongo.database import Database
+from typing_extensions import override
 
 from tasks.analysis.feedback import Feedback
 from tasks.analysis.report import Report
-from tasks.clock import now
 from tasks.errors import AlreadyExists, Erased, IllegalTransition, NotFound, Superseded
 from tasks.interviews.callbacks import callbacks
 from tasks.interviews.documents import to_document
@@ -29,11 +26,11 @@ from tasks.interviews.interview import (
 )
 from tasks.interviews.transcript import Transcript
 from tasks.interviews.transitions import Change
-from tasks.ports import Query
+from tasks.ports import InterviewStore, Query
 from worker.adapters.mongo.client import Document, DuplicateKey, mapped_errors
 from worker.adapters.mongo.outbox import MongoOutbox
 
-_HEAVY = {
+HEAVY = {
     "transcript": False,
     "report": False,
     "outbox": False,
@@ -42,18 +39,15 @@ _HEAVY = {
     "feedback_at": False,
     "wakes_at": False,
 }
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""A projection without the fields that an `Interview` does not have."""
+NEWEST_FIRST = [("created_at", DESCENDING), ("_id", DESCENDING)]
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 _WAKING = ("lease_until", "next_attempt_at")
-"""Of these, one at most is not null."""
-
-_FIRST_SPAN = timedelta(seconds=1)
-_RESOLUTION = timedelta(milliseconds=1)
-"""Of moments in the database."""
-_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""The fields that `wakes_at` is the value of; at most one is not null."""
 
 _AGREEMENT: list[dict[str, Any]] = [
-    {"$match": {"feedback_at": {"$gt": _LONG_AGO}}},
+    {"$match": {"feedback_at": {"$gt": LONG_AGO}}},
     {"$project": {"each": {"$objectToArray": "$feedback"}}},
     {"$unwind": "$each"},
     {
@@ -66,30 +60,29 @@ _AGREEMENT: list[dict[str, Any]] = [
 ]
 
 
-class MongoInterviews(MongoOutbox):
+class MongoInterviews(MongoOutbox, InterviewStore):
     """An `InterviewStore` in the collection `interviews`.
 
-    The document is the `Interview` with its id as `_id`, and beside it `transcript`, `report`,
-    `feedback` with `feedback_at`, when the last of it was given, `outbox`, the events that are
-    recorded and not yet published, `callbacks`, those that are not yet delivered, and `wakes_at`,
-    when its lease lapses or an attempt is due.
+    A document holds the fields of an `Interview`, with its id as `_id`, and:
 
-    No query has an `$or` or `$and`: with them the embedded database reads the whole collection,
-    whatever else they say.
+    - `transcript` and `report`;
+    - `feedback`, and `feedback_at`, the time of the latest feedback;
+    - `outbox`, the events that are not published yet;
+    - `callbacks`, the webhook calls that are not delivered yet;
+    - `wakes_at`, when the lease expires or the next attempt is due.
     """
 
     def __init__(self, database: Database[Document]) -> None:
         super().__init__(database["interviews"])
 
     def prepare(self) -> None:
-        """Create the indexes; doing it again changes nothing."""
-        newest_first = [("created_at", DESCENDING), ("_id", DESCENDING)]
+        """Create the indexes; idempotent."""
         with mapped_errors():
             self._documents.create_indexes(
                 [
-                    IndexModel([("tenant", 1), *newest_first]),
-                    IndexModel([("tenant", 1), ("status", 1), *newest_first]),
-                    IndexModel([("tenant", 1), ("type", 1), *newest_first]),
+                    IndexModel([("tenant", 1), *NEWEST_FIRST]),
+                    IndexModel([("tenant", 1), ("status", 1), *NEWEST_FIRST]),
+                    IndexModel([("tenant", 1), ("type", 1), *NEWEST_FIRST]),
                     IndexModel([("outbox.at", 1)], sparse=True),
                     IndexModel([("feedback_at", 1)], sparse=True),
                     IndexModel(
@@ -99,8 +92,8 @@ class MongoInterviews(MongoOutbox):
                 ]
             )
 
+    @override
     def create(self, interview: Interview, *events: Event) -> None:
-        """Store a new interview; see `InterviewStore.create`."""
         document = to_document(interview)
         document["_id"] = document.pop("id")
         document["wakes_at"] = None
@@ -113,12 +106,12 @@ class MongoInterviews(MongoOutbox):
         except DuplicateKey as error:
             raise AlreadyExists(f"interview {interview.id} exists already") from error
 
+    @override
     def get(self, interview_id: str) -> Interview:
-        """Read an interview; see `InterviewStore.get`."""
-        return _interview(self._read(interview_id, _HEAVY))
+        return to_interview(self._read(interview_id, HEAVY))
 
+    @override
     def tenant_of(self, interview_id: str) -> str:
-        """Tell whose it is; see `InterviewStore.tenant_of`."""
         with mapped_errors():
             found = self._documents.find_one({"_id": interview_id}, {"tenant": True})
         if found is None:
@@ -126,145 +119,98 @@ class MongoInterviews(MongoOutbox):
         tenant: str = found.get("tenant", DEFAULT_TENANT)
         return tenant
 
+    @override
     def transcript(self, interview_id: str) -> Transcript | None:
-        """Read the transcript; see `InterviewStore.transcript`."""
         found = self._read(interview_id, {"transcript": True, "erased_at": True})
         stored = found.get("transcript")
         return Transcript.model_validate(stored) if stored else None
 
+    @override
     def report(self, interview_id: str) -> Report | None:
-        """Read the analysis; see `InterviewStore.report`."""
         found = self._read(interview_id, {"report": True, "erased_at": True})
         stored = found.get("report")
         return Report.model_validate(stored) if stored else None
 
+    @override
     def feedback(self, interview_id: str) -> Sequence[Feedback]:
-        """Read what people say; see `InterviewStore.feedback`."""
         found = self._read(interview_id, {"feedback": True, "erased_at": True})
         given = [Feedback.model_validate(each) for each in found.get("feedback", {}).values()]
         return sorted(given, key=lambda one: one.at)
 
+    @override
     def agreement(self) -> Mapping[AnalysisType, tuple[int, int]]:
-        """Count the feedback; see `InterviewStore.agreement`.
-
-        It takes as long as there are interviews with feedback; all others cost nothing.
-        """
+        # The sparse index of `feedback_at` leaves out the interviews without feedback.
         with mapped_errors():
             return {
                 AnalysisType(found["_id"]): (found["agreeing"], found["all"])
                 for found in self._documents.aggregate(_AGREEMENT)
             }
 
+    @override
     def find(self, query: Query) -> Sequence[Interview]:
-        """List interviews; see `InterviewStore.find`."""
-        with mapped_errors():
-            return [_interview(document) for document in islice(self._newest(query), query.limit)]
+        return self._find(_condition(query), query.limit, sort=NEWEST_FIRST)
 
-    def _newest(self, query: Query) -> Iterator[Document]:
-        """The documents of a query, newest first.
-
-        A query names nothing but what one of the indexes has: the embedded database would take the
-        first of its conditions alone else, and look through all interviews of the tenant. Whence
-        one for each status or type, and a type looked at here where there is a status as well.
-        """
-        kinds = _kinds(query)
-        looked_at = bool(query.statuses and query.types)
-        before = None
-        for moments in _moments(query):
-            found = heapq.merge(
-                *(self._list({**kind, **moments}, query.limit, looked_at) for kind in kinds),
-                key=lambda document: (document["created_at"], document["_id"]),
-                reverse=True,
-            )
-            for one in found:
-                # One that moved on meanwhile is found in both of its statuses.
-                if one["_id"] != before and (not looked_at or one["type"] in query.types):
-                    before = one["_id"]
-                    yield one
-
-    def _list(self, condition: Document, limit: int, looked_at: bool) -> Cursor[Document]:
-        newest_first = [("created_at", DESCENDING), ("_id", DESCENDING)]
-        found = self._documents.find(condition, _HEAVY, sort=newest_first)
-        return found.batch_size(limit) if looked_at else found.limit(limit)
-
+    @override
     def apply(self, interview_id: str, change: Change) -> None:
-        """Apply a change by one conditional update; see `InterviewStore.apply`."""
         condition: dict[str, Any] = {
             "_id": interview_id,
             "status": {"$in": sorted(change.when)},
             **to_document(change.match),
         }
-        # What is null, or not there, is not greater.
+        # `$not` also matches fields that are null or missing, unlike `$lte`.
         condition |= {path: {"$not": {"$gt": moment}} for path, moment in change.lapsed.items()}
         with mapped_errors():
             done = self._documents.update_one(condition, _update(change))
         if not done.matched_count:
             self._refuse(interview_id, change)
 
+    @override
     def find_due(self, now: datetime, limit: int) -> Sequence[Interview]:
-        """Find interviews to send on their way again; see `InterviewStore.find_due`."""
-        return self._found(
+        return self._find(
             {
-                "wakes_at": {"$gt": _LONG_AGO, "$lte": now},
+                "wakes_at": {"$gt": LONG_AGO, "$lte": now},
                 "status": {"$in": sorted(ACTIVE - {Status.QUEUED})},
             },
             limit,
         )
 
+    @override
     def find_lost_messages(
         self, stage: Stage, priority: Priority, before: datetime, limit: int
     ) -> Sequence[Interview]:
-        """Find interviews whose message is old; see `InterviewStore.find_lost_messages`."""
-        statuses = [stage.status, *([Status.QUEUED] if stage is Stage.TRANSCRIBE else [])]
-        found = (
-            self._found(
-                {
-                    "status": str(status),
-                    "priority": str(priority),
-                    "wakes_at": None,
-                    "message_at": {"$gt": _LONG_AGO, "$lt": before},
-                },
-                limit,
-            )
-            for status in statuses
+        statuses = {stage.status} | ({Status.QUEUED} if stage is Stage.TRANSCRIBE else set())
+        return self._find(
+            {
+                "status": {"$in": sorted(statuses)},
+                "priority": str(priority),
+                "wakes_at": None,
+                "message_at": {"$gt": LONG_AGO, "$lt": before},
+            },
+            limit,
         )
-        return [one for each in found for one in each][:limit]
 
-    def _found(self, query: dict[str, Any], limit: int) -> Sequence[Interview]:
-        with mapped_errors():
-            return [
-                _interview(document)
-                for document in self._documents.find(query, _HEAVY).limit(limit)
-            ]
-
+    @override
     def finished_before(self, tenant: str, before: datetime, limit: int) -> Sequence[str]:
-        """Find interviews that have long been over; see `InterviewStore.finished_before`.
+        query = {
+            "tenant": tenant,
+            "status": {"$in": sorted(FINAL)},
+            # Implied by the next condition, but in the index.
+            "created_at": {"$lt": before},
+            "finished_at": {"$lt": before},
+        }
+        with mapped_errors():
+            return [one["_id"] for one in self._documents.find(query, {"_id": True}, limit=limit)]
 
-        The index of tenant, status and creation time serves it: what was over before a moment was
-        created before it. When it was over is looked at here, since the embedded database uses an
-        index only where it has all that is asked for.
-        """
-        found: list[str] = []
-        for status in sorted(FINAL):
-            query = {"tenant": tenant, "status": str(status), "created_at": {"$lt": before}}
-            with mapped_errors():
-                oldest_first = self._documents.find(
-                    query, {"finished_at": True}, sort=[("created_at", 1), ("_id", 1)]
-                )
-                over = (one["_id"] for one in oldest_first if one["finished_at"] < before)
-                found += islice(over, limit - len(found))
-        return found
-
+    @override
     def existing_ids(self, interview_ids: Collection[str]) -> frozenset[str]:
-        """Tell those that are there; see `InterviewStore.existing_ids`."""
         with mapped_errors():
             found = self._documents.find({"_id": {"$in": list(interview_ids)}}, {"erased_at": True})
             return frozenset(one["_id"] for one in found if "erased_at" not in one)
 
+    @override
     def erase(self, interview_id: str, now: datetime) -> None:
-        """Replace the document by a tombstone; see `InterviewStore.erase`."""
         with mapped_errors():
-            found = self._documents.find_one({"_id": interview_id}, _HEAVY)
+            found = self._documents.find_one({"_id": interview_id}, HEAVY)
         if found is None:
             raise NotFound(f"there is no interview {interview_id}")
         if "erased_at" in found:
@@ -277,8 +223,8 @@ class MongoInterviews(MongoOutbox):
             facts={"type": found["type"]},
             traceparent=found.get("traceparent"),
         )
-        # Events that are still to be told of stay: they hold nothing about anybody.
-        gone = dict.fromkeys((*found.keys() - {"_id", "tenant", "type"}, *_HEAVY), "")
+        # Unpublished events and callbacks stay: they contain no personal data.
+        gone = dict.fromkeys((*found.keys() - {"_id", "tenant", "type"}, *HEAVY), "")
         del gone["outbox"], gone["callbacks"]
         with mapped_errors():
             done = self._documents.update_one(
@@ -291,6 +237,13 @@ class MongoInterviews(MongoOutbox):
             )
         if not done.matched_count:
             raise IllegalTransition("cannot erase: the interview is still being worked on")
+
+    def _find(
+        self, query: Document, limit: int, *, sort: Sequence[tuple[str, int]] | None = None
+    ) -> list[Interview]:
+        with mapped_errors():
+            found = self._documents.find(query, HEAVY, sort=sort, limit=limit)
+            return [to_interview(document) for document in found]
 
     def _read(self, interview_id: str, fields: dict[str, bool]) -> Document:
         with mapped_errors():
@@ -308,48 +261,31 @@ class MongoInterviews(MongoOutbox):
         raise IllegalTransition(f"cannot {change.name}: the interview is {status}")
 
 
-def _interview(document: Document) -> Interview:
+def to_interview(document: Document) -> Interview:
+    """Build an interview from its document, which it changes."""
     document["id"] = document.pop("_id")
     return Interview.model_validate(document)
 
 
-def _kinds(query: Query) -> list[Document]:
-    """Conditions that tell interviews apart; each is the beginning of an index."""
-    tenant = {"tenant": query.tenant}
+def _condition(query: Query) -> Document:
+    # Tombstones of erased interviews have no creation time, so no range of it includes them.
+    created: Document = {"$gte": query.created_from or LONG_AGO}
+    condition: Document = {"tenant": query.tenant, "created_at": created}
+    if query.created_before is not None:
+        created["$lt"] = query.created_before
     if query.statuses:
-        # In the order of the pipeline, so that one that moves on meanwhile is not missed.
-        statuses = [status for status in Status if status in query.statuses]
-        return [{**tenant, "status": str(status)} for status in statuses]
+        condition["status"] = {"$in": sorted(query.statuses)}
     if query.types:
-        return [{**tenant, "type": one} for one in sorted(query.types)]
-    return [tenant]
-
-
-def _moments(query: Query) -> Iterator[Document]:
-    """Conditions on the time, the latest first.
-
-    They are spans which grow: the embedded database reads and sorts all that a query finds before
-    it applies a limit. Tombstones have no time, and so are not found.
-    """
-    before = query.created_before or _NEVER
+        condition["type"] = {"$in": sorted(query.types)}
     if query.after is not None:
         moment, last = query.after
-        before = min(before, moment)
-        # Those of the same moment as the last one of the page before.
-        if before == moment:
-            yield {"created_at": moment, "_id": {"$lt": last}}
-    for since, until in _spans(query.created_from or _LONG_AGO, before):
-        # In a descending index, `$gte` does not find equal ones in the embedded database.
-        yield {"created_at": {"$gt": since - _RESOLUTION, "$lt": until}}
-
-
-def _spans(since: datetime, before: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Cut a time into spans, the latest first, each eight times as long as the one after it."""
-    length, start = _FIRST_SPAN, min(before, now())
-    while since < before:
-        start = start - length if start - since > length else since
-        yield start, before
-        before, length = start, length * 8
+        # Bounds the scan of the index; an `$or` alone does not.
+        created["$lte"] = moment
+        condition["$or"] = [
+            {"created_at": {"$lt": moment}},
+            {"created_at": moment, "_id": {"$lt": last}},
+        ]
+    return condition
 
 
 def _update(change: Change) -> dict[str, Any]:
