@@ -11,7 +11,7 @@ from tasks.interviews.interview import Submission
 from tests.processes import ROOT
 from tests.samples import SAMPLES
 
-TEXT = (ROOT / "docs" / "monitoring.md").read_text()
+TEXT = (ROOT / "docs" / "reference" / "monitoring.md").read_text()
 
 
 @pytest.mark.parametrize("metric", metrics.ALL, ids=lambda metric: metric.name)
@@ -20,7 +20,7 @@ def test_every_metric_is_described(metric: Metric) -> None:
     assert f"| `{metric.name}{labels}` | {metric.kind} | {metric.help} |" in TEXT
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/dashboards.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/reference/dashboards.md"])
 def test_pictures_are_there_and_small(page: str) -> None:
     pictures = re.findall(r"\(([^)]+\.png)\)", (ROOT / page).read_text())
     assert pictures
@@ -31,7 +31,7 @@ def test_pictures_are_there_and_small(page: str) -> None:
 def submissions() -> list[tuple[str, str]]:
     """Every submission that is shown or shipped: in JSON blocks, with curl, and as files."""
     found = [(str(file), file.read_text()) for file in SAMPLES.glob("*.submission.json")]
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))):
         text = page.read_text()
         blocks = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
         blocks += re.findall(r"-F 'interview=(.*?)'", text, re.DOTALL)

@@ -11,7 +11,7 @@ from interview_worker import Context
 from tests.processes import ROOT
 from worker.settings import Settings
 
-PAGE = (ROOT / "docs" / "providers.md").read_text()
+PAGE = (ROOT / "docs" / "how-to" / "add-a-provider.md").read_text()
 
 
 @pytest.mark.parametrize("name", interview_worker.__all__)

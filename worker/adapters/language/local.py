@@ -2,7 +2,7 @@
 
 Sentiment is VADER's (Hutto & Gilbert 2014). Competencies are found by the similarity of sentences
 to the examples in a rubric: that tells what was talked about rather well, and how well it was
-done only roughly. See docs/analysis.md.
+done only roughly. See docs/explanation/analysis.md.
 """
 
 from functools import cached_property

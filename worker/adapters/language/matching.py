@@ -20,7 +20,7 @@ from worker.adapters.language.embeddings import Embeddings, Vectors
 NEIGHBOURS = 3
 """Examples whose mean similarity is a sentence's support: one alone may be near by accident."""
 THRESHOLD = 0.27
-"""The least support; how it was measured stands in docs/analysis.md."""
+"""The least support; how it was measured stands in docs/explanation/analysis.md."""
 CLEAR_SUPPORT = 0.45
 """Support from which there is no doubt what a sentence is about."""
 RIVAL_MARGIN = 0.1
