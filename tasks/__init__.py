@@ -1,1 +1,1 @@
-"""What the service does: the interview, its stages, and the ports they reach the world by."""
+"""The interview pipeline: documents, stages, analysis, scheduling and the adapters' ports."""

@@ -1,9 +1,9 @@
-"""The present moment, as it is stored."""
+"""The current time at MongoDB's resolution."""
 
 from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """The present moment in UTC, to the millisecond, which is what BSON dates can hold."""
+    """Return the current time in UTC, truncated to milliseconds, the resolution of BSON dates."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,8 +1,7 @@
-"""What the work at hand is about, for whoever writes of it: log lines and traces.
+"""Contextual attributes of the current task or request, for log lines and traces.
 
-Facts are bound at the edges, once for each task or request, and hold for all that is done there;
-what becomes known on the way is added. They are ids, names of ours and numbers; never anything
-about a person.
+Entry points bind attributes once for each task or request; code further down adds to them.
+Attributes are ids, internal names and numbers, never personal data.
 """
 
 import re
@@ -19,7 +18,7 @@ _bound: ContextVar[dict[str, AttributeValue] | None] = ContextVar("about", defau
 
 @contextmanager
 def bound_context(**attributes: AttributeValue) -> Iterator[None]:
-    """Bind facts, in addition to those that hold already, for as long as the context lasts."""
+    """Bind attributes, in addition to those already bound, for the duration of the context."""
     token = _bound.set({**(_bound.get() or {}), **attributes})
     try:
         yield
@@ -28,21 +27,21 @@ def bound_context(**attributes: AttributeValue) -> Iterator[None]:
 
 
 def bind(**attributes: AttributeValue) -> None:
-    """Add facts to the context that holds, also from a thread that works for it."""
+    """Add attributes to the current context, also from a thread started within it."""
     held = _bound.get()
     if held is not None:
         held.update(attributes)
 
 
 def interview_field(interview_id: object) -> Mapping[str, AttributeValue]:
-    """The fact that the work is about an interview, where that is the id of one.
+    """Return the attribute `interview_id` if the value is a valid interview id, else nothing.
 
-    Whoever asks for something may write anything where an id belongs.
+    Clients may send any text in place of an id, including personal data.
     """
     known = isinstance(interview_id, str) and _INTERVIEW.fullmatch(interview_id)
     return {"interview_id": str(interview_id)} if known else {}
 
 
 def attributes() -> Mapping[str, AttributeValue]:
-    """What holds now."""
+    """Return the attributes bound at present."""
     return _bound.get() or {}

@@ -1,17 +1,15 @@
-"""Everything that can go wrong, in one tree.
+"""The tree of all errors.
 
-An adapter decides which class a failure belongs to, since only it knows what its outside system
-means by an error; the pipeline decides what follows: a `Transient` error is tried again, a
-`Permanent` one fails the interview at once.
+An adapter chooses the class of a failure, because only it can interpret its service's errors. The
+pipeline retries a `Transient` error; a `Permanent` one fails the interview at once.
 """
 
 
 class InterviewWorkerError(Exception):
-    """The base of every error this project raises.
+    """The base class of every error this project raises.
 
     Attributes:
-        code: A stable, machine-readable name of the fault, as seen in stage records, events and
-            problem documents.
+        code: A stable, machine-readable name, used in stage records, events and problem documents.
         message: One sentence for a person.
     """
 
@@ -24,7 +22,7 @@ class InterviewWorkerError(Exception):
             self.code = code
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Celery pickles exceptions between pool processes: keyword arguments need help there.
+        # Celery pickles exceptions between pool processes: keyword arguments would be lost.
         return _rebuild, (type(self), self.message, dict(self.__dict__))
 
 
@@ -38,10 +36,10 @@ def _rebuild(
 
 
 class Transient(InterviewWorkerError):
-    """A fault that may pass by itself: an unreachable server, a time-out, a full queue.
+    """A failure that may be temporary: an unreachable server, a time-out, a full queue.
 
     Attributes:
-        retry_after: Seconds for which a server asks to be left alone; None if it does not say.
+        retry_after: Seconds that the server asked to wait (as in Retry-After); else None.
     """
 
     code = "unavailable"
@@ -54,32 +52,32 @@ class Transient(InterviewWorkerError):
 
 
 class CircuitOpen(Transient):
-    """A service failed so often that it is left alone for a while."""
+    """Calls to a service are suspended after repeated failures."""
 
     code = "circuit_open"
 
 
 class Permanent(InterviewWorkerError):
-    """A fault that trying again cannot mend."""
+    """A failure that a retry cannot fix."""
 
     code = "failed"
 
 
 class Unusable(Permanent):
-    """A provider cannot do what it is asked for, but another one may.
+    """A provider cannot serve any such request, but another provider may.
 
-    It does not let us in, we have spent our quota, it does not know the model, or its answers are
-    of no use. What is wrong with the question itself is a plain `Permanent`.
+    Its credentials are rejected, its quota is exhausted, its model is unknown, or its answers are
+    invalid. If the request itself is at fault, it is a plain `Permanent`.
     """
 
     code = "provider_unusable"
 
 
 class InvalidInput(Permanent):
-    """What was asked for cannot be done as asked.
+    """The request is invalid.
 
     Attributes:
-        pointer: JSON pointer (RFC 6901) of the field at fault, such as `/candidate/email`.
+        pointer: JSON pointer (RFC 6901) of the invalid field, such as `/candidate/email`.
     """
 
     code = "invalid"
@@ -90,7 +88,7 @@ class InvalidInput(Permanent):
 
 
 class InvalidAudio(InvalidInput):
-    """The recording cannot be used: not audio, empty, truncated, too long, …."""
+    """The recording cannot be used: not audio, empty, truncated or too long."""
 
     code = "invalid_audio"
 
@@ -99,19 +97,19 @@ class InvalidAudio(InvalidInput):
 
 
 class MissingExtra(Permanent):
-    """A provider is configured whose optional packages are not installed."""
+    """The optional packages of a configured provider are not installed."""
 
     code = "missing_extra"
 
 
 class NotFound(Permanent):
-    """There is no such interview."""
+    """The interview does not exist."""
 
     code = "not_found"
 
 
 class Erased(NotFound):
-    """The interview was erased on request; only its tombstone is left."""
+    """The interview was erased on request; only its tombstone remains."""
 
     code = "erased"
 
@@ -135,10 +133,10 @@ class CalendarUnreadable(Permanent):
 
 
 class Superseded(Permanent):
-    """This run no longer owns the stage: it was cancelled, erased or taken over by another run."""
+    """The run no longer owns the stage: the interview was cancelled, erased or taken over."""
 
     code = "superseded"
 
 
 STALE = (NotFound, IllegalTransition, Superseded)
-"""What tells a stage that its interview was called off, erased, or taken over by another run."""
+"""Raised if a stage's interview was cancelled, erased, or taken over by another run."""

@@ -1,4 +1,4 @@
-"""Keeping the leases of runs that are at work."""
+"""Renewal of the leases of active runs."""
 
 import logging
 import threading
@@ -14,10 +14,10 @@ from tasks.errors import STALE, InterviewWorkerError, Superseded, Transient
 log = logging.getLogger(__name__)
 
 _SHARE = 3
-"""A lease is renewed when a third of it has passed, so that one renewal may fail."""
+"""A lease is renewed after a third of its duration, so one renewal may fail."""
 
 _PAUSE = 0.5
-"""Seconds between two looks at the leases."""
+"""Seconds between checks for leases to renew."""
 
 
 @dataclass(eq=False)
@@ -38,9 +38,9 @@ class _Lease:
 
 
 class _LeaseRenewer:
-    """Renews the leases of a process from one thread.
+    """Renews all leases of a process from one thread.
 
-    A thread for each run would cost as much as all else that is done around the work.
+    A thread per run would cost as much as everything else around the work.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class _LeaseRenewer:
     def add(self, lease: _Lease) -> None:
         with self._lock:
             self._leases.add(lease)
-            # After a fork the thread is gone.
+            # The thread does not survive a fork.
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
                 self._thread.start()
@@ -74,11 +74,11 @@ class _LeaseRenewer:
         try:
             lease.renew()
         except STALE as error:
-            # The work finds out by itself, at its next step.
+            # The run detects this at its next step.
             lease.lost = error
             self.remove(lease)
         except Transient as error:
-            log.warning("a lease could not be renewed: %s", error.message)
+            log.warning("failed to renew a lease: %s", error.message)
         else:
             lease.renewed(moment)
 
@@ -90,11 +90,11 @@ _current: ContextVar[_Lease | None] = ContextVar("at_work", default=None)
 
 @contextmanager
 def renewing(renew: Callable[[], None], duration: timedelta) -> Iterator[None]:
-    """Have a lease renewed, again and again, for as long as the context lasts.
+    """Renew a lease periodically for the duration of the context.
 
     Args:
-        renew: Renews it; called from a thread.
-        duration: How long it lasts.
+        renew: Renews the lease; called from a background thread.
+        duration: The duration of the lease.
     """
     lease = _Lease(renew, duration.total_seconds())
     _renewer.add(lease)
@@ -107,13 +107,11 @@ def renewing(renew: Callable[[], None], duration: timedelta) -> Iterator[None]:
 
 
 def check_lease() -> None:
-    """Stop the run in whose context this is called, if its interview is not its own any more.
-
-    Outside of any run, nothing is checked.
+    """Raise if the current run no longer owns its interview; does nothing outside a run.
 
     Raises:
-        Superseded: Its work is not wanted any more.
-        Transient: Nobody could be told that it is at work, for so long that another may be.
+        Superseded: The interview was cancelled, erased or taken over.
+        Transient: The lease expired without being renewed, so another run may have taken over.
     """
     lease = _current.get()
     if lease is None:
@@ -125,6 +123,6 @@ def check_lease() -> None:
 
 
 def elapsed() -> float:
-    """Seconds since the run began in whose context this is called; 0 outside of any."""
+    """Seconds since the current run began; 0 outside a run."""
     lease = _current.get()
     return 0.0 if lease is None else monotonic() - lease.started

@@ -1,7 +1,7 @@
-"""What the pipeline needs from the outside, as protocols that adapters and fakes fulfil.
+"""The pipeline's ports: protocols that adapters and fakes implement.
 
-Every method may raise `tasks.errors.Transient` where trying again may help, and
-`tasks.errors.Permanent` where it cannot; nothing else is expected of an adapter.
+Every method may raise `tasks.errors.Transient` if a retry may help, and `tasks.errors.Permanent` if
+it cannot. Adapters raise no other errors.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -32,21 +32,21 @@ from tasks.interviews.transcript import Transcript
 from tasks.interviews.transitions import Change
 
 Progress = Callable[[float], None]
-"""Takes the percent done; raises `Superseded` where the work is no longer wanted."""
+"""Called with the percentage done; raises `Superseded` if the result is no longer wanted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which interviews to list, newest first.
+    """A filter for listing interviews, newest first.
 
     Attributes:
-        tenant: Whose.
+        tenant: The owner of the interviews.
         statuses: Only these statuses; empty for all.
-        types: Only these types; empty for all.
-        created_from: Only interviews created at or after this moment.
-        created_before: Only interviews created before this moment.
-        after: The creation time and id of the last interview of the page before.
-        limit: The largest number of interviews to return.
+        types: Only these interview types; empty for all.
+        created_from: Only interviews created at or after this time.
+        created_before: Only interviews created before this time.
+        after: Creation time and id of the last interview of the previous page.
+        limit: The maximum number of interviews to return.
     """
 
     tenant: str = DEFAULT_TENANT
@@ -59,22 +59,22 @@ class Query:
 
 
 class Outbox(Protocol):
-    """Where events are recorded until they are published."""
+    """A transactional outbox: stores events until they are published."""
 
     def pending_events(self, limit: int) -> Sequence[Event]:
-        """Events that are recorded and not yet marked as published, oldest documents first."""
+        """Return recorded events not yet marked as published, oldest documents first."""
 
     def mark_published(self, events: Sequence[Event]) -> None:
-        """Forget recorded events that have been published."""
+        """Remove events that have been published."""
 
 
 class InterviewStore(Outbox, Protocol):
-    """Where interviews are kept; the one truth about them."""
+    """The store of interviews, which is the single source of truth about them."""
 
     def create(self, interview: Interview, *events: Event) -> None:
-        """Store a new interview and what is to be announced of it, in one step.
+        """Store a new interview and its events atomically.
 
-        Where it has a callback URL, its events are callbacks as well, here and with every change.
+        If it has a callback URL, callbacks are stored with its events, here and with every change.
 
         Raises:
             AlreadyExists: An interview, or the tombstone of one, has this id.
@@ -84,125 +84,125 @@ class InterviewStore(Outbox, Protocol):
         """Read an interview, without its transcript and report.
 
         Raises:
-            NotFound: There is none.
-            Erased: There was one.
+            NotFound: It does not exist.
+            Erased: It was erased.
         """
 
     def tenant_of(self, interview_id: str) -> str:
-        """Tell the tenant of an interview, or of one that was erased.
+        """Return the tenant of an interview, including an erased one.
 
         Raises:
-            NotFound: There never was such an interview.
+            NotFound: It never existed.
         """
 
     def transcript(self, interview_id: str) -> Transcript | None:
-        """Read the transcript, or None where there is none yet. Raises as `get` does."""
+        """Read the transcript; None if there is none yet. Raises the errors of `get`."""
 
     def report(self, interview_id: str) -> Report | None:
-        """Read the analysis, or None where there is none yet. Raises as `get` does."""
+        """Read the report; None if there is none yet. Raises the errors of `get`."""
 
     def feedback(self, interview_id: str) -> Sequence[Feedback]:
-        """Read what people say of the analysis, oldest first. Raises as `get` does."""
+        """Read the feedback on the report, oldest first. Raises the errors of `get`."""
 
     def agreement(self) -> Mapping[AnalysisType, tuple[int, int]]:
-        """Count the feedback there is: how much of it agrees, and all, by part of the analysis."""
+        """Count feedback by part of the analysis: how much agrees, and the total."""
 
     def find(self, query: Query) -> Sequence[Interview]:
         """List interviews, newest first, without transcripts and reports."""
 
     def apply(self, interview_id: str, change: Change) -> None:
-        """Apply a change in one atomic step, and record its events.
+        """Apply a change and record its events atomically.
 
         Raises:
-            NotFound: There is no such interview.
-            Erased: There was one.
-            IllegalTransition: It is in a status that does not allow the change.
-            Superseded: A field is not what the change expects.
+            NotFound: The interview does not exist.
+            Erased: It was erased.
+            IllegalTransition: Its status does not allow the change.
+            Superseded: A field does not have the value that the change requires.
         """
 
     def find_due(self, now: datetime, limit: int) -> Sequence[Interview]:
-        """Interviews of which a lease has lapsed, or the next attempt is due."""
+        """Interviews with an expired lease or a due retry."""
 
     def find_lost_messages(
         self, stage: Stage, priority: Priority, before: datetime, limit: int
     ) -> Sequence[Interview]:
-        """Interviews that wait for a stage, and whose message was published before a moment."""
+        """Interviews waiting for a stage whose message was published before a given time."""
 
     def finished_before(self, tenant: str, before: datetime, limit: int) -> Sequence[str]:
-        """The ids of a tenant's interviews that have been over since before a moment."""
+        """The ids of a tenant's interviews that finished before a given time."""
 
     def existing_ids(self, interview_ids: Collection[str]) -> frozenset[str]:
-        """Which of these ids are those of interviews that are there and not erased."""
+        """Return those of the ids whose interviews exist and are not erased."""
 
     def erase(self, interview_id: str, now: datetime) -> None:
-        """Leave a tombstone in an interview's place, and record the `erased` event.
+        """Replace an interview by a tombstone, and record the `erased` event.
 
-        Erasing what is erased already does nothing.
+        Does nothing if it is already erased.
 
         Raises:
-            NotFound: There never was such an interview.
+            NotFound: It never existed.
             IllegalTransition: It is still active.
         """
 
 
 class CallbackStore(Protocol):
-    """What is to be posted to callback URLs; it is recorded by the `InterviewStore`."""
+    """The queue of callbacks; the `InterviewStore` adds to it."""
 
     def due(
         self, now: datetime, limit: int, *, exclude: Collection[str] = ()
     ) -> Sequence[Callback]:
-        """The first callback of each interview that has one due, longest due first.
+        """The first callback of each interview with one due, longest overdue first.
 
         Args:
-            now: The present moment.
-            limit: The largest number to return.
-            exclude: Receivers whose callbacks are left out.
+            now: The current time.
+            limit: The maximum number to return.
+            exclude: Receivers to leave out.
         """
 
     def postpone(self, callback: Callback, due: datetime) -> None:
-        """Note one more attempt in vain, and when the next one is due.
+        """Record a failed attempt and the time of the next one.
 
-        Where another attempt was noted meanwhile, nothing changes.
+        Does nothing if another attempt was recorded in the meantime.
         """
 
     def remove(self, callback: Callback) -> None:
-        """Forget a callback, which has been delivered or given up."""
+        """Remove a callback that was delivered or abandoned."""
 
     def stop(self, interview_id: str) -> None:
-        """Forget all callbacks of an interview, and its callback URL."""
+        """Remove all callbacks of an interview, and its callback URL."""
 
 
 class AudioStore(Protocol):
-    """Where recordings are kept."""
+    """The store of recordings."""
 
     def save(self, interview_id: str, name: str, stream: BinaryIO) -> None:
-        """Store a recording, a piece at a time; one stored before under this id is replaced."""
+        """Store a recording in chunks; replaces one stored earlier under the same id."""
 
     def local_copy(self, interview_id: str) -> AbstractContextManager[Path]:
-        """A file with the recording, for as long as the context lasts.
+        """Provide the recording as a local file for the duration of the context.
 
         Raises:
-            NotFound: There is no recording under this id.
+            NotFound: There is no recording with this id.
         """
 
     def delete(self, interview_id: str) -> None:
-        """Remove a recording; removing what is not there does nothing."""
+        """Delete a recording; does nothing if there is none."""
 
     def saved_before(self, before: datetime, limit: int, after: str = "") -> Sequence[str]:
-        """The ids of recordings that were saved before a moment, in their order.
+        """The ids of recordings saved before a given time, in ascending order.
 
         Args:
-            before: The moment.
-            limit: The largest number of ids.
-            after: Only ids that come after this one.
+            before: The time.
+            limit: The maximum number of ids.
+            after: Only ids greater than this one.
         """
 
 
 class EventPublisher(Protocol):
-    """Where events go."""
+    """Publishes events to a message broker."""
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Publish events in their order; returns when all are safely out, raises else."""
+        """Publish events in order; return once all are acknowledged, raise otherwise."""
 
 
 class CallbackSender(Protocol):
@@ -212,17 +212,17 @@ class CallbackSender(Protocol):
         """Post a callback; returns once its receiver has accepted it.
 
         Raises:
-            NotAccepted: It has not.
-            Unwanted: It wants no more of them.
+            DeliveryFailed: The receiver did not accept it.
+            ReceiverGone: The receiver wants no more callbacks.
         """
 
 
 class SpeechProvider(Protocol):
-    """Turns sound into words."""
+    """Transcribes recordings."""
 
     @property
     def name(self) -> str:
-        """The name by which settings, records and metrics call this provider."""
+        """The provider's name in settings, records and metrics."""
 
     def transcribe(
         self, recording: Path, audio: Audio, channels: Channels | None, progress: Progress
@@ -231,50 +231,52 @@ class SpeechProvider(Protocol):
 
         Args:
             recording: A file with the recording.
-            audio: What is known of it.
-            channels: Who speaks on which channel, where it is known.
-            progress: Told the percent of audio transcribed, from time to time.
+            audio: The properties of the recording.
+            channels: The speaker on each channel, if known.
+            progress: Called periodically with the percentage of audio transcribed.
         """
 
 
 class LanguageProvider(Protocol):
-    """Understands what was said.
+    """Analyses what was said in an interview.
 
-    The candidate's words are data: nothing that is said in an interview may instruct a provider.
+    The candidate's words are data: nothing said in an interview may act as an instruction to a
+    provider.
     """
 
     @property
     def name(self) -> str:
-        """The name by which settings, records and metrics call this provider."""
+        """The provider's name in settings, records and metrics."""
 
     @property
     def languages(self) -> frozenset[str] | None:
-        """The languages it understands, as ISO 639-1 codes; None for any."""
+        """The supported languages, as ISO 639-1 codes; None for any."""
 
     def sentiment(self, transcript: Transcript) -> SentimentFinding:
-        """Tell the sentiment of each segment, from its text alone."""
+        """Rate the sentiment of each segment from its text alone."""
 
     def competencies(self, transcript: Transcript, rubric: Rubric) -> CompetencyFindings:
-        """Look for what a rubric asks for in the candidate's words.
+        """Find evidence for a rubric's competencies in the candidate's words.
 
-        Accent, grammar and sentiment count for nothing. No evidence is no level, not a low one.
+        Accent, grammar and sentiment are ignored. A competency without evidence gets no level
+        rather than a low one.
         """
 
     def summarise(self, transcript: Transcript) -> SummaryFinding:
-        """Tell what was talked about."""
+        """Summarise the conversation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """A meeting to be booked.
+    """A meeting to book.
 
     Attributes:
-        uid: The event's UID; booking the same UID twice is booking it once.
-        interval: When.
-        time_zone: The zone the event is shown in.
+        uid: The event's UID; booking is idempotent per UID.
+        interval: The time span.
+        time_zone: The time zone in which the event is displayed.
         summary: The title.
-        organizer: Who invites.
-        attendees: Who is invited, the organizer among them.
+        organizer: The organizer.
+        attendees: The attendees, including the organizer.
     """
 
     uid: str
@@ -286,59 +288,58 @@ class Meeting:
 
 
 class CalendarProvider(Protocol):
-    """Knows when people are busy, and books meetings."""
+    """Reads free/busy times and books meetings."""
 
     @property
     def name(self) -> str:
-        """The name by which settings, records and metrics call this provider."""
+        """The provider's name in settings, records and metrics."""
 
     def ping(self) -> None:
-        """Ask for a sign of life, and raise where there is none."""
+        """Raise unless the provider responds."""
 
     def calendar_of(self, person: Person) -> str:
-        """Where a person's calendar is: the one named, or the one of the e-mail address."""
+        """The address of a person's calendar: the configured one, or that of the e-mail address."""
 
     def busy(
         self, calendar: str, window: Interval, *, zone: str, exclude: str
     ) -> Sequence[Interval]:
-        """When a calendar's owner is busy within a window.
+        """The spans within a window in which a calendar's owner is busy.
 
         Args:
-            calendar: The calendar, as `calendar_of` gives it.
-            window: Where to look; what reaches beyond it may be cut off.
-            zone: The time zone the owner lives by: all-day events last from midnight to midnight
-                there.
-            exclude: The UID of an event that does not count.
+            calendar: The calendar, as returned by `calendar_of`.
+            window: The window; spans that extend beyond it may be cut off.
+            zone: The owner's time zone, in which all-day events last from midnight to midnight.
+            exclude: The UID of an event to ignore.
 
         Raises:
-            CalendarUnreadable: It cannot be known; that never means free.
+            CalendarUnreadable: Availability is unknown, which must never be taken for free.
         """
 
     def book(self, calendars: Sequence[str], meeting: Meeting) -> int:
-        """Put a meeting into calendars.
+        """Add a meeting to calendars.
 
-        Where its UID is there already, it stays or is moved to the time of this meeting.
+        If an event with its UID exists, it is kept, or moved to the time of this meeting.
 
         Returns:
-            The revision of the meeting, iCalendar's SEQUENCE: 0 at first, and higher by one each
-            time the meeting was moved.
+            The meeting's revision, iCalendar's SEQUENCE: 0 at first, incremented each time it is
+            moved.
         """
 
     def cancel(self, calendars: Sequence[str], uid: str) -> None:
-        """Take a meeting out of calendars; where it is not there, nothing changes."""
+        """Remove a meeting from calendars; does nothing where it does not exist."""
 
     def invitation(self, meeting: Meeting, sequence: int) -> str:
-        """A revision of the meeting as an iTIP REQUEST (RFC 5546), to be sent to its attendees."""
+        """A revision of the meeting as an iTIP REQUEST (RFC 5546) to send to its attendees."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A span that is taken, and how far others must keep away from it.
+    """A reserved span and the buffer that others must keep from it.
 
     Attributes:
         interval: The meeting, without its buffer.
         buffer: The free time before and after it.
-        provider: The provider of calendars with whom it is booked, or about to be.
+        provider: The calendar provider with which it is, or will be, booked.
     """
 
     interval: Interval
@@ -352,52 +353,52 @@ class Hold:
 
 
 class Ledger(Protocol):
-    """What was spent with each provider on each day."""
+    """Daily spending by provider."""
 
     def add(self, provider: str, day: date, dollars: float) -> None:
-        """Add to what was spent, in US dollars."""
+        """Add an amount in US dollars."""
 
     def spent(self, provider: str, day: date) -> float:
-        """What was spent, in US dollars."""
+        """The amount spent, in US dollars."""
 
 
 class Reservations(Protocol):
-    """Keeps two interviews from taking the same time of the same person.
+    """Reservations, which prevent two interviews from booking the same person's time.
 
-    A holder, which is an interview, holds one span at a time. Resources are names of people's
-    time, such as an e-mail address or a calendar; upper and lower case are the same. Times lie on
-    whole five minutes.
+    A holder, which is an interview, holds one span at a time. Resources are case-insensitive names
+    of a person's time, such as an e-mail address or a calendar. Times are multiples of five
+    minutes.
     """
 
     def overlapping(
         self, resources: Sequence[str], window: Interval, *, exclude: str
     ) -> Sequence[Hold]:
-        """What others than the holder `but` hold of any of the resources.
+        """The spans of any of the resources reserved by holders other than `exclude`.
 
-        All that is in conflict with a meeting in this window is told, and maybe more.
+        Includes every hold that conflicts with a meeting in this window, and possibly others.
         """
 
     def holding(self, holder: str) -> Hold | None:
-        """What a holder holds."""
+        """The holder's current reservation."""
 
     def reserve(
         self, holder: str, resources: Sequence[str], hold: Hold, *, instead_of: Hold | None
     ) -> bool:
-        """Take a span of all resources for a holder, or none of them.
+        """Reserve a span of all resources for a holder, or of none.
 
-        Of holders that want spans in conflict of one resource, at most one is told True. So it is
-        with two runs of the same holder that want different spans, as each has to say what it
-        believes the holder to hold.
+        If several holders request conflicting spans of a resource, at most one gets True. The same
+        holds for two runs of one holder that want different spans, because each states the
+        reservation it expects to replace.
 
         Args:
-            holder: Who wants it.
-            resources: Of whom or what.
-            hold: The span wanted.
-            instead_of: What the holder holds until now, which is given up for it.
+            holder: The interview.
+            resources: The resources.
+            hold: The requested span.
+            instead_of: The holder's current reservation, which is released in exchange.
 
         Returns:
-            Whether it was taken; if not, ask again what the holder is `holding`.
+            Whether it was reserved; if not, call `holding` again for the current reservation.
         """
 
     def release(self, holder: str) -> None:
-        """Give up what a holder holds."""
+        """Release the holder's reservation."""

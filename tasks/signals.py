@@ -1,7 +1,7 @@
-"""Facts that are announced as they happen, for whoever watches.
+"""Typed signals, through which the pipeline reports events to monitoring.
 
-Announcing costs a function call where nobody listens. A listener that raises is logged and harms
-nothing else.
+Sending a signal without receivers costs one function call. An exception in a receiver is logged and
+does not affect the sender or other receivers.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,19 +22,19 @@ F = TypeVar("F")
 
 
 class Signal(Generic[F]):
-    """A signal that carries a fact of one kind."""
+    """A signal that carries events of one type."""
 
     def __init__(self, name: str) -> None:
-        # With its cache, sending takes half the time.
+        # Caching receivers halves the time to send.
         self._signal = CelerySignal(name=name, providing_args=["event"], use_caching=True)
 
     def send(self, event: F) -> None:
-        """Tell all listeners."""
+        """Call all receivers."""
         self._signal.send(sender=self, event=event)
 
     @contextmanager
     def connected(self, receiver: Callable[[F], None]) -> Iterator[None]:
-        """Have a listener told, for as long as the context lasts."""
+        """Connect a receiver for the duration of the context."""
 
         def receive(*, event: F, **_: object) -> None:
             receiver(event)
@@ -47,22 +47,24 @@ class Signal(Generic[F]):
 
 
 class AttemptOutcome(StrEnum):
-    """How an attempt at a stage ended."""
+    """The outcome of an attempt at a stage."""
 
     SUCCESS = "success"
     RETRY = "retry"
     FAILED = "failed"
     UNWANTED = "unwanted"
-    """The interview was cancelled, erased or taken over meanwhile."""
+    """The interview was cancelled, erased or taken over in the meantime."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnded:
-    """An attempt at a stage came to its end.
+    """An attempt at a stage ended.
 
     Attributes:
-        seconds: How long it took.
-        reason: The code of the error, where another attempt is due.
+        stage: The stage.
+        outcome: The outcome.
+        seconds: The duration.
+        reason: The error code, if the attempt will be retried.
     """
 
     stage: Stage
@@ -73,17 +75,17 @@ class AttemptEnded:
 
 @dataclass(frozen=True, slots=True)
 class AttemptLost:
-    """An attempt at a stage ended without a word: its process died, or its broker went away."""
+    """An attempt at a stage ended without an outcome: its process died, or its broker failed."""
 
     stage: Stage
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """An interview that stood still was sent on its way again.
+    """An interview without an active run or message was dispatched again.
 
     Attributes:
-        stage: The stage that is next.
+        stage: The next stage.
         reason: lease_lapsed, message_lost or retry.
     """
 
@@ -93,12 +95,12 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class InterviewEnded:
-    """An interview came to its end.
+    """An interview finished.
 
     Attributes:
         status: Completed, failed or cancelled.
-        type: The type of interview.
-        seconds: Since it was queued.
+        type: The interview type.
+        seconds: Seconds since it was queued.
     """
 
     status: Status
@@ -108,14 +110,14 @@ class InterviewEnded:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionEnded:
-    """A speech provider answered, or did not.
+    """A call to a speech provider ended.
 
     Attributes:
-        provider: Its name.
-        status: success, error, or unwanted where the interview was called off meanwhile.
+        provider: The provider's name.
+        status: success, error, or unwanted if the interview was cancelled in the meantime.
         audio: The recording.
-        seconds: How long it took.
-        transcript: What it heard, if it answered.
+        seconds: The duration.
+        transcript: The transcript, if successful.
     """
 
     provider: str
@@ -127,7 +129,7 @@ class TranscriptionEnded:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionRecovered:
-    """A transcription succeeded after an attempt that had not.
+    """A transcription succeeded after a failed attempt.
 
     Attributes:
         provider: The name of the speech provider that succeeded.
@@ -138,13 +140,13 @@ class TranscriptionRecovered:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisEnded:
-    """A language provider answered one question, or did not.
+    """A call to a language provider ended.
 
     Attributes:
         type: The part of the analysis.
-        provider: Its name.
-        seconds: How long it took.
-        call: Which model answered, and at what cost; None where none did.
+        provider: The provider's name.
+        seconds: The duration.
+        call: The model and its cost; None if the call failed.
     """
 
     type: AnalysisType
@@ -155,7 +157,7 @@ class AnalysisEnded:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisScored:
-    """A part of a report is done.
+    """A part of a report was scored.
 
     Attributes:
         type: The part.
@@ -168,7 +170,7 @@ class AnalysisScored:
 
 @dataclass(frozen=True, slots=True)
 class SchedulingEnded:
-    """An attempt to book a follow-up came to its end: success, unscheduled or error."""
+    """An attempt to book a follow-up ended: success, unscheduled or error."""
 
     status: str
     seconds: float
@@ -176,7 +178,7 @@ class SchedulingEnded:
 
 @dataclass(frozen=True, slots=True)
 class CalendarCalled:
-    """A calendar's interface was called once."""
+    """A calendar's API was called once."""
 
     provider: str
     succeeded: bool
@@ -184,11 +186,11 @@ class CalendarCalled:
 
 @dataclass(frozen=True, slots=True)
 class ProviderRetried:
-    """A provider is asked again after it failed.
+    """A failed provider call is retried.
 
     Attributes:
-        provider: Its name.
-        reason: The code of the error.
+        provider: The provider's name.
+        reason: The error code.
     """
 
     provider: str
@@ -197,12 +199,12 @@ class ProviderRetried:
 
 @dataclass(frozen=True, slots=True)
 class ProviderFallback:
-    """Work is passed on to another provider, after one could not do it.
+    """Work is passed to the next provider after one failed.
 
     Attributes:
         work: Transcription, scheduling, or a part of an analysis.
-        from_provider: The name of the one that could not.
-        to_provider: The name of the next one.
+        from_provider: The name of the provider that failed.
+        to_provider: The name of the next provider.
     """
 
     work: Stage | AnalysisType
@@ -212,22 +214,22 @@ class ProviderFallback:
 
 @dataclass(frozen=True, slots=True)
 class BudgetSpent:
-    """A provider was not asked, as its budget of the day is spent."""
+    """A provider was not called because its daily budget is spent."""
 
     provider: str
 
 
 @dataclass(frozen=True, slots=True)
 class Billed:
-    """A provider gave an answer that costs money, useful or not.
+    """A provider charged for an answer, valid or not.
 
     Attributes:
-        provider: Its name.
+        provider: The provider's name.
         model: The model, one of a bounded set.
-        input_tokens: Tokens read; None where tokens are not counted.
-        output_tokens: Tokens written; None where tokens are not counted.
-        audio_seconds: Seconds of audio that are billed; None of language models.
-        cost: US dollars; None where the price is not known.
+        input_tokens: Tokens read; None if tokens are not counted.
+        output_tokens: Tokens written; None if tokens are not counted.
+        audio_seconds: Seconds of audio billed; None for language models.
+        cost: US dollars; None if the price is unknown.
     """
 
     provider: str
@@ -240,11 +242,11 @@ class Billed:
 
 @dataclass(frozen=True, slots=True)
 class CircuitOpened:
-    """A service failed so often that it is left alone for a while.
+    """A circuit breaker opened after repeated failures of a service.
 
     Attributes:
-        service: Its name.
-        endpoint: What was asked for, as a template.
+        service: The service's name.
+        endpoint: The endpoint as a template.
     """
 
     service: str
@@ -253,13 +255,13 @@ class CircuitOpened:
 
 @dataclass(frozen=True, slots=True)
 class ServiceCalled:
-    """A request was made to an external service.
+    """A request was sent to an external service.
 
     Attributes:
-        service: Its name.
-        endpoint: What was asked for, as a template: never an id, a name or an address.
-        status: The HTTP status; None where no answer came.
-        seconds: How long it took.
+        service: The service's name.
+        endpoint: The endpoint as a template, without ids, names or addresses.
+        status: The HTTP status; None without a response.
+        seconds: The duration.
     """
 
     service: str
@@ -270,14 +272,14 @@ class ServiceCalled:
 
 @dataclass(frozen=True, slots=True)
 class CallbackEnded:
-    """A callback came to its end: delivered, given_up, or unwanted by its receiver."""
+    """A callback ended: delivered, given_up, or unwanted by its receiver."""
 
     status: str
 
 
 @dataclass(frozen=True, slots=True)
 class RecordProduced:
-    """A record was sent to Kafka, or could not be."""
+    """A record was sent to Kafka, or sending it failed."""
 
     topic: str
     succeeded: bool
@@ -285,7 +287,7 @@ class RecordProduced:
 
 @dataclass(frozen=True, slots=True)
 class RecordConsumed:
-    """A record was taken from Kafka: success, rejected or error."""
+    """A record was consumed from Kafka: success, rejected or error."""
 
     topic: str
     status: str
@@ -313,12 +315,12 @@ record_consumed: Signal[RecordConsumed] = Signal("record_consumed")
 
 
 def announce_end(interview: Interview, status: Status) -> None:
-    """Announce that an interview came to its end just now."""
+    """Send `interview_ended` for an interview that has just finished."""
     seconds = (now() - interview.queued_at).total_seconds()
     interview_ended.send(InterviewEnded(status, interview.type, seconds))
 
 
 def stopwatch() -> Callable[[], float]:
-    """Start counting; the function returned tells the seconds since."""
+    """Start a timer; the returned function gives the seconds elapsed."""
     started = monotonic()
     return lambda: monotonic() - started

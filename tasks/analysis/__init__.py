@@ -1,1 +1,1 @@
-"""From a transcript to a report for a human reviewer."""
+"""Analysis of a transcript, which produces a report for a human reviewer."""

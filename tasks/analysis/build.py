@@ -1,4 +1,4 @@
-"""Composing the report of an interview from measurements and a provider's findings."""
+"""Building the report of an interview from measurements and a provider's findings."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -42,17 +42,17 @@ def analyse(
 ) -> Report:
     """Analyse a transcript.
 
-    A transcript that is too poor is not shown to the provider, and nothing is scored. The overall
-    score rests on competencies, so these are looked for where `overall` is asked for; the report
-    shows them only where `competency` is asked for as well.
+    If the transcript does not pass the quality gate, the provider is not called and nothing is
+    scored. The overall score is computed from competencies, so requesting `overall` evaluates them
+    too; the report includes them only if `competency` was requested as well.
 
     Args:
-        interview: The interview; whoever calls has seen to its consent.
-        transcript: What was said in it.
-        rubric: What to look for.
-        provider: Who understands it.
-        types: The parts that are asked for; the others are null.
-        now: The present moment.
+        interview: The interview; the caller has checked its consent.
+        transcript: Its transcript.
+        rubric: The competencies to score.
+        provider: The language provider.
+        types: The requested parts; all others are null.
+        now: The current time.
 
     Raises:
         Transient, Permanent: The provider failed.
@@ -150,7 +150,8 @@ class _Analysis:
         scores = {one.id: one.score for one in scored}
         weights = scoring.weights(self.rubric)
         score = scoring.weighted_score(scores, weights)
-        # What is not scored has no confidence, so that gaps in the rubric lower the whole.
+        # Competencies without a score contribute no confidence, so gaps in the rubric lower the
+        # total.
         confidence = round(sum(one.confidence * weights[one.id] for one in scored), 2)
         return Overall(
             score=score,

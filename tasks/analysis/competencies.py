@@ -1,4 +1,4 @@
-"""From a provider's findings to scores: only what stands in the transcript counts."""
+"""Competency scores, computed from a provider's findings after checking its quotes."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,7 +10,7 @@ from tasks.analysis.scoring import combined
 from tasks.analysis.speaking import milliseconds
 
 UNSURE = 0.4
-"""Scores of a lower confidence are worth another question."""
+"""Scores below this confidence get a follow-up question."""
 
 
 def score_competencies(
@@ -18,14 +18,14 @@ def score_competencies(
 ) -> tuple[CompetencyScore, ...]:
     """Turn findings into scores, one for each competency of the rubric.
 
-    Quotes that the candidate did not say are dropped, and their share lowers the confidence; a
-    level of which no quote is left is no score.
+    Quotes that the candidate did not say are dropped, and the share dropped lowers the confidence.
+    A level with no remaining quote is discarded.
 
     Args:
-        rubric: What was looked for.
-        findings: What the provider claims; of two about the same competency the first counts.
-        quotes: What the candidate said.
-        trust: How far words and speakers can be trusted, from 0 to 1.
+        rubric: The competencies to score.
+        findings: The provider's findings; if a competency has several, the first is used.
+        quotes: The candidate's sentences.
+        trust: Confidence in the words and speakers, from 0 to 1.
     """
     claimed: dict[str, CompetencyFinding] = {}
     for finding in findings:
@@ -34,12 +34,12 @@ def score_competencies(
 
 
 def unscored(rubric: Rubric, reason: str) -> tuple[CompetencyScore, ...]:
-    """The competencies of a rubric, none of them scored."""
+    """The competencies of a rubric, all without a score."""
     return tuple(_null(competency, reason) for competency in rubric.competencies)
 
 
 def follow_ups(rubric: Rubric, scored: Sequence[CompetencyScore]) -> tuple[FollowUpQuestion, ...]:
-    """What to ask next: about that of which too little was heard."""
+    """Follow-up questions for competencies with no score or a low confidence."""
     asked = {competency.id: competency.question for competency in rubric.competencies}
     return tuple(
         FollowUpQuestion(

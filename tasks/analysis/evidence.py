@@ -1,7 +1,7 @@
-"""Checking quotes against the transcript.
+"""Verification of a provider's quotes against the transcript.
 
-A provider claims that the candidate said something; only what is found among the candidate's words
-counts. The quote that is shown is always the transcript's own wording.
+A quote counts only if it is found among the candidate's words. The report always shows the
+transcript's wording, not the provider's.
 """
 
 from bisect import bisect_right
@@ -16,11 +16,11 @@ from tasks.analysis.tokens import Token, joined, key
 from tasks.interviews.transcript import Speaker
 
 MIN_WORDS = 3
-"""Words. Shorter quotes are found anywhere and show nothing."""
+"""Words. Shorter quotes match almost anywhere and prove nothing."""
 MAX_WORDS = 400
-"""Words. A longer quote is a retelling, no evidence."""
+"""Words. A longer quote is a paraphrase of the interview rather than evidence."""
 MIN_SIMILARITY = 0.8
-"""The least similarity of a repaired quote to what was said (Ratcliff & Obershelp 1988)."""
+"""Minimum similarity of a repaired quote to the transcript (Ratcliff & Obershelp 1988)."""
 
 _NEGATIONS = frozenset({"no", "not", "never", "none", "nobody", "nothing", "without", "cannot"})
 
@@ -29,22 +29,22 @@ class QuoteMatch(StrEnum):
     """How a provider's quote compares with the transcript."""
 
     EXACT = "exact"
-    """Word by word, case and punctuation aside."""
+    """Identical word for word, ignoring case and punctuation."""
     REPAIRED = "repaired"
-    """Almost; the transcript's words were put in its place."""
+    """Similar; replaced by the transcript's words."""
     UNVERIFIED = "unverified"
-    """It was not said by the candidate, and does not count."""
+    """Not said by the candidate; ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quotation:
-    """A quote, and where it stands.
+    """A quote and its position in the transcript.
 
     Attributes:
-        match: How it compares.
-        text: The transcript's words; those of the provider where it is unverified.
-        tokens: The words in the transcript; empty where it is unverified.
-        speaker: Who said it, where that is known.
+        match: How it compares with the transcript.
+        text: The transcript's words, or the provider's if unverified.
+        tokens: The words in the transcript; empty if unverified.
+        speaker: The speaker, if known.
     """
 
     match: QuoteMatch
@@ -55,7 +55,7 @@ class Quotation:
 
 @dataclass(frozen=True, slots=True)
 class _Passage:
-    """Sentences that were said in one go: a quote may run on from one to the next."""
+    """Consecutive sentences without an interruption; a quote may span several of them."""
 
     tokens: tuple[Token, ...]
     keys: tuple[str, ...]
@@ -66,21 +66,22 @@ class Quotes:
     """Finds quotes among sentences.
 
     Args:
-        sentences: The candidate's sentences, in their order.
+        sentences: The candidate's sentences, in order.
     """
 
     def __init__(self, sentences: Iterable[Sentence]) -> None:
-        # Tokens without a key are punctuation, which is no matter of comparison.
+        # Tokens without a key are punctuation, which is not compared.
         self._passages = [
             _passage(list(group)) for _, group in groupby(sentences, key=lambda s: s.turn)
         ]
 
     def find(self, quote: str, segment_ids: Sequence[int] = ()) -> Quotation:
-        """Look for a quote.
+        """Look up a quote.
 
         Args:
-            quote: What the candidate is claimed to have said.
-            segment_ids: Where it is claimed to stand; decides between several places.
+            quote: What the provider claims the candidate said.
+            segment_ids: The segments that the provider gave; used to choose between several
+                matches.
         """
         wanted = [word for word in map(key, quote.split()) if word]
         if MIN_WORDS <= len(wanted) <= MAX_WORDS:
@@ -121,7 +122,7 @@ def _exact(passage: _Passage, wanted: Sequence[str]) -> Iterator[Quotation]:
 
 
 def _similar(passage: _Passage, wanted: Sequence[str]) -> list[tuple[float, Quotation]]:
-    """The passage's best stretch of words, if it is similar enough."""
+    """The passage's most similar stretch of words, if similar enough."""
     matcher = SequenceMatcher(None, passage.keys, wanted, autojunk=False)
     anchor = matcher.find_longest_match()
     reach = len(wanted) // 4
@@ -139,5 +140,5 @@ def _similar(passage: _Passage, wanted: Sequence[str]) -> list[tuple[float, Quot
 
 
 def _negations(words: Sequence[str]) -> int:
-    """How often something is denied: one word more or less turns the meaning round."""
+    """The number of negations: one more or less reverses the meaning."""
     return sum(word in _NEGATIONS or word.endswith("n't") for word in words)

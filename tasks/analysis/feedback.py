@@ -1,6 +1,6 @@
-"""What people say of an analysis: whether they agree with a part of it.
+"""Feedback: whether people agree with a part of an analysis.
 
-Feedback tells how far the analyses can be trusted. It changes none; a review does.
+Feedback measures how far the analyses can be trusted. It does not change a report; a review does.
 """
 
 from hashlib import sha256
@@ -22,26 +22,26 @@ class Opinion(BaseModel):
     """The part of the analysis."""
     agrees: bool
     by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-    """Who says so."""
+    """The name of the person."""
     comment: str = Field(default="", max_length=2000)
 
 
 class Feedback(Opinion):
-    """An opinion, and when it was given."""
+    """An opinion and the time at which it was given."""
 
     at: AwareDatetime
 
     @property
     def key(self) -> str:
-        """The same for all that one person says of one part, and fit for the name of a field."""
+        """A key per person and part, valid as the name of a MongoDB field."""
         return f"{self.type}-{sha256(self.by.encode()).hexdigest()[:32]}"
 
 
 def check(opinion: Opinion, report: Report) -> None:
-    """See that a report has the part that an opinion is about.
+    """Check that the report has the part that an opinion is about.
 
     Raises:
-        IllegalTransition: That part was not asked for.
+        IllegalTransition: The part was not requested.
     """
     part = {
         AnalysisType.SENTIMENT: report.sentiment,

@@ -1,7 +1,7 @@
-"""What a language provider finds in a transcript.
+"""Findings: what a language provider reports about a transcript.
 
-Findings are claims: quotes are checked, and scores, sums and advice are worked out from them, by
-the analysis itself.
+Findings are claims. The analysis checks the quotes and computes scores, totals and recommendations
+itself.
 """
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,20 +14,20 @@ class _Finding(BaseModel):
 
 
 class ModelCall(_Finding):
-    """Which model gave an answer, and at what cost."""
+    """The model that produced an answer, and its cost."""
 
     provider: str
     model: str
     prompt_version: str | None = None
-    """None where there is no prompt."""
+    """None if there is no prompt."""
     fallback_from: str | None = None
-    """The provider that was asked first and failed."""
+    """The provider that was tried first and failed."""
     input_tokens: int | None = Field(default=None, ge=0)
     output_tokens: int | None = Field(default=None, ge=0)
     cost: float | None = Field(default=None, ge=0)
-    """US dollars; None where the price is not known."""
+    """US dollars; None if the price is unknown."""
     price_version: str | None = None
-    """The price list by which the cost was reckoned."""
+    """The version of the price list used to compute the cost."""
 
 
 class SegmentSentiment(_Finding):
@@ -35,7 +35,7 @@ class SegmentSentiment(_Finding):
 
     segment_id: int
     score: float = Field(ge=-1, le=1)
-    """From -1, negative, to 1, positive."""
+    """From -1 (negative) to 1 (positive)."""
 
 
 class SentimentFinding(_Finding):
@@ -47,33 +47,33 @@ class SentimentFinding(_Finding):
 
 
 class Quote(_Finding):
-    """Words the candidate is claimed to have said."""
+    """A quote that the provider attributes to the candidate."""
 
     text: str
     segment_ids: tuple[int, ...] = ()
-    """Where they are claimed to stand."""
+    """The segments that the provider gives as its position."""
 
 
 class CompetencyFinding(_Finding):
-    """What was found of one competency."""
+    """The finding about one competency."""
 
     id: str
     level: Level | None
-    """None where there is no evidence."""
+    """None if there is no evidence."""
     rationale: str
     quotes: tuple[Quote, ...] = ()
     confidence: float = Field(ge=0, le=1)
 
 
 class CompetencyFindings(_Finding):
-    """What was found of each competency of a rubric; what is left out was not found."""
+    """Findings about the competencies of a rubric; an absent competency has no evidence."""
 
     competencies: tuple[CompetencyFinding, ...]
     call: ModelCall
 
 
 class SummaryFinding(_Finding):
-    """What was talked about, in short."""
+    """A short summary of the conversation."""
 
     text: str
     confidence: float = Field(ge=0, le=1)

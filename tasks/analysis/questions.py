@@ -1,4 +1,4 @@
-"""Questions of the interviewer, paired with what the candidate answered."""
+"""The interviewer's questions, paired with the candidate's answers."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,9 +9,10 @@ from tasks.analysis.tokens import Token, joined
 from tasks.interviews.transcript import Speaker
 
 OPENING = 30
-"""Words of an answer that are shown."""
+"""Number of words of an answer that are shown."""
 REMARK = 5
-"""Words. A remark of this length ends an answer; a shorter one, such as "I see.", does not."""
+"""Words. An interviewer's remark of this length ends an answer; a shorter one, such as "I see.",
+does not."""
 
 _SOUNDS = frozenset(word for filler in FILLERS for word in filler) | {"mhm", "mm", "mm-hmm"}
 
@@ -21,22 +22,22 @@ class Exchange:
     """A question and its answer."""
 
     question: list[Sentence]
-    """Questions asked in a row are one."""
+    """Consecutive questions are treated as one."""
     answer: list[Sentence] = field(default_factory=list)
 
     @property
     def text(self) -> str:
-        """What was asked."""
+        """The text of the question."""
         return " ".join(sentence.text for sentence in self.question)
 
     @property
     def answered(self) -> bool:
-        """Whether anything was said, filler words aside."""
+        """Whether the answer contains anything other than filler words."""
         return any(word.key and word.key not in _SOUNDS for word in self._words)
 
     @property
     def opening(self) -> str | None:
-        """How the answer begins."""
+        """The beginning of the answer."""
         words = self._words
         if not self.answered:
             return None
@@ -44,12 +45,12 @@ class Exchange:
 
     @property
     def start(self) -> float:
-        """Seconds from the start of the recording to that of the question."""
+        """Start of the question, in seconds from the start of the recording."""
         return self.question[0].tokens[0].start
 
     @property
     def end(self) -> float:
-        """Seconds from the start of the recording to the end of the answer."""
+        """End of the answer, in seconds from the start of the recording."""
         return (self.answer or self.question)[-1].tokens[-1].end
 
     @property
@@ -60,8 +61,8 @@ class Exchange:
 def exchanges(sentences: Iterable[Sentence]) -> Sequence[Exchange]:
     """Pair questions with answers.
 
-    Where speakers are not told apart, every question is taken to be the interviewer's, and all that
-    follows to be its answer.
+    If speakers are not separated, every question is assumed to be the interviewer's, and everything
+    up to the next question its answer.
     """
     found: list[Exchange] = []
     listening = False

@@ -1,7 +1,7 @@
-"""The report: an analysis for a human reviewer.
+"""The report: the analysis of an interview for a human reviewer.
 
-Its parts that need understanding come from a language provider; the measurements, the checking of
-quotes, the sums and the advice are worked out here. Parts that were not asked for are null.
+Sentiment, competencies and the summary come from a language provider; measurements, quote checks,
+scores and the recommendation are computed here. Parts that were not requested are null.
 """
 
 from enum import StrEnum
@@ -22,13 +22,13 @@ class _Part(BaseModel):
 
 
 class ReportStatus(StrEnum):
-    """How much of what was asked for could be told."""
+    """How complete the analysis is."""
 
     COMPLETE = "complete"
     PARTIAL = "partial"
-    """Some competencies have no evidence, or some of the audio is missing."""
+    """Some competencies have no evidence, or part of the audio is missing."""
     INSUFFICIENT_EVIDENCE = "insufficient_evidence"
-    """Nothing is scored: the transcript is too poor, or nothing was heard about any competency."""
+    """Nothing is scored: the transcript failed the quality gate, or no competency has evidence."""
 
 
 class Gate(StrEnum):
@@ -49,7 +49,7 @@ class GateReason(StrEnum):
 
 
 class Span(_Part):
-    """A stretch of the recording."""
+    """A time span of the recording."""
 
     start_ms: int = Field(ge=0)
     end_ms: int = Field(ge=0)
@@ -63,24 +63,24 @@ class RubricReference(_Part):
 
 
 class InputQuality(_Part):
-    """What the analysis had to work with."""
+    """The quality of the transcript and its audio."""
 
     mean_confidence: float | None
-    """Of the recogniser, from 0 to 1; None where it gives none."""
+    """The recogniser's mean confidence, from 0 to 1; None if it reports none."""
     audio_coverage: float
-    """The share of the recording that was transcribed, silence included."""
+    """The share of the recording that was transcribed, including silence."""
     missing_spans: tuple[Span, ...]
     speakers_known: bool
     candidate_words: int
     gate: Gate
     reasons: tuple[GateReason, ...]
-    """Why the gate is not passed."""
+    """Why the quality gate failed."""
     notes: tuple[str, ...]
-    """What a reviewer should know of it."""
+    """Remarks on the quality, for the reviewer."""
 
 
 class Evidence(_Part):
-    """Words of the transcript that support a score."""
+    """A quote from the transcript that supports a score."""
 
     segment_id: int
     """The segment in which the quote begins."""
@@ -88,19 +88,19 @@ class Evidence(_Part):
     end_ms: int
     speaker: Speaker | None
     quote: str
-    """The transcript's own wording."""
+    """The transcript's wording."""
     match: QuoteMatch
 
 
 class CompetencyScore(_Part):
-    """One competency of the rubric."""
+    """The score of one competency."""
 
     id: str
     name: str
     score: Level | None
-    """None where there is no evidence."""
+    """None if there is no evidence."""
     anchor: str | None
-    """What the rubric says of this score."""
+    """The rubric's description of this level."""
     rationale: str
     confidence: float = Field(ge=0, le=1)
     evidence: tuple[Evidence, ...] = ()
@@ -114,15 +114,15 @@ class QuestionStatus(StrEnum):
 
 
 class Question(_Part):
-    """A question of the interviewer, and what came of it."""
+    """A question of the interviewer, and its answer."""
 
     id: str
     text: str
     status: QuestionStatus
     score: float | None
-    """The mean score of the competencies that have evidence in the answer."""
+    """The mean score of the competencies with evidence in the answer."""
     summary: str | None
-    """How the answer begins."""
+    """The beginning of the answer."""
     start_ms: int
     end_ms: int
     """The end of the answer."""
@@ -131,20 +131,20 @@ class Question(_Part):
 
 
 class Delivery(_Part):
-    """How the candidate spoke, by the clock; it does not enter any score."""
+    """Timing of the candidate's speech; it does not affect any score."""
 
     talk_ratio: dict[Speaker, float] | None
-    """Each speaker's share of the time in which somebody speaks."""
+    """Each speaker's share of the total speaking time."""
     wpm: float | None
-    """Words per minute of the candidate's speech."""
+    """The candidate's words per minute."""
     fillers_per_min: float | None
-    """Filler words per minute of the candidate's speech."""
+    """The candidate's filler words per minute."""
     filler_words: dict[str, int] | None
-    """How often the candidate used each."""
+    """How often the candidate used each filler word."""
     longest_monologue_ms: int | None
     """The candidate's longest turn."""
     longest_pause_ms: int | None
-    """The longest time between two segments, whoever speaks."""
+    """The longest gap between two segments of any speaker."""
     confidence: float = Field(ge=0, le=1)
 
 
@@ -159,18 +159,18 @@ class Mood(_Part):
 
 
 class Sentiment(_Part):
-    """The sentiment of what was said, from the text alone."""
+    """The sentiment of the conversation, from the text alone."""
 
     basis: Literal["transcript_text"] = "transcript_text"
     timeline: tuple[Mood, ...]
     overall: float | None = Field(ge=-1, le=1)
-    """The candidate's mean, weighted by words."""
+    """The mean over the candidate's segments, weighted by words."""
     used_in_overall: Literal[False] = False
     confidence: float = Field(ge=0, le=1)
 
 
 class Overall(_Part):
-    """The whole, as advice to the reviewer who decides."""
+    """The overall score and a recommendation to the reviewer, who decides."""
 
     score: float | None = Field(ge=1, le=5)
     """The weighted mean of the competencies' scores."""
@@ -178,14 +178,14 @@ class Overall(_Part):
     summary_confidence: float | None = Field(ge=0, le=1)
     recommendation: str
     weights: dict[str, float]
-    """Each competency's share by the rubric; the shares of those that have a score count."""
+    """Each competency's weight in the rubric; only competencies with a score enter the mean."""
     advisory: Literal[True] = True
     confidence: float = Field(ge=0, le=1)
-    """Of the score; what has no score adds none."""
+    """Confidence in the score; competencies without a score contribute none."""
 
 
 class FollowUpQuestion(_Part):
-    """A question that the next interview could ask."""
+    """A suggested question for the next interview."""
 
     competency: str
     question: str
@@ -193,14 +193,14 @@ class FollowUpQuestion(_Part):
 
 
 class Tokens(_Part):
-    """What a model read and wrote."""
+    """Tokens that a model read and wrote."""
 
     input: int | None
     output: int | None
 
 
 class Provenance(_Part):
-    """Where a part of the report comes from."""
+    """The origin of a part of the report."""
 
     stage: Stage
     part: str
@@ -212,19 +212,19 @@ class Provenance(_Part):
     fallback_from: str | None = None
     tokens: Tokens | None = None
     cost: float | None = None
-    """US dollars; None where it is not known."""
+    """US dollars; None if unknown."""
     price_version: str | None = None
 
 
 class Original(_Part):
-    """What the machine had said before a human overrode it."""
+    """The model's values before a human overrode them."""
 
     competencies: tuple[CompetencyScore, ...] | None
     overall: Overall | None
 
 
 class ReviewState(StrEnum):
-    """What a human made of the report."""
+    """The state of the human review."""
 
     PENDING = "pending"
     CONFIRMED = "confirmed"
@@ -232,14 +232,14 @@ class ReviewState(StrEnum):
 
 
 class Review(_Part):
-    """The last word, which is a human's."""
+    """The human review, which takes precedence over the analysis."""
 
     state: ReviewState = ReviewState.PENDING
     by: str | None = None
     at: AwareDatetime | None = None
     reason: str | None = None
     original: Original | None = None
-    """What the machine had said; None where nothing was overridden."""
+    """The values before the first override; None if nothing was overridden."""
 
 
 class Report(_Part):
@@ -260,5 +260,5 @@ class Report(_Part):
     follow_ups: tuple[FollowUpQuestion, ...]
     provenance: tuple[Provenance, ...]
     consent: Consent | None
-    """None where the settings waive it."""
+    """None if the settings do not require consent."""
     review: Review = Review()

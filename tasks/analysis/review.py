@@ -1,4 +1,4 @@
-"""The human reviewer's word on a report."""
+"""Human review of a report: confirmations and overrides."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,31 +13,31 @@ from tasks.errors import InvalidInput
 
 
 class Decision(BaseModel):
-    """What a reviewer decides; what is left out stays as it is."""
+    """A reviewer's decision; fields left out stay unchanged."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     state: Literal[ReviewState.CONFIRMED, ReviewState.OVERRIDDEN]
     scores: dict[str, Level | None] = Field(default_factory=dict)
-    """New scores, by the competency's id; null takes a score back."""
+    """New scores by competency id; null removes a score."""
     recommendation: str | None = Field(default=None, min_length=1, max_length=2000)
 
 
 def apply_review(
     report: Report, decision: Decision, *, by: str, at: datetime, reason: str
 ) -> Report:
-    """The report with a reviewer's decision in it.
+    """Return the report with a reviewer's decision applied.
 
-    An override changes the scores it names; the overall score, and advice that is not given anew,
-    follow from them. What the machine had said is kept as `review.original`, also when one
-    override comes after another. A confirmation stands for the report as it is by then.
+    An override changes the scores it names; the overall score, and the recommendation unless a new
+    one is given, are recomputed. The original values are kept in `review.original`, even after
+    several overrides. A confirmation accepts the report in its current state.
 
     Args:
-        report: The report as it is.
-        decision: What is decided.
-        by: Who decides.
-        at: When.
-        reason: Why; an override needs one.
+        report: The report before the review.
+        decision: The decision.
+        by: The reviewer's name.
+        at: The time of the review.
+        reason: The reason; required for an override.
 
     Raises:
         InvalidInput: The decision does not fit the report; the pointer names the field.

@@ -1,8 +1,8 @@
-"""Rubrics: what is looked for in an interview, in words a reviewer would use.
+"""Rubrics: the competencies that an interview is scored on.
 
-The files are in `tasks/analysis/rubrics`: one for each type of interview, which names competencies
-and their weights, and one for each competency in `tasks/analysis/rubrics/competencies`. An
-interview of a type without a rubric of its own gets the one called `default`.
+The files are in `tasks/analysis/rubrics`: one for each interview type, listing competencies and
+their weights, and one for each competency in `tasks/analysis/rubrics/competencies`. Interview types
+without a rubric of their own use `default`.
 """
 
 import hashlib
@@ -15,25 +15,25 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LEVELS = (1, 2, 3, 4, 5)
-"""From the weakest to the strongest."""
+"""From weakest to strongest."""
 DEFAULT = "default"
 
 Level = Annotated[int, Field(ge=LEVELS[0], le=LEVELS[-1])]
 
 
 class Anchor(BaseModel):
-    """A behavioural anchor (Smith & Kendall 1963): what a candidate of one level says."""
+    """A behavioural anchor (Smith & Kendall 1963): example statements of one level."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     level: Level
     description: str = Field(min_length=1)
     examples: tuple[str, ...] = Field(min_length=1)
-    """Sentences such as a candidate of this level says."""
+    """Sentences typical of a candidate at this level."""
 
 
 class Competency(BaseModel):
-    """One thing that is looked for."""
+    """A competency with its anchors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,15 +41,15 @@ class Competency(BaseModel):
     name: str = Field(min_length=1)
     description: str = Field(min_length=1)
     question: str = Field(min_length=1)
-    """What to ask a candidate of whom nothing was heard about this."""
+    """The question to ask if the candidate gave no evidence for this competency."""
     anchors: tuple[Anchor, ...]
     weight: float = Field(gt=0)
-    """The share in the overall score, relative to the other weights of the rubric."""
+    """The weight in the overall score, relative to the other weights of the rubric."""
 
     @model_validator(mode="after")
     def _has_every_level_once(self) -> Self:
         if tuple(anchor.level for anchor in self.anchors) != LEVELS:
-            raise ValueError(f"the anchors of {self.id} must be of the levels {LEVELS}, in order")
+            raise ValueError(f"the anchors of {self.id} must cover the levels {LEVELS}, in order")
         return self
 
     def anchor(self, level: int) -> Anchor:
@@ -58,7 +58,7 @@ class Competency(BaseModel):
 
 
 class Rubric(BaseModel):
-    """All that is looked for in one type of interview."""
+    """The competencies for one interview type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -74,18 +74,18 @@ class Rubric(BaseModel):
 
     @property
     def version(self) -> str:
-        """A fingerprint of the contents: no change of a rubric goes unnoticed in reports."""
+        """A hash of the contents, so that a report identifies the exact rubric it used."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
 def rubric_for(interview_type: str) -> Rubric:
-    """The rubric of a type of interview, or the default one."""
+    """Return the rubric of an interview type, or the default one."""
     return _load(interview_type if interview_type in rubric_ids() else DEFAULT)
 
 
 @cache
 def rubric_ids() -> frozenset[str]:
-    """The types of interview that have a rubric of their own, and `default`."""
+    """The interview types that have a rubric of their own, and `default`."""
     return frozenset(
         entry.name.removesuffix(".json")
         for entry in _folder().iterdir()

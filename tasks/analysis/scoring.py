@@ -1,6 +1,6 @@
-"""Whether a transcript can be scored, and what follows from the scores.
+"""The quality gate for transcripts, and the overall score.
 
-Nothing here depends on sentiment or delivery, nor on how something was said.
+Nothing here depends on sentiment or delivery.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,21 +18,21 @@ from tasks.analysis.report import (
 from tasks.analysis.rubric import Rubric
 
 MIN_WORDS = 50
-"""Of the candidate; some twenty seconds of speech."""
+"""Candidate words; about twenty seconds of speech."""
 MIN_CONFIDENCE = 0.5
-"""Below it, a recogniser expects more than half of its words to be wrong."""
+"""Below this, the recogniser expects more than half of its words to be wrong."""
 MIN_COVERAGE = 0.5
 MIN_SHARE = 0.5
-"""The part of a rubric, by weight, that must be scored before an overall score is told."""
+"""The share of a rubric, by weight, that must be scored for an overall score."""
 MONO_CONFIDENCE = 0.7
-"""A factor where speakers are not told apart, as some of the words are not the candidate's."""
+"""Factor if speakers are not separated, because some words are the interviewer's."""
 UNKNOWN_CONFIDENCE = 0.8
-"""A factor where the recogniser does not tell how sure it is."""
+"""Factor if the recogniser reports no confidence."""
 TOLERANCE = 1.0
-"""Seconds at the end of a recording that are no loss: containers are longer than their sound."""
+"""Seconds that may be missing at the end: containers are longer than their audio."""
 
 Scores = Mapping[str, int | None]
-"""Scores by the competency's id."""
+"""Scores by competency id."""
 
 _Case = TypeVar("_Case")
 
@@ -57,16 +57,16 @@ def input_quality(
     candidate_words: int,
     speakers_known: bool,
 ) -> InputQuality:
-    """Judge what there is to work with.
+    """Assess the quality of a transcript.
 
     Args:
-        mean_confidence: The recogniser's, from 0 to 1, where it is known.
-        language: The transcript's, as ISO 639-1 code, where it is known.
-        languages: Those the provider understands; None for any.
+        mean_confidence: The recogniser's confidence, from 0 to 1, if known.
+        language: The transcript's language as an ISO 639-1 code, if known.
+        languages: The languages that the provider supports; None for any.
         transcribed: Seconds of audio that were transcribed.
-        recorded: Seconds of audio there are.
-        candidate_words: Words that are taken to be the candidate's.
-        speakers_known: Whether the recording tells speakers apart.
+        recorded: Seconds of audio in the recording.
+        candidate_words: Number of words attributed to the candidate.
+        speakers_known: Whether the recording separates speakers.
     """
     missing = recorded - transcribed > TOLERANCE
     coverage = min(1.0, transcribed / recorded) if missing else 1.0
@@ -106,33 +106,33 @@ def _applying(cases: Mapping[_Case, bool]) -> tuple[_Case, ...]:
 
 
 def input_confidence(quality: InputQuality) -> float:
-    """How far the words and their speakers can be trusted, from 0 to 1."""
+    """Confidence in the words and their speakers, from 0 to 1."""
     words = UNKNOWN_CONFIDENCE if quality.mean_confidence is None else quality.mean_confidence
     speakers = 1.0 if quality.speakers_known else MONO_CONFIDENCE
     return combined(words, speakers, quality.audio_coverage)
 
 
 def combined(*confidences: float) -> float:
-    """The confidence that all of several independent things hold: their product."""
+    """Joint confidence in several independent facts: the product."""
     return round(prod(confidences), 2)
 
 
 def weights(rubric: Rubric) -> dict[str, float]:
-    """The share of each competency in the overall score; the shares add up to 1."""
+    """Each competency's share of the overall score; the shares add up to 1."""
     total = sum(one.weight for one in rubric.competencies)
     return {one.id: one.weight / total for one in rubric.competencies}
 
 
 def scored_share(scores: Scores, shares: Mapping[str, float]) -> float:
-    """The sum of the shares of those competencies that have a score, from 0 to 1."""
+    """The sum of the shares of the competencies that have a score, from 0 to 1."""
     return sum(shares[name] for name, score in scores.items() if score is not None)
 
 
 def weighted_score(scores: Scores, shares: Mapping[str, float]) -> float | None:
-    """The mean of the scores there are, weighted by their shares.
+    """The mean of the available scores, weighted by their shares.
 
     Returns:
-        A number from 1 to 5; None where less than half of the rubric has a score.
+        A number from 1 to 5; None if less than half of the rubric has a score.
     """
     scored = scored_share(scores, shares)
     if scored < MIN_SHARE:
@@ -142,7 +142,7 @@ def weighted_score(scores: Scores, shares: Mapping[str, float]) -> float | None:
 
 
 def recommendation(score: float | None, confidence: float) -> str:
-    """Advice for the reviewer; never a decision."""
+    """A recommendation for the reviewer; never a decision."""
     if score is None:
         advice = "There is too little evidence for advice: please go by the recording."
     elif score >= _STRONG:
@@ -162,7 +162,7 @@ def recommendation(score: float | None, confidence: float) -> str:
 def status_of(
     quality: InputQuality, competencies: Sequence[CompetencyScore] | None
 ) -> ReportStatus:
-    """How much could be told; competencies are None where they were not looked for."""
+    """How complete the report is; competencies are None if they were not evaluated."""
     if quality.gate is Gate.FAILED:
         return ReportStatus.INSUFFICIENT_EVIDENCE
     scores = [one.score for one in competencies or ()]

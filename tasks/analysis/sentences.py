@@ -1,7 +1,7 @@
 """Sentences of a transcript, and which of them are the candidate's.
 
-Recognisers cut segments at pauses, in the middle of a sentence or after several: sentences are
-found anew in what each speaker said in one turn.
+Recognisers split segments at pauses, in mid-sentence or after several sentences. Sentences are
+therefore determined again from each speaker's turns.
 """
 
 import re
@@ -12,7 +12,7 @@ from tasks.analysis.tokens import Token, joined, turns
 from tasks.interviews.transcript import Speaker, Transcript
 
 MAX_WORDS = 60
-"""Words. Without punctuation there are no sentences, so what is longer is cut here."""
+"""Words. Without punctuation there are no sentence ends, so longer text is cut here."""
 
 _ENDS = re.compile(r"[.!?\u2026][\"')\]\u201d\u2019]*$")
 _ABBREVIATION = re.compile(
@@ -24,18 +24,18 @@ _PROMPT = re.compile(
     r"give (?:me|us) an example|let'?s (?:talk|move on|start|discuss))\b",
     re.IGNORECASE,
 )
-"""Beginnings by which an interviewer asks without a question mark."""
+"""Phrases that start an interviewer's prompt that has no question mark."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence, by one speaker.
+    """A sentence by one speaker.
 
     Attributes:
         tokens: Its words; never empty.
-        speaker: Who said it; None where that is not known.
-        turn: The number of the turn it belongs to, rising from 0. Where speakers are not told
-            apart, questions are turns of their own.
+        speaker: The speaker; None if unknown.
+        turn: The number of its turn, counted from 0. If speakers are not separated, each question
+            is a turn of its own.
     """
 
     tokens: tuple[Token, ...]
@@ -44,28 +44,28 @@ class Sentence:
 
     @property
     def text(self) -> str:
-        """The words as they stand in the transcript."""
+        """The words as written in the transcript."""
         return joined(self.tokens)
 
     @property
     def words(self) -> int:
-        """How many words it has."""
+        """The number of words."""
         return sum(1 for token in self.tokens if token.key)
 
     @property
     def segment_id(self) -> int:
-        """The segment it begins in."""
+        """The segment in which it begins."""
         return self.tokens[0].segment_id
 
     @property
     def is_question(self) -> bool:
-        """Whether it is a question, or another prompt to speak."""
+        """Whether it is a question or another prompt to speak."""
         text = self.text.replace("\u2019", "'")
         return text.rstrip("\"')]\u201d").endswith("?") or _PROMPT.match(text) is not None
 
 
 def sentences(transcript: Transcript) -> tuple[Sentence, ...]:
-    """All sentences, in their order."""
+    """All sentences, in order."""
     found: list[Sentence] = []
     for turn in turns(transcript):
         for words in split(turn.tokens):
@@ -75,15 +75,15 @@ def sentences(transcript: Transcript) -> tuple[Sentence, ...]:
 
 
 def speakers_known(transcript: Transcript) -> bool:
-    """Whether the recording tells speakers apart."""
+    """Whether the recording separates speakers."""
     return any(segment.speaker is not None for segment in transcript.segments)
 
 
 def candidate_sentences(transcript: Transcript) -> tuple[Sentence, ...]:
-    """The sentences that are taken to be the candidate's.
+    """The sentences attributed to the candidate.
 
-    Where speakers are not told apart, these are all sentences but questions and other prompts to
-    speak; some of an interviewer's words remain among them.
+    If speakers are not separated, these are all sentences except questions and other prompts to
+    speak; they may include some of the interviewer's words.
     """
     if speakers_known(transcript):
         return tuple(s for s in sentences(transcript) if s.speaker is Speaker.CANDIDATE)
@@ -91,7 +91,7 @@ def candidate_sentences(transcript: Transcript) -> tuple[Sentence, ...]:
 
 
 def split(tokens: Sequence[Token]) -> Iterator[list[Token]]:
-    """Cut words into sentences, by their punctuation."""
+    """Split words into sentences by their punctuation."""
     sentence: list[Token] = []
     for position, token in enumerate(tokens):
         sentence.append(token)
@@ -114,7 +114,7 @@ def _turn_after(earlier: Sequence[Sentence], sentence: Sentence) -> int:
 
 
 def _ends(text: str, following: str) -> bool:
-    """Whether a word is the last of its sentence."""
+    """Whether a word ends its sentence."""
     if not _ENDS.search(text) or _ABBREVIATION.match(text):
         return False
     return not following[:1].islower()

@@ -1,4 +1,4 @@
-"""How somebody spoke, by the clock: shares of time, pace, pauses and filler words."""
+"""Delivery: talk ratio, pace, pauses and filler words."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -24,19 +24,19 @@ FILLERS = (
     ("basically",),
     ("literally",),
 )
-"""English. Words like `like` and `so`, which mostly mean something, are left out."""
+"""English. Words such as `like` and `so`, which usually carry meaning, are excluded."""
 
 
 def delivery(transcript: Transcript, confidence: float) -> Delivery:
     """Measure a conversation.
 
     Args:
-        transcript: What was said; it need not be English, but only English fillers are found.
-        confidence: How far the transcript's words and speakers can be trusted, from 0 to 1.
+        transcript: The transcript, in any language; only English fillers are counted.
+        confidence: Confidence in the transcript's words and speakers, from 0 to 1.
 
     Returns:
-        The measurements; those of a speaker are None where speakers are not told apart, or where
-        the candidate said nothing.
+        The measurements. Those of a speaker are None if speakers are not separated or the candidate
+        said nothing.
     """
     known = speakers_known(transcript)
     segments = transcript.segments
@@ -55,7 +55,7 @@ def delivery(transcript: Transcript, confidence: float) -> Delivery:
 
 
 def count_fillers(texts: Iterable[str]) -> Counter[str]:
-    """How often each filler is in some texts."""
+    """Count each filler word in the texts."""
     counts: Counter[str] = Counter()
     for text in texts:
         words = [word for word in map(key, text.split()) if word]
@@ -107,5 +107,5 @@ def _longest_pause(segments: Sequence[Segment]) -> int | None:
 
 
 def milliseconds(seconds: float) -> int:
-    """Seconds as whole milliseconds."""
+    """Convert seconds to whole milliseconds."""
     return round(seconds * 1000)

@@ -1,4 +1,4 @@
-"""The words of a transcript, each with the moment at which it was said."""
+"""The words of a transcript with their timestamps."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ from tasks.interviews.transcript import Segment, Speaker, Transcript
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word as it stands in the transcript.
+    """A word of the transcript.
 
     Attributes:
         text: The word with its punctuation.
-        key: The word in lower case without punctuation, by which words are compared; empty where
-            there is nothing but punctuation.
-        segment_id: The segment it stands in.
+        key: The word in lower case without punctuation, used for comparison; empty for punctuation
+            alone.
+        segment_id: The segment that contains it.
         start: Seconds from the start of the recording.
-        end: The same.
+        end: Seconds from the start of the recording.
     """
 
     text: str
@@ -30,21 +30,21 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one speaker said until another spoke."""
+    """Consecutive words of one speaker."""
 
     speaker: Speaker | None
     tokens: tuple[Token, ...]
 
 
 def key(word: str) -> str:
-    """A word in lower case, without punctuation around it and with one kind of apostrophe."""
+    """Normalise a word: lower case, no surrounding punctuation, one kind of apostrophe."""
     folded = unicodedata.normalize("NFKC", word).casefold().replace("\u2019", "'")
     kept = (letter for letter in folded if letter.isalnum() or letter in "'-")
     return "".join(kept).strip("'-")
 
 
 def turns(transcript: Transcript) -> tuple[Turn, ...]:
-    """The turns of a conversation; a single one where speakers are not told apart."""
+    """The turns of a conversation; a single one if speakers are not separated."""
     return tuple(
         Turn(speaker, tuple(token for segment in segments for token in tokens(segment)))
         for speaker, segments in groupby(transcript.segments, key=lambda s: s.speaker)
@@ -54,8 +54,8 @@ def turns(transcript: Transcript) -> tuple[Turn, ...]:
 def tokens(segment: Segment) -> list[Token]:
     """The words of a segment.
 
-    Where the provider's words do not match the segment's text one by one, moments are spread over
-    the segment in proportion to the letters.
+    If the provider's words do not match the segment's text one to one, timestamps are interpolated
+    over the segment in proportion to the letters.
     """
     texts = segment.text.split()
     if len(texts) == len(segment.words):
@@ -69,7 +69,7 @@ def tokens(segment: Segment) -> list[Token]:
 
 
 def joined(words: Sequence[Token]) -> str:
-    """The words as they stand in the transcript."""
+    """The words as written in the transcript."""
     return " ".join(word.text for word in words)
 
 

@@ -1,1 +1,1 @@
-"""The interview: its document, its people, and what may become of it."""
+"""Interviews: documents, people, transcripts, events and state transitions."""

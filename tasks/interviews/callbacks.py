@@ -1,4 +1,4 @@
-"""Events on their way to the URL an interview's producer has named."""
+"""Callbacks: events to be posted to an interview's callback URL."""
 
 import random
 from collections.abc import Sequence
@@ -23,17 +23,17 @@ _URL: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
 _MAX_LENGTH = 2000
 
 _MAX_DELAY = timedelta(days=1)
-"""However long a receiver asks us to wait."""
+"""Upper limit of the delay that a receiver may request."""
 
 _JITTER = 0.2
-"""The share of a delay by which it may become longer, so that not all come again at once."""
+"""Maximum random extension of a delay, as a share of it, so that retries do not coincide."""
 
 
 def _normalised(url: str) -> str:
     parsed = _URL.validate_python(url)
     if parsed.username is not None or parsed.password is not None:
-        # Whoever may read the interview reads the URL.
-        raise ValueError("the URL must not hold a user or a password")
+        # Everyone who may read the interview can read the URL.
+        raise ValueError("the URL must not contain a user name or password")
     normalised = str(parsed)
     if len(normalised) > _MAX_LENGTH:
         raise ValueError(f"the URL is longer than {_MAX_LENGTH} characters")
@@ -45,7 +45,7 @@ CallbackUrl = Annotated[
     Field(min_length=1, max_length=_MAX_LENGTH, json_schema_extra={"format": "uri"}),
     AfterValidator(_normalised),
 ]
-"""An http or https URL without credentials, in its normal form."""
+"""An http or https URL without credentials, normalised."""
 
 
 class Callback(BaseModel):
@@ -58,16 +58,16 @@ class Callback(BaseModel):
     receiver: str
     """Host and port of the URL."""
     attempts: int = 0
-    """How often it was tried, in vain."""
+    """Number of failed attempts."""
     due: AwareDatetime
-    """When to try it next."""
+    """When the next attempt is due."""
 
 
 class DeliveryFailed(Transient):
-    """A receiver did not take a callback.
+    """A receiver did not accept a callback.
 
     Attributes:
-        after: How long it asks us to wait, if it does.
+        after: The delay that the receiver requested, if any.
     """
 
     code = "not_accepted"
@@ -84,7 +84,7 @@ class ReceiverGone(Permanent):
 
 
 def callbacks(url: str | None, *events: Event) -> Sequence[Callback]:
-    """The callbacks that tell of events, due at once; none without a URL."""
+    """Create callbacks for events, due immediately; none without a URL."""
     if url is None:
         return ()
     receiver = urlsplit(url).netloc
@@ -94,13 +94,13 @@ def callbacks(url: str | None, *events: Event) -> Sequence[Callback]:
 def next_attempt(
     failed: Callback, backoff: Sequence[timedelta], now: datetime, after: timedelta | None = None
 ) -> datetime | None:
-    """When to try again after one more attempt in vain, or None to give up.
+    """Return when to try again after another failed attempt, or None to give up.
 
     Args:
-        failed: The callback as it was before the attempt.
+        failed: The callback before the attempt.
         backoff: The delays before the second attempt, the third, and so on.
-        now: The present moment.
-        after: How long the receiver asks us to wait; a day at most counts.
+        now: The current time.
+        after: The delay that the receiver requested; capped at one day.
     """
     if failed.attempts >= len(backoff):
         return None

@@ -1,4 +1,4 @@
-"""Models as plain values that any document store can hold."""
+"""Conversion of models to plain values that any document store accepts."""
 
 from collections.abc import Mapping
 from datetime import time
@@ -9,9 +9,9 @@ from pydantic import BaseModel
 
 
 def to_document(value: Any) -> Any:
-    """Models and mappings as dicts, sequences as lists, enumerations and times of day as strings.
+    """Convert models and mappings to dicts, sequences to lists, and enums and times to strings.
 
-    Moments stay `datetime`, so that a store can compare them.
+    Dates stay `datetime`, so that a store can compare them.
     """
     if isinstance(value, BaseModel):
         return to_document(dict(value))

@@ -1,4 +1,4 @@
-"""What is told to the outside when an interview moves on."""
+"""Lifecycle events of interviews, as CloudEvents."""
 
 import json
 from collections.abc import Mapping
@@ -25,29 +25,29 @@ class EventType(StrEnum):
 
 
 class Event(BaseModel):
-    """A fact about one interview; it never holds a transcript or a person's data."""
+    """A fact about one interview; it never contains a transcript or personal data."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
-    """`interview:type:round`, the same however often the event is published."""
+    """`interview:type:round`, identical each time the event is published."""
     type: EventType
     interview_id: str
     at: AwareDatetime
     facts: Mapping[str, str | int | float | None] = Field(default_factory=dict)
     traceparent: str | None = None
-    """Where the interview's trace began (W3C Trace Context); None if it has none."""
+    """The root of the interview's trace (W3C Trace Context); None if it has none."""
 
 
 def event_id(interview_id: str, event: EventType, run_count: int) -> str:
-    """The id by which a consumer knows an event it has seen already."""
+    """Return the id by which consumers detect duplicates of an event."""
     return f"{interview_id}:{event}:{run_count}"
 
 
 def cloud_event(event: Event) -> dict[str, Any]:
-    """The event in the structured JSON form of CloudEvents 1.0 (cloudevents.io, JSON format).
+    """The event in the structured JSON format of CloudEvents 1.0 (cloudevents.io, JSON format).
 
-    The trace is told by the extension "Distributed Tracing" of CloudEvents.
+    The trace is propagated by the CloudEvents extension "Distributed Tracing".
     """
     trace = {} if event.traceparent is None else {"traceparent": event.traceparent}
     return {

@@ -1,4 +1,4 @@
-"""The interview: the document that moves through the pipeline, and where it may move."""
+"""The interview document and its state machine."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -12,11 +12,11 @@ from tasks.interviews.people import FollowUp, Moment, Person, TimeZone
 from tasks.interviews.transcript import Speaker
 
 DEFAULT_TENANT = "default"
-"""Whose an interview is that nobody with a key of another tenant has submitted."""
+"""The tenant of interviews submitted without the API key of another tenant."""
 
 
 class Stage(StrEnum):
-    """The steps of the pipeline, in their order."""
+    """The stages of the pipeline, in order."""
 
     TRANSCRIBE = "transcribe"
     ANALYSE = "analyse"
@@ -24,17 +24,17 @@ class Stage(StrEnum):
 
     @property
     def status(self) -> "Status":
-        """The status of an interview that is in this stage, waiting or running."""
+        """The status of an interview in this stage, waiting or running."""
         return _STATUS_OF_STAGE[self]
 
     @property
     def next_status(self) -> "Status":
-        """The status an interview takes when this stage is done."""
+        """The status of an interview after this stage."""
         return _STATUS_AFTER_STAGE[self]
 
 
 class Status(StrEnum):
-    """Where an interview is."""
+    """The status of an interview."""
 
     QUEUED = "queued"
     TRANSCRIBING = "transcribing"
@@ -46,7 +46,7 @@ class Status(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Whether nothing more happens by itself."""
+        """Whether the interview has finished."""
         return self in FINAL
 
 
@@ -70,17 +70,17 @@ TRANSITIONS: Mapping[Status, frozenset[Status]] = MappingProxyType(
         Status.TRANSCRIBING: frozenset({Status.ANALYSING, Status.FAILED, Status.CANCELLED}),
         Status.ANALYSING: frozenset({Status.SCHEDULING, Status.FAILED, Status.CANCELLED}),
         Status.SCHEDULING: frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED}),
-        # A failed interview goes on from the stage that failed, when somebody asks for it.
+        # A retry on request resumes a failed interview at the stage that failed.
         Status.FAILED: frozenset({Status.QUEUED, Status.ANALYSING, Status.SCHEDULING}),
         Status.COMPLETED: frozenset(),
         Status.CANCELLED: frozenset(),
     }
 )
-"""The state machine: from each status, the statuses that may follow it."""
+"""The state machine: the statuses that may follow each status."""
 
 
 class Priority(StrEnum):
-    """How soon an interview is taken from its queue."""
+    """The priority of an interview's messages in a queue."""
 
     LOW = "low"
     NORMAL = "normal"
@@ -88,7 +88,7 @@ class Priority(StrEnum):
 
 
 class AnalysisType(StrEnum):
-    """The parts of an analysis, which can be asked for apart."""
+    """The parts of an analysis, each of which can be requested separately."""
 
     SENTIMENT = "sentiment"
     COMPETENCY = "competency"
@@ -96,7 +96,7 @@ class AnalysisType(StrEnum):
 
 
 class AudioQuality(BaseModel):
-    """How good the sound is, by figures that need no understanding of speech."""
+    """Sound quality, measured without speech recognition."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -107,11 +107,11 @@ class AudioQuality(BaseModel):
     silence_ratio: float = Field(ge=0, le=1)
     """Share of frames without sound."""
     snr_db: float | None
-    """Estimated signal-to-noise ratio, decibels; None where there is no sound or no pause."""
+    """Estimated signal-to-noise ratio in decibels; None if there is no sound or no pause."""
 
 
 class Audio(BaseModel):
-    """The recording, as it was found to be before the interview was queued."""
+    """Properties of the recording, measured before the interview was queued."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -129,7 +129,7 @@ class Audio(BaseModel):
 
 
 class Channels(BaseModel):
-    """Who speaks on which channel of a stereo recording."""
+    """The speaker on each channel of a stereo recording."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -144,7 +144,7 @@ class Channels(BaseModel):
 
 
 class Consent(BaseModel):
-    """The candidate's consent to being analysed by a machine."""
+    """The candidate's consent to automated analysis."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -165,31 +165,31 @@ class StageError(BaseModel):
 
 
 class StageRecord(BaseModel):
-    """What happened in one stage."""
+    """The record of one stage."""
 
     model_config = ConfigDict(frozen=True)
 
     attempts: int = 0
     run: str | None = Field(default=None, exclude=True)
-    """The run that owns the stage; a result is accepted from this run only."""
+    """The run that owns the stage; results of other runs are refused."""
     started_at: AwareDatetime | None = None
     finished_at: AwareDatetime | None = None
     provider: str | None = None
     progress: float = Field(default=0.0, ge=0, le=100)
     """Percent done."""
     error: StageError | None = None
-    """The last failure; kept after a retry that succeeded."""
+    """The last failure; kept after a successful retry."""
 
 
 class BookingOutcome(StrEnum):
-    """How scheduling ended."""
+    """The outcome of scheduling."""
 
     BOOKED = "booked"
     UNSCHEDULED = "unscheduled"
 
 
 class Booking(BaseModel):
-    """The follow-up meeting, or the reason why there is none."""
+    """The follow-up meeting, or the reason why none was booked."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -200,7 +200,7 @@ class Booking(BaseModel):
     One of `no_slot`, `no_interviewers`, `calendar_unreadable` and `calendar_refused`.
     """
     detail: str | None = None
-    """The same for a person."""
+    """The reason, as a sentence."""
     uid: str | None = None
     """The calendar event's UID, derived from the interview id."""
     start: AwareDatetime | None = None
@@ -211,13 +211,13 @@ class Booking(BaseModel):
     calendars: tuple[str, ...] = ()
     """The calendars that hold the event."""
     provider: str | None = None
-    """Who keeps these calendars."""
+    """The calendar provider with which it is booked."""
     invitation: str | None = None
     """The iTIP REQUEST (RFC 5546) as iCalendar text."""
 
 
 class Source(StrEnum):
-    """The producer an interview came from."""
+    """The kind of producer that submitted an interview."""
 
     HTTP = "http"
     CLI = "cli"
@@ -230,7 +230,7 @@ def _new_stages() -> dict[Stage, StageRecord]:
 
 
 class Submission(BaseModel):
-    """What a producer says about a recording."""
+    """A producer's description of a recording."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -238,7 +238,7 @@ class Submission(BaseModel):
     """One of the types the settings allow, such as `screening`."""
     candidate: Person
     interviewers: Annotated[tuple[Person, ...], Field(max_length=10)] = ()
-    """Who meets the candidate next; without any, nothing is booked."""
+    """Interviewers for the follow-up meeting; without any, nothing is booked."""
     time_zone: TimeZone = "UTC"
     priority: Priority = Priority.NORMAL
     channels: Channels | None = None
@@ -246,40 +246,40 @@ class Submission(BaseModel):
     consent: Consent | None = None
     follow_up: FollowUp = FollowUp()
     callback_url: CallbackUrl | None = None
-    """Where its events are posted; null once the receiver has answered that it wants no more."""
+    """Where events are posted; set to null when the receiver answers that it wants no more."""
 
 
 class Interview(Submission):
-    """An interview, without its transcript and its analysis, which are read apart."""
+    """An interview without its transcript and analysis, which are stored separately."""
 
     id: str
     tenant: str = DEFAULT_TENANT
-    """Whose it is; keys of other tenants do not see it."""
+    """The owner; keys of other tenants have no access."""
     source: Source
     status: Status = Status.QUEUED
     audio: Audio
     stages: dict[Stage, StageRecord] = Field(default_factory=_new_stages)
     booking: Booking | None = None
     rounds: int = 1
-    """How often the pipeline was started: 1, and one more for each retry asked for."""
+    """The number of pipeline runs: 1, plus one for each requested retry."""
     created_at: AwareDatetime
     updated_at: AwareDatetime
     message_at: AwareDatetime | None = Field(default=None, exclude=True)
-    """When the message was published by which it goes on."""
+    """When the current Celery message was published."""
     traceparent: str | None = Field(default=None, exclude=True)
-    """Where its trace began (W3C Trace Context); None if it has none."""
+    """The root of its trace (W3C Trace Context); None if it has none."""
     lease_until: AwareDatetime | None = Field(default=None, exclude=True)
-    """Until when the run at work has it to itself, unless it asks for more; None if none is."""
+    """When the current run's lease expires unless renewed; None if no run is active."""
     next_attempt_at: AwareDatetime | None = None
-    """When the next attempt at its stage is due; None if none is waited for."""
+    """When the next attempt at the current stage is due; None if no retry is pending."""
     erasing_at: AwareDatetime | None = Field(default=None, exclude=True)
-    """When its erasure began; from then on nobody sends it on its way again."""
+    """When erasure began; the interview is not dispatched again after that."""
     retried_at: AwareDatetime | None = None
     finished_at: AwareDatetime | None = None
 
     @property
     def queued_at(self) -> AwareDatetime:
-        """When it was last sent on its way."""
+        """When it was last queued: at creation or at the last requested retry."""
         return self.retried_at or self.created_at
 
     @property
@@ -291,11 +291,11 @@ class Interview(Submission):
 
     @property
     def current_stage(self) -> Stage | None:
-        """The stage that is next or at work; None of an interview that is over."""
+        """The stage that is next or running; None if the interview has finished."""
         if self.status.final:
             return None
         return next(s for s in Stage if self.stages[s].finished_at is None)
 
     def zone_of(self, person: Person) -> str:
-        """The time zone a person lives by."""
+        """The time zone of a person."""
         return person.time_zone or self.time_zone

@@ -1,4 +1,4 @@
-"""The people of an interview, and when they can be met."""
+"""The people of an interview, and their availability."""
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Self
@@ -35,15 +35,16 @@ def _in_utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise ValueError("in UTC, this lies outside the years 1 to 9999") from None
+        raise ValueError("in UTC, this is outside the years 1 to 9999") from None
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-"""A moment, kept in UTC: Python's arithmetic within any other zone ignores its clock changes."""
+"""A point in time, converted to UTC: within other zones, Python's arithmetic ignores clock changes.
+"""
 
 
 class Interval(BaseModel):
-    """A span of time, its end excluded."""
+    """A time span; the end is exclusive."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -53,15 +54,15 @@ class Interval(BaseModel):
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> Self:
         if self.end <= self.start:
-            raise ValueError("the end must come after the start")
+            raise ValueError("the end must be after the start")
         return self
 
     def overlaps(self, other: "Interval") -> bool:
-        """Whether the two share any moment; touching ends do not count."""
+        """Whether the two overlap; adjacent spans do not."""
         return self.start < other.end and other.start < self.end
 
     def padded(self, before: timedelta, after: timedelta) -> "Interval":
-        """This span with a buffer on either side."""
+        """Return this span extended by a buffer on either side."""
         return Interval(start=self.start - before, end=self.end + after)
 
     @property
@@ -72,23 +73,23 @@ class Interval(BaseModel):
 
 def _without_zone(at: time) -> time:
     if at.tzinfo is not None:
-        raise ValueError("a time on the wall has no offset; the person's time zone applies")
+        raise ValueError("a local time must have no offset; the person's time zone applies")
     return at
 
 
 WallTime = Annotated[
     time,
     AfterValidator(_without_zone),
-    # JSON Schema's format `time` is that of RFC 3339, which wants an offset.
+    # JSON Schema's format `time` is that of RFC 3339, which requires an offset.
     WithJsonSchema(
         {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?$"}
     ),
 ]
-"""A time as a clock on the wall shows it."""
+"""A local time of day, without a zone."""
 
 
 class WorkingHours(BaseModel):
-    """The hours of a day, and the days of a week, in which a person can be met."""
+    """The days of the week, and the hours of those days, at which a person is available."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -102,7 +103,7 @@ class WorkingHours(BaseModel):
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> Self:
         if self.end <= self.start:
-            raise ValueError("working hours must end after they start")
+            raise ValueError("working hours must end after their start")
         return self
 
 
@@ -114,35 +115,35 @@ class Person(BaseModel):
     name: str = Field(min_length=1, max_length=200)
     email: str = Field(max_length=254, pattern=_EMAIL)
     time_zone: TimeZone | None = None
-    """The person's own zone; the interview's where none is given."""
+    """The person's time zone; defaults to the interview's."""
     working_hours: WorkingHours = WorkingHours()
     calendar: str | None = Field(default=None, min_length=1, max_length=500)
-    """Where the person's calendar is found by the calendar provider.
+    """The address of the person's calendar at the calendar provider.
 
-    An interviewer without one has the calendar that belongs to the e-mail address. A candidate
-    without one is taken to be free in working hours, as candidates seldom have a calendar here.
-    """
+    For an interviewer it defaults to the calendar of the e-mail address. A candidate without one is
+    assumed to be free during working hours, because candidates seldom have a calendar with the same
+    provider."""
 
 
 class FollowUp(BaseModel):
-    """What is wished of the follow-up meeting."""
+    """Constraints on the follow-up meeting."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     duration_minutes: int = Field(default=45, ge=5, le=480, multiple_of=5)
     buffer_minutes: int = Field(default=10, ge=0, le=120, multiple_of=5)
-    """Free time kept before and after the meeting, for everybody in it."""
+    """Free time before and after the meeting, for all attendees."""
     notice_hours: int = Field(default=24, ge=0, le=24 * 30)
-    """The least time between booking and meeting."""
+    """Minimum time between booking and meeting."""
     window_days: int = Field(default=14, ge=1, le=90)
-    """How far ahead to search."""
+    """How many days ahead to search."""
     earliest: Moment | None = None
-    """No meeting before this moment."""
+    """The earliest start of the meeting."""
     latest: Moment | None = None
-    """No meeting that ends after this moment."""
+    """The latest end of the meeting."""
 
     def window(self, now: datetime) -> Interval | None:
-        """The span in which the meeting must lie, or None where the wishes leave none."""
+        """The span in which the meeting must lie, or None if the constraints leave none."""
         start = max(filter(None, (now + timedelta(hours=self.notice_hours), self.earliest)))
         end = min(filter(None, (now + timedelta(days=self.window_days), self.latest)))
         return Interval(start=start, end=end) if end > start else None

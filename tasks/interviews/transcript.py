@@ -1,4 +1,4 @@
-"""The transcript: who said what, when, and how sure the recogniser is."""
+"""The transcript: words, speakers, times and confidences."""
 
 import hashlib
 from collections.abc import Sequence
@@ -32,45 +32,45 @@ class Segment(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: int
-    """The position in the transcript, from 0."""
+    """The position in the transcript, counted from 0."""
     start: float = Field(ge=0)
     """Seconds from the start of the recording."""
     end: float = Field(ge=0)
     speaker: Speaker | None
-    """None where the recording does not tell speakers apart."""
+    """None if speakers are not separated."""
     text: str
     confidence: float | None = Field(ge=0, le=1)
-    """The mean of the words' confidences; None where the provider gives none."""
+    """The mean of the words' confidences; None if the provider reports none."""
     words: tuple[Word, ...] = ()
 
 
 class Transcript(BaseModel):
-    """What was said in a recording; its segments are in the order of their starts."""
+    """The transcript of a recording; its segments are ordered by start."""
 
     model_config = ConfigDict(frozen=True)
 
     language: str | None
-    """ISO 639-1 code; None where there was no speech to tell by."""
+    """ISO 639-1 code; None if there was no speech to detect it from."""
     duration: float = Field(ge=0)
-    """Seconds of audio that were read."""
+    """Seconds of audio that were processed."""
     provider: str
     model: str
     segments: tuple[Segment, ...] = ()
     fallback_from: str | None = None
-    """The provider that was asked first and failed."""
+    """The provider that was tried first and failed."""
     cost: float | None = Field(default=None, ge=0)
-    """US dollars; None where there is no price, or it is not known."""
+    """US dollars; None if there is no price or it is unknown."""
     price_version: str | None = None
-    """The price list by which the cost was reckoned."""
+    """The version of the price list used to compute the cost."""
 
     @property
     def text(self) -> str:
-        """All that was said, in one string."""
+        """The full text in one string."""
         return " ".join(segment.text for segment in self.segments)
 
     @property
     def has_speech(self) -> bool:
-        """Whether anything was said at all."""
+        """Whether there is any speech."""
         return bool(self.segments)
 
     @property
@@ -80,7 +80,7 @@ class Transcript(BaseModel):
 
     @property
     def sha256(self) -> str:
-        """A fingerprint of the words and their speakers, by which a report names its source."""
+        """A hash of the words and speakers, by which a report identifies its transcript."""
         lines = (f"{s.id}\t{s.speaker or ''}\t{s.text}\n" for s in self.segments)
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -89,7 +89,7 @@ def weighted_confidence(segments: Sequence[Segment]) -> float | None:
     """The mean confidence of the segments that have one, weighted by their duration.
 
     Returns:
-        A number from 0 to 1, or None where no segment has a confidence.
+        A number from 0 to 1, or None if no segment has a confidence.
     """
     known = [(s.confidence, s.end - s.start) for s in segments if s.confidence is not None]
     total = sum(duration for _, duration in known)

@@ -1,7 +1,7 @@
-"""Every change an interview can undergo, as data that a store applies in one atomic step.
+"""State transitions of interviews, as data that a store applies atomically.
 
-The functions here are pure: they say in which statuses a change is allowed, what it sets and what
-is announced. A store refuses it, atomically, where the interview is elsewhere by then.
+The functions are pure: each returns the statuses in which a change is allowed, the fields it sets
+and the events it records. A store refuses a change if the interview no longer meets its conditions.
 """
 
 from collections.abc import Mapping
@@ -26,18 +26,17 @@ from tasks.interviews.interview import (
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One atomic step of one interview.
+    """One atomic update of an interview.
 
     Attributes:
-        name: What is being done, for messages.
-        when: The statuses in which it is allowed; in any other it is an `IllegalTransition`.
-        to: The status it leads to, or None to stay.
-        match: Fields, by dotted path, that must have these values; else it is `Superseded`.
-        lapsed: Fields, by dotted path, that must be null or before a moment; else it is
-            `Superseded`.
+        name: The operation, for error messages.
+        when: The statuses in which it is allowed; any other raises `IllegalTransition`.
+        to: The new status, or None to keep it.
+        match: Fields, by dotted path, and their required values; a mismatch raises `Superseded`.
+        lapsed: Fields, by dotted path, that must be null or before a given time; else `Superseded`.
         values: Fields, by dotted path, and their new values (plain values or models).
-        increments: Fields, by dotted path, that go up by one.
-        events: What is announced if the change takes place, and only then.
+        increments: Fields, by dotted path, to increment by one.
+        events: Events recorded in the same update.
         callback_url: Where the events are posted as well.
     """
 
@@ -58,23 +57,23 @@ class Change:
 
 
 def created(interview: Interview) -> Event:
-    """The announcement of a new interview."""
+    """The event for a new interview."""
     return _event(interview, EventType.CREATED, interview.created_at, source=interview.source)
 
 
 LEASE = timedelta(seconds=30)
-"""How long a run has an interview to itself, if it does not ask for more."""
+"""The default duration of a run's lease."""
 
 
 def begin(stage: Stage, run: str, now: datetime, lease: timedelta = LEASE) -> Change:
-    """A run takes hold of a stage: from now on results of any other run are refused.
+    """Claim a stage for a run; from now on, results of any other run are refused.
 
-    It is refused as long as another run has the lease. That one may still be working when its
-    lease has lapsed: its result will be `Superseded`.
+    Refused while another run holds the lease. After its lease has expired that run may still be
+    working; its result will be `Superseded`.
     """
     entry = {Status.QUEUED} if stage is Stage.TRANSCRIBE else set()
     return Change(
-        name=f"begin to {stage}",
+        name=f"begin stage {stage}",
         when=frozenset({stage.status} | entry),
         to=stage.status,
         values={
@@ -91,9 +90,9 @@ def begin(stage: Stage, run: str, now: datetime, lease: timedelta = LEASE) -> Ch
 
 
 def report_progress(stage: Stage, run: str, percent: float, now: datetime) -> Change:
-    """A run reports how far it has got, and learns whether it still owns the stage."""
+    """Record a run's progress; refused if the run no longer owns the stage."""
     return Change(
-        name=f"go on to {stage}",
+        name=f"report progress of stage {stage}",
         when=frozenset({stage.status}),
         match={f"stages.{stage}.run": run},
         values={f"stages.{stage}.progress": percent, "updated_at": now},
@@ -101,9 +100,9 @@ def report_progress(stage: Stage, run: str, percent: float, now: datetime) -> Ch
 
 
 def renew(stage: Stage, run: str, now: datetime, lease: timedelta = LEASE) -> Change:
-    """A run that is still working asks for more time."""
+    """Renew a run's lease."""
     return Change(
-        name=f"go on to {stage}",
+        name=f"renew the lease of stage {stage}",
         when=frozenset({stage.status}),
         match={f"stages.{stage}.run": run},
         values={"lease_until": now + lease},
@@ -111,14 +110,14 @@ def renew(stage: Stage, run: str, now: datetime, lease: timedelta = LEASE) -> Ch
 
 
 def dispatched(interview: Interview, now: datetime) -> Change:
-    """A new message is published for an interview that goes on from nowhere.
+    """Record that a new message is published for an interview that has none.
 
-    It is refused if anything has happened since the interview was read, so that of two who notice,
-    one publishes.
+    Refused if the interview has changed since it was read, so that only one of several concurrent
+    reconcilers publishes a message.
     """
     stage = interview.current_stage
     return Change(
-        name="send it on its way again",
+        name="dispatch it again",
         when=frozenset({interview.status}),
         match={
             "rounds": interview.rounds,
@@ -141,16 +140,16 @@ def finish(
     results: Mapping[str, object],
     event_data: Mapping[str, str | int | float | None],
 ) -> Change:
-    """A run delivers the results of its stage, and the interview moves on.
+    """Store a run's results and advance the interview to the next status.
 
     Args:
         interview: The interview as it was when the run began.
-        stage: The stage that is done.
-        run: The run that did it.
-        now: The present moment.
-        provider: The provider that did the work, where there was one.
+        stage: The completed stage.
+        run: The run that completed it.
+        now: The current time.
+        provider: The provider that was used, if any.
         results: Fields of the document, and their new values.
-        event_data: What the event tells of the results.
+        event_data: The event's data about the results.
     """
     values: dict[str, object] = {
         **results,
@@ -167,7 +166,7 @@ def finish(
         values |= {"finished_at": now, "message_at": None}
         events.append(_event(interview, EventType.COMPLETED, now))
     return Change(
-        name=f"finish to {stage}",
+        name=f"finish stage {stage}",
         when=frozenset({stage.status}),
         to=stage.next_status,
         match={f"stages.{stage}.run": run},
@@ -185,9 +184,9 @@ def schedule_retry(
     now: datetime,
     delay: timedelta = timedelta(0),
 ) -> Change:
-    """A run failed and will be tried again: the error is kept, the status stays."""
+    """Record a failed run that will be retried: the error is stored, the status stays."""
     return Change(
-        name=f"try again to {stage}",
+        name=f"retry stage {stage}",
         when=frozenset({stage.status}),
         match={f"stages.{stage}.run": run},
         values={
@@ -200,9 +199,9 @@ def schedule_retry(
 
 
 def release(interview: Interview, stage: Stage, run: str) -> Change:
-    """A run is broken off through no fault of its own: it is as if it had not begun."""
+    """Undo the claim of a run that was interrupted by a shutdown, so its attempt does not count."""
     return Change(
-        name=f"give back what there is to {stage}",
+        name=f"release stage {stage}",
         when=frozenset({stage.status}),
         match={f"stages.{stage}.run": run},
         values={
@@ -216,9 +215,9 @@ def release(interview: Interview, stage: Stage, run: str) -> Change:
 def fail(
     interview: Interview, stage: Stage, run: str, error: InterviewWorkerError, now: datetime
 ) -> Change:
-    """A run failed for good, and the interview with it."""
+    """Fail a stage permanently, and the interview with it."""
     return Change(
-        name=f"fail to {stage}",
+        name=f"fail stage {stage}",
         when=frozenset({stage.status}),
         to=Status.FAILED,
         match={f"stages.{stage}.run": run},
@@ -235,7 +234,7 @@ def fail(
 
 
 def cancel(interview: Interview, now: datetime) -> Change:
-    """Somebody calls the interview off; a stage at work stops at its next step."""
+    """Cancel the interview; a running stage stops at its next step."""
     return Change(
         name="cancel",
         when=ACTIVE,
@@ -253,7 +252,7 @@ def cancel(interview: Interview, now: datetime) -> Change:
 
 
 def retry(interview: Interview, now: datetime) -> Change:
-    """Somebody sends a failed interview on its way again, from the stage that failed."""
+    """Retry a failed interview from the stage that failed."""
     stage = interview.failed_stage
     if stage is None:
         raise IllegalTransition(f"cannot retry: the interview is {interview.status}, not failed")
@@ -274,7 +273,7 @@ def retry(interview: Interview, now: datetime) -> Change:
 
 
 def begin_erasure(interview: Interview, now: datetime) -> Change:
-    """What is known of the interview is about to be removed, which nobody may get in the way of."""
+    """Mark the interview as being erased, which blocks any later retry."""
     return Change(
         name="erase",
         when=FINAL,
@@ -284,7 +283,7 @@ def begin_erasure(interview: Interview, now: datetime) -> Change:
 
 
 def reviewed(before: Report, after: Report, now: datetime) -> Change:
-    """A human had a word on the report; of two reviewers at once, one is told to look again."""
+    """Store a reviewed report; refused if another review was stored in the meantime."""
     return Change(
         name="review",
         when=frozenset(Status),
@@ -294,9 +293,9 @@ def reviewed(before: Report, after: Report, now: datetime) -> Change:
 
 
 def feedback_given(report: Report, feedback: Feedback) -> Change:
-    """Somebody says of a part of a report whether they agree; only their last word on it is kept.
+    """Store a person's feedback on a part of a report, replacing their earlier feedback on it.
 
-    Each has a field of its own, so that what one says never gets in the way of another.
+    Each person and part has a field of its own, so concurrent feedback does not conflict.
     """
     return Change(
         name="give feedback",

@@ -1,1 +1,1 @@
-"""The three stages as Celery tasks, and the runner they share."""
+"""The three stages as Celery tasks, and their common runner."""

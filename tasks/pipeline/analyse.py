@@ -1,4 +1,4 @@
-"""The second stage: words become a report for a human reviewer."""
+"""The analysis stage: builds the report from the transcript."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""How long to wait before trying again."""
+"""Exponential back-off between attempts."""
 
 import random
 from datetime import timedelta
@@ -7,19 +7,19 @@ _MAX_DELAY = 900.0
 """Seconds."""
 
 _MAX_RETRY_AFTER = 24 * 3600.0
-"""Seconds that a server may ask to be left alone for; what is longer must be a mistake."""
+"""Maximum accepted Retry-After in seconds; a longer one is assumed to be a mistake."""
 
 
 def delay(base: float, attempt: int, retry_after: float | None = None) -> timedelta:
     """Exponential back-off with full jitter (Brooker, AWS Architecture Blog, 2015).
 
-    Where a server asks to be left alone, the time it asks for comes on top, so that those who were
-    sent away together do not come back together.
+    A server's Retry-After is added to the jitter, so that clients rejected together do not return
+    together.
 
     Args:
-        base: Seconds before the second attempt, at most; doubles with each attempt up to 900.
-        attempt: The number of the attempt that failed, counted from 1.
-        retry_after: Seconds that the server asks for.
+        base: Maximum seconds before the second attempt; doubles with each attempt up to 900.
+        attempt: The number of the failed attempt, counted from 1.
+        retry_after: Seconds that the server asked to wait.
     """
     ceiling = min(_MAX_DELAY, base * 2.0 ** (attempt - 1))
     jitter = random.uniform(0, ceiling)  # noqa: S311 - jitter is no secret

@@ -1,4 +1,4 @@
-"""The queues: their names, their state, and the port that reads it."""
+"""Queue names, the state of queues, and the port that reads it."""
 
 import math
 from collections.abc import Mapping
@@ -11,15 +11,16 @@ from tasks.pipeline.runner import task_name
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """One queue at one moment; None is what the broker does not tell.
+    """The state of one queue; values that the broker does not report are None.
 
     Attributes:
-        depth: Messages that wait, by the name of their priority.
-        oldest: When the message was published, in seconds since the epoch, that waits longest, by
-            the name of its priority.
-        reserved: Messages that workers hold: running, prefetched or delayed.
-        oldest_age: Seconds since the message was published that waits longest; 0 if none waits.
-        reserved_age: Seconds since the message was taken that is held longest; 0 if none is held.
+        depth: Waiting messages by priority name.
+        oldest: Publication time of the oldest waiting message by priority name, in seconds since
+            the epoch.
+        reserved: Unacknowledged messages: running, prefetched or delayed.
+        oldest_age: Seconds since the oldest waiting message was published; 0 if none waits.
+        reserved_age: Seconds since the oldest unacknowledged message was delivered; 0 if there is
+            none.
     """
 
     depth: Mapping[str, int]
@@ -30,20 +31,20 @@ class QueueState:
 
     @property
     def total(self) -> int:
-        """All messages, waiting or held, as far as the broker tells."""
+        """All messages, waiting or unacknowledged, as far as the broker reports them."""
         return sum(self.depth.values()) + (self.reserved or 0)
 
     def taken_until(self, *priorities: str) -> float | None:
-        """The moment before which every message that was published has been taken.
+        """The time before which every published message has been delivered.
 
-        Queues are in the order of publication: what was published before the oldest message that
-        waits is not in the queue any more.
+        Queues are in order of publication: messages published before the oldest waiting one have
+        left the queue.
 
         Args:
-            priorities: The names of the priorities to look at.
+            priorities: The names of the priorities to consider.
 
         Returns:
-            Seconds since the epoch, infinity where none waits; None if it is not known.
+            Seconds since the epoch, infinity if none waits; None if unknown.
         """
         waiting = [name for name in priorities if self.depth.get(name)]
         if not all(name in self.oldest for name in waiting):
@@ -53,7 +54,7 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class RedisStats:
-    """What Redis tells of itself (INFO)."""
+    """Server statistics from Redis' INFO."""
 
     clients: int
     hits: int
@@ -64,13 +65,13 @@ class RedisStats:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """The broker at one moment.
+    """The state of the broker.
 
     Attributes:
-        queues: Every queue that is looked at, by name.
-        oldest_chain_age: Seconds since the oldest chain began of which a message is next in line
-            or held; 0 if there is none, None if the broker does not tell.
-        redis: The server's own figures, where it is Redis.
+        queues: The monitored queues by name.
+        oldest_chain_age: Seconds since the start of the oldest chain with a waiting or
+            unacknowledged message; 0 if there is none, None if the broker does not report it.
+        redis: Server statistics, if the broker is Redis.
     """
 
     queues: Mapping[str, QueueState]
@@ -79,7 +80,7 @@ class Backlog:
 
 
 class Broker(Protocol):
-    """Something to read the state of a broker from."""
+    """Reads the state of a broker."""
 
     def backlog(self) -> Backlog:
         """Read the state of all queues, within about a second.
@@ -93,15 +94,15 @@ class Broker(Protocol):
 
 
 REQUESTS = "interviews.submit"
-"""The task, and its queue, by which any Celery producer submits an interview."""
+"""The task, and its queue, through which any Celery producer submits an interview."""
 
 
 FETCH = "interviews.fetch"
-"""The task that fetches the recording of a request; it is sent to the queue of requests too."""
+"""The task that downloads the recording of a request; it uses the queue of requests."""
 
 
 STAGES = {task_name(stage): str(stage) for stage in Stage}
-"""The queues of the pipeline, and the stage that each leads to."""
+"""The queues of the pipeline by name, and the stage of each."""
 
 
 QUEUES = (REQUESTS, *STAGES)

@@ -1,4 +1,4 @@
-"""How a stage is run: claimed, worked, and its outcome delivered or refused."""
+"""Execution of a stage: claim the interview, do the work, store the result or the failure."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -32,11 +32,11 @@ from tasks.signals import (
 log = logging.getLogger(__name__)
 
 _WRITE_RETRY_SECONDS = 0.5
-"""Seconds between attempts to write while the store is away."""
+"""Seconds between write attempts while the store is unavailable."""
 
 
 def task_name(stage: Stage) -> str:
-    """The name of a stage's task, and of its queue."""
+    """The name of a stage's task and of its queue."""
     return f"interviews.{stage}"
 
 
@@ -52,7 +52,7 @@ class Attempt:
 
     @property
     def record(self) -> StageRecord:
-        """What is known of the stage."""
+        """The stored record of the stage."""
         return self.interview.stages[self.stage]
 
     @property
@@ -61,10 +61,10 @@ class Attempt:
         return self.record.attempts
 
     def progress(self, percent: float) -> None:
-        """Report the percent done.
+        """Report progress in percent.
 
         Raises:
-            Superseded, IllegalTransition, NotFound: The work is no longer wanted.
+            Superseded, IllegalTransition, NotFound: The result is no longer wanted.
         """
         step = transitions.report_progress(self.stage, self.id, round(percent, 1), now())
         self.services.interviews.apply(self.interview.id, step)
@@ -72,13 +72,13 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """What a run has to show.
+    """The result of a stage.
 
     Attributes:
         results: Fields of the interview's document, and their values.
-        provider: Who did the work, where there was a choice.
-        event_data: What the event tells of it; nothing about any person.
-        undo: Takes back effects outside the document, where the interview is called off meanwhile.
+        provider: The provider that was used, if there was a choice.
+        event_data: The event's data; never personal data.
+        undo: Undoes effects outside the document if the interview was cancelled in the meantime.
     """
 
     results: Mapping[str, object]
@@ -97,14 +97,14 @@ def execute(stage: Stage, interview_id: str, work: Work, undo: Undo | None = Non
     Args:
         stage: The stage.
         interview_id: The interview.
-        work: Does it.
-        undo: Takes back what attempts may have done outside the document, where the stage fails
-            for good.
+        work: Does the work of the stage.
+        undo: Undoes effects that attempts may have had outside the document, if the stage fails
+            permanently.
 
     Raises:
-        Ignore: The work is not wanted (any more), or will be tried again; the chain ends here.
-        SystemExit: The worker stops, and cannot wait for the stage.
-        InterviewWorkerError: The stage failed for good, and the interview with it.
+        Ignore: The stage was not wanted (any more) or will be retried; the chain ends here.
+        SystemExit: The worker shuts down before the stage has finished.
+        InterviewWorkerError: The stage failed permanently, and the interview with it.
     """
     services = current()
     seconds = stopwatch()
@@ -120,16 +120,17 @@ def execute(stage: Stage, interview_id: str, work: Work, undo: Undo | None = Non
                 bind(provider=outcome.provider)
             _finish(attempt, outcome)
     except STALE as error:
-        log.info("%s of %s is not wanted: %s", stage, interview_id, error.message)
+        log.info("skipping %s of %s: %s", stage, interview_id, error.message)
         announce(AttemptOutcome.UNWANTED)
         raise Ignore from error
     except _RetryScheduled as error:
-        # The document says when the next attempt is due, and the reconciler sees to it.
+        # The document records when the next attempt is due; the reconciler dispatches it.
         announce(AttemptOutcome.RETRY, error.cause.code)
         raise Ignore from error
     except Transient as error:
-        # The store is away, and knows no more than that nobody renews the lease.
-        log.warning("%s of %s is left to the reconciler: %s", stage, interview_id, error.message)
+        # The store is unavailable. The lease will expire, and the reconciler dispatches the stage
+        # again.
+        log.warning("leaving %s of %s to the reconciler: %s", stage, interview_id, error.message)
         announce(AttemptOutcome.RETRY)
         raise Ignore from error
     except SystemExit:
@@ -154,7 +155,7 @@ def _begin(services: Services, stage: Stage, interview_id: str) -> Attempt:
 
 @contextmanager
 def _release_on_shutdown(attempt: Attempt) -> Iterator[None]:
-    """Let another worker begin at once where this one stops; its attempt does not count."""
+    """Release the stage on shutdown for another worker; the attempt is not counted."""
     try:
         yield
     except SystemExit:
@@ -163,13 +164,13 @@ def _release_on_shutdown(attempt: Attempt) -> Iterator[None]:
             attempt.services.interviews.apply(attempt.interview.id, released)
         except InterviewWorkerError as error:
             log.info(
-                "%s of %s is not given back: %s", attempt.stage, attempt.interview.id, error.message
+                "failed to release %s of %s: %s", attempt.stage, attempt.interview.id, error.message
             )
         raise
 
 
 class _RetryScheduled(Exception):
-    """An attempt failed and another is due."""
+    """An attempt failed and another one is due."""
 
     def __init__(self, cause: Transient) -> None:
         super().__init__(cause.message)
@@ -197,11 +198,11 @@ def _perform(attempt: Attempt, work: Work) -> StageResult:
         _fail(attempt, error)
         raise
     except SoftTimeLimitExceeded as error:
-        limit = Permanent(f"{attempt.stage} took longer than it may", code="time_limit")
+        limit = Permanent(f"{attempt.stage} exceeded its time limit", code="time_limit")
         _fail(attempt, limit)
         raise limit from error
     except Exception as error:
-        # The message stays in the log: it may quote what was said.
+        # The exception's message is only logged, not stored: it may quote the interview.
         bug = Permanent(f"unexpected {type(error).__name__}", code="internal_error")
         _fail(attempt, bug)
         raise
@@ -209,7 +210,7 @@ def _perform(attempt: Attempt, work: Work) -> StageResult:
 
 def _check_attempts(attempt: Attempt) -> None:
     if attempt.number > attempt.services.max_attempts:
-        # The attempts before this one ended without a word: they took their process with them.
+        # Earlier attempts ended without recording an outcome: they crashed with their process.
         lost = attempt.number - 1
         raise Permanent(f"{attempt.stage} was given up after {lost} attempts", code="poison")
 
@@ -231,18 +232,18 @@ def _fail(attempt: Attempt, error: InterviewWorkerError) -> None:
 
 
 def _undo(attempt: Attempt) -> None:
-    """Take back what nobody will know of; before the end is written, lest it be forgotten."""
+    """Undo external effects before recording the failure, so that a crash cannot orphan them."""
     if attempt.undo is None:
         return
     try:
-        # Another run that has taken over may be doing the same thing anew.
+        # Another run that has taken over may be producing the same effects again.
         _renew(attempt)
         attempt.undo(attempt)
     except STALE:
         raise
     except InterviewWorkerError as error:
         log.warning(
-            "%s of %s leaves something behind: %s", attempt.stage, attempt.interview.id, error
+            "failed to undo the effects of %s of %s: %s", attempt.stage, attempt.interview.id, error
         )
 
 
@@ -267,7 +268,7 @@ def _finish(attempt: Attempt, outcome: StageResult) -> None:
 
 
 def _apply(attempt: Attempt, change: Change) -> None:
-    """Apply a change that work went into, with patience while the store is away."""
+    """Apply a change that stores the outcome of work, retrying while the store is unavailable."""
     deadline = monotonic() + attempt.services.lease.total_seconds()
     while True:
         try:
@@ -281,7 +282,7 @@ def _apply(attempt: Attempt, change: Change) -> None:
 
 
 def _was_cancelled(attempt: Attempt) -> bool:
-    """Whether the interview was cancelled or erased; else another run has the same effects."""
+    """Whether the interview was cancelled or erased; if not, another run needs the same effects."""
     try:
         return attempt.services.interviews.get(attempt.interview.id).status is Status.CANCELLED
     except NotFound:

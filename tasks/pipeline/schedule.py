@@ -1,4 +1,4 @@
-"""The third stage: a follow-up meeting is booked."""
+"""The scheduling stage: books the follow-up meeting."""
 
 from functools import partial
 
@@ -20,7 +20,7 @@ def schedule(interview_id: str) -> None:
 
 def _undo(attempt: Attempt) -> None:
     interview, services = attempt.interview, attempt.services
-    # What is booked is reserved before.
+    # Every booking is preceded by a reservation.
     if services.reservations.holding(interview.id) is not None:
         unschedule(interview, services.calendars, services.reservations)
 

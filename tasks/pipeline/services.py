@@ -1,4 +1,4 @@
-"""The adapters of this process, handed to the stages by whoever runs them."""
+"""The adapters of this process, which the worker provides to the stages."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,14 +17,14 @@ from tasks.scheduling.calendars import Calendars
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """All that the stages work with.
+    """The dependencies of the stages.
 
     Attributes:
-        max_attempts: How often a stage is tried before its interview fails.
+        max_attempts: Attempts at a stage before its interview fails.
         backoff: Seconds before the second attempt; doubled for each further one.
-        consent_required: Whether only interviews with a consent record are analysed.
-        masker: Hides people from the language provider; None where nobody is hidden.
-        lease: How long a run has an interview to itself, if it does not ask for more.
+        consent_required: Whether to analyse only interviews with a consent record.
+        masker: Masks personal data before it is sent to the language provider; None to disable.
+        lease: The duration of a run's lease, unless renewed.
     """
 
     interviews: InterviewStore
@@ -44,7 +44,7 @@ _provided: Services | None = None
 
 
 def provide(services: Services | None) -> None:
-    """Hand this process its services; None takes them back."""
+    """Set the services of this process; None removes them."""
     global _provided
     _provided = services
 

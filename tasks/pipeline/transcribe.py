@@ -1,4 +1,4 @@
-"""The first stage: sound becomes words."""
+"""The transcription stage: turns the recording into a transcript."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from tasks.pipeline.runner import Attempt, StageResult, execute, task_name
 from tasks.signals import TranscriptionRecovered, transcription_recovered
 
 _PROGRESS_INTERVAL = 0.5
-"""Seconds between two progress reports, each a write to the store."""
+"""Seconds between progress reports, each of which writes to the store."""
 
 
 @shared_task(name=task_name(Stage.TRANSCRIBE))

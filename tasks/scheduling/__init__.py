@@ -1,1 +1,1 @@
-"""Booking the follow-up meeting."""
+"""Scheduling of the follow-up meeting."""

@@ -1,16 +1,16 @@
-"""Booking the follow-up meeting of an interview.
+"""Booking of an interview's follow-up meeting.
 
-The order of steps is what rules out double booking: look at the calendars, take the time in the
-reservations, look at the calendars again, book. A reservation keeps off every other interview from
-the second step on; the second look finds what people themselves have put there in between.
+The order of steps prevents double booking: read the calendars, reserve the slot, read the calendars
+again, book. From the second step on the reservation excludes all other interviews; the second read
+finds events that people added in between.
 
-Every step may be repeated after a crash. An interview's reservation and event are known by its id,
-do not stand in its own way, and are taken up again where the time still suits.
+Every step may be repeated after a crash. An interview's reservation and event are identified by its
+id, are ignored as conflicts with itself, and are reused if the time still suits.
 
-With several providers of calendars, the next one is asked only where nothing may be booked with
-those before: a reservation names the provider, and is written before the event is. What it names is
-asked first by all further attempts, and another one only once the event is surely gone. So there
-is one event, with one provider, who moves and cancels it.
+With several calendar providers, the next one is tried only if nothing can be booked with the
+previous ones. A reservation names the provider and is written before the event. Later attempts try
+that provider first, and another one only once the event is known to be gone. So there is one event,
+with one provider, which moves and cancels it.
 """
 
 from contextlib import suppress
@@ -48,19 +48,19 @@ def schedule(
     """Book the earliest meeting that suits everybody.
 
     Args:
-        interview: Whose follow-up meeting it is.
-        calendars: Where people's calendars are.
-        reservations: What keeps interviews from taking each other's time.
-        now: The present moment.
+        interview: The interview.
+        calendars: The calendar providers.
+        reservations: The reservations of all interviews.
+        now: The current time.
 
     Returns:
-        The booking, or the reason why there is none; then nothing is left reserved.
+        The booking, or the reason why there is none; in that case nothing stays reserved.
 
     Raises:
-        Transient: A server is away, or others were faster again and again. What was reserved and
-            booked until then stays, for the next attempt to take up or `unschedule` to undo.
+        Transient: A server is unavailable, or other interviews took each slot first. Reservation
+            and event are kept, for the next attempt to reuse or `unschedule` to undo.
         Unusable: No provider can be used.
-        Permanent: The provider is gone with whom it is booked.
+        Permanent: The provider of the existing booking is no longer configured.
     """
     failures = ProviderFailures(Stage.SCHEDULE)
     for provider in calendars.preferring(_booked_provider(interview, reservations)):
@@ -76,35 +76,37 @@ def schedule(
                 break
         else:
             if booking.reason == CalendarUnreadable.code and failures.any_transient:
-                # Who should have been asked will know; who stands in for them does not.
+                # The preferred provider, now unavailable, may be able to read what its fallback
+                # cannot.
                 break
             return booking
     raise failures.combined()
 
 
 def unschedule(interview: Interview, calendars: Calendars, reservations: Reservations) -> None:
-    """Undo a booking; where there is none, nothing changes.
+    """Undo a booking; does nothing if there is none.
 
-    Not to be called while another run may be booking the same interview: it is one booking.
+    Must not be called while another run may be booking the same interview, because both use the
+    same booking.
 
     Args:
-        interview: Whose meeting it is.
-        calendars: Where people's calendars are.
-        reservations: What holds the meeting's time.
+        interview: The interview.
+        calendars: The calendar providers.
+        reservations: The reservations of all interviews.
 
     Raises:
-        Transient: A server is away. The time stays reserved until the event is gone.
+        Transient: A server is unavailable. The time stays reserved until the event is gone.
         Permanent: The event cannot be removed.
     """
     bound = _booked_provider(interview, reservations)
-    # Where nothing is known any more, it may be with any of them.
+    # Without a record, the event may be with any provider.
     providers = [calendars.get(bound)] if bound is not None else list(calendars)
     refusal: Permanent | None = None
     for provider in providers:
         try:
             provider.cancel(calendars_of(interview, provider), uid_of(interview.id))
         except InvalidInput as error:
-            # With several providers, a calendar has a name that suits one of them.
+            # With several providers, a calendar's address is valid for one of them only.
             refusal = refusal or (error if len(providers) == 1 else None)
         except Permanent as error:
             refusal = refusal or error
@@ -114,17 +116,17 @@ def unschedule(interview: Interview, calendars: Calendars, reservations: Reserva
 
 
 def calendars_of(interview: Interview, calendar: CalendarProvider) -> tuple[str, ...]:
-    """The calendars a meeting is booked in, each once.
+    """The calendars in which a meeting is booked, without duplicates.
 
     Raises:
-        InvalidInput: A calendar cannot be one of this provider.
+        InvalidInput: A calendar's address is not valid for this provider.
     """
     found = (calendar_of(person, interview, calendar) for _, person in people_of(interview))
     return tuple(dict.fromkeys(filter(None, found)))
 
 
 def _booked_provider(interview: Interview, reservations: Reservations) -> str | None:
-    """The provider with whom a meeting is booked, or may be."""
+    """The provider with which a meeting is, or may be, booked."""
     if interview.booking is not None and interview.booking.provider is not None:
         return interview.booking.provider
     hold = reservations.holding(interview.id)
@@ -147,11 +149,11 @@ def _is_released(
     calendar: CalendarProvider,
     reservations: Reservations,
 ) -> bool:
-    """Whether nothing is left with a provider that failed, so that another may be asked."""
+    """Whether nothing remains with a failed provider, so that another may be tried."""
     hold = reservations.holding(interview.id)
     if hold is None:
         return True
-    # What was asked for without an answer may still happen.
+    # A request that got no answer may still take effect.
     if isinstance(error, Transient) or hold.provider != calendar.name:
         return False
     try:
@@ -173,7 +175,8 @@ def _book(interview: Interview, search: Search) -> Booking:
             raise
         except Permanent as error:
             raise UnscheduledError(error.code, error.message) from error
-        # Another run of this interview may have moved the meeting meanwhile: then agree with it.
+        # Another run of this interview may have moved the meeting in the meantime; if so, follow
+        # it.
         held = search.reservations.holding(search.holder)
         if held == hold:
             return Booking(
@@ -189,17 +192,17 @@ def _book(interview: Interview, search: Search) -> Booking:
             )
         if held is not None and held.provider != hold.provider:
             search.provider.cancel(addresses, meeting.uid)
-    raise Contention("another run of the interview moves its meeting")
+    raise Contention("another run of the interview is moving its meeting")
 
 
 def _roll_back(
     interview: Interview, calendar: CalendarProvider, reservations: Reservations
 ) -> None:
-    """Remove what an attempt before has left, or this one where it could not book everywhere."""
+    """Remove what an earlier attempt left, or this one if it could not book in every calendar."""
     hold = reservations.holding(interview.id)
     if hold is None or hold.provider not in (None, calendar.name):
         return
-    # A calendar that refuses us is the reason already given; it cannot be cleaned up either.
+    # The calendar's refusal is already the reported reason; it prevents the clean-up too.
     with suppress(Permanent):
         calendar.cancel(calendars_of(interview, calendar), uid_of(interview.id))
     reservations.release(interview.id)

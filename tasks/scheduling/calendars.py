@@ -1,8 +1,7 @@
-"""The calendars there are, with whom, and how patiently they are asked.
+"""The configured calendar providers, and retries of their calls.
 
-Unlike an answer, a booking stays: it can be moved and cancelled only where it was made. So whoever
-books chooses the provider, and the reservation and the booking remember it; see
-`tasks.scheduling.booking`.
+A booking can be moved and cancelled only with the provider that holds it. Therefore
+`tasks.scheduling.booking` chooses the provider, and stores it in the reservation and the booking.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,38 +11,38 @@ from tasks.ports import CalendarProvider
 
 
 class Calendars:
-    """Providers of calendars, in the order in which they are asked."""
+    """Calendar providers in order of preference."""
 
     def __init__(self, *providers: CalendarProvider) -> None:
         self._providers = providers
 
     @property
     def name(self) -> str:
-        """The names of all of them."""
+        """The names of all providers."""
         return ",".join(provider.name for provider in self)
 
     def __iter__(self) -> Iterator[CalendarProvider]:
         return iter(self._providers)
 
     def get(self, name: str) -> CalendarProvider:
-        """The provider of this name.
+        """Return the provider with this name.
 
         Raises:
-            Permanent: There is none any more.
+            Permanent: It is not configured.
         """
         found = next((provider for provider in self if provider.name == name), None)
         if found is None:
             raise Permanent(
-                f"the meeting is with {name}, which is no provider of calendars any more",
+                f"the meeting is with {name}, which is no longer a configured calendar provider",
                 code="provider_gone",
             )
         return found
 
     def preferring(self, name: str | None) -> Sequence[CalendarProvider]:
-        """All of them, the one of this name first, if one is given.
+        """Return all providers, the named one first.
 
         Raises:
-            Permanent: There is none of this name any more.
+            Permanent: The named one is not configured.
         """
         if name is None:
             return self._providers
@@ -51,6 +50,6 @@ class Calendars:
         return (first, *(provider for provider in self if provider is not first))
 
     def ping(self) -> None:
-        """Ask all of them for a sign of life, and raise where one gives none."""
+        """Raise unless all providers respond."""
         for provider in self:
             provider.ping()

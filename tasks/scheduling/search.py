@@ -1,4 +1,4 @@
-"""The search for a time to meet: who is busy when, and the slot that is taken."""
+"""The search for a meeting time: availability of all people, and reservation of a slot."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from tasks.ports import CalendarProvider, Hold, Reservations
 from tasks.scheduling.slots import Availability, common_time, slots
 
 ATTEMPTS = 200
-"""Others may take a slot first this often. Somebody succeeds each time, so few are ever needed."""
+"""Lost races for a slot before giving up. Each race has a winner, so few are ever needed."""
 
 
 def uid_of(interview_id: str) -> str:
-    """The UID of an interview's meeting, the same for ever."""
+    """The UID of an interview's meeting, which never changes."""
     return f"{interview_id}@interview-worker"
 
 
@@ -29,14 +29,14 @@ class UnscheduledError(Exception):
 
 
 class Contention(Transient):
-    """Others were faster again and again; that is no fault of the calendars'."""
+    """Other runs reserved each slot first; not a failure of the calendar service."""
 
     code = "contention"
 
 
 @dataclass(frozen=True, slots=True)
 class _Calendar:
-    """A calendar to read: whose it is, for people to read, and the zone the owner lives by."""
+    """A calendar to read, a description of its owner, and the owner's time zone."""
 
     address: str
     owner: str
@@ -45,7 +45,7 @@ class _Calendar:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is looked for, and where."""
+    """The constraints of a meeting, and where to look it up."""
 
     holder: str
     window: Interval
@@ -58,7 +58,7 @@ class Search:
     reservations: Reservations
 
     def busy(self, window: Interval) -> list[Interval]:
-        """When anybody is busy, going by the calendars, in a window and its buffers."""
+        """The busy spans of all calendars within a window and its buffers."""
         found: list[Interval] = []
         around = window.padded(self.buffer, self.buffer)
         for calendar in self.calendars:
@@ -73,7 +73,7 @@ class Search:
         return found
 
     def choose_slot(self, busy: Sequence[Interval], own: Hold | None) -> Interval:
-        """The slot held already, where it still suits, else the earliest that does."""
+        """The slot already held if it still suits, else the earliest suitable slot."""
         held = self.reservations.overlapping(
             self.resources, self.window.padded(self.buffer, self.buffer), exclude=self.holder
         )
@@ -106,10 +106,10 @@ class Search:
 
     def _check_owner(self, own: Hold | None) -> None:
         if own is not None and own.provider not in (None, self.provider.name):
-            raise Contention("another run of the interview books with another provider")
+            raise Contention("another run of the interview is booking with another provider")
 
     def _with_buffer(self, other: Hold) -> Interval:
-        # Our own buffer is added to all that is busy; this is what theirs is longer by.
+        # The search adds its own buffer to every busy span; add what the other buffer is longer by.
         longer = max(other.buffer - self.buffer, timedelta(0))
         return other.interval.padded(longer, longer)
 
@@ -127,13 +127,13 @@ def search_of(
     reservations: Reservations,
     now: datetime,
 ) -> Search:
-    """What an interview asks for.
+    """Collect an interview's constraints.
 
     Raises:
-        UnscheduledError: It cannot be looked for.
+        UnscheduledError: They cannot be met.
     """
     if not interview.interviewers:
-        raise UnscheduledError("no_interviewers", "nobody is named to meet the candidate")
+        raise UnscheduledError("no_interviewers", "no interviewer is named")
     window = interview.follow_up.window(now)
     if window is None:
         raise UnscheduledError("no_slot", _no_window(interview, now))
@@ -155,7 +155,7 @@ def search_of(
         buffer=timedelta(minutes=wishes.buffer_minutes),
         availabilities=tuple(Availability(p.working_hours, interview.zone_of(p)) for p in people),
         calendars=tuple(calendars.values()),
-        # Both names of a person: the one may be all that another interview knows.
+        # Reserve both the calendar and the e-mail address: another interview may know only one.
         resources=tuple(dict.fromkeys([*calendars, *(person.email for person in people)])),
         provider=provider,
         reservations=reservations,
@@ -163,7 +163,7 @@ def search_of(
 
 
 def people_of(interview: Interview) -> list[tuple[str, Person]]:
-    """Everybody to be met, by what they are called in messages, which tell no e-mail address."""
+    """The attendees, by a description for messages that reveals no e-mail address."""
     return [
         ("the candidate", interview.candidate),
         *((f"interviewer {n}", p) for n, p in enumerate(interview.interviewers, start=1)),
@@ -171,7 +171,7 @@ def people_of(interview: Interview) -> list[tuple[str, Person]]:
 
 
 def calendar_of(person: Person, interview: Interview, provider: CalendarProvider) -> str | None:
-    """A person's calendar; None for a candidate who named none."""
+    """A person's calendar; None for a candidate without one."""
     if person is interview.candidate and person.calendar is None:
         return None
     return provider.calendar_of(person)

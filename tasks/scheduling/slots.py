@@ -1,12 +1,12 @@
-"""Finding times at which everybody can meet.
+"""Computation of the times at which everybody can meet.
 
-All reckoning is done on spans of UTC, sorted and merged; nothing steps through minutes. Working
-hours are wall-clock times: a moment is within them when a clock on the wall of that zone shows a
-time from their start to before their end. In the night when clocks go back, an hour that the wall
-shows twice counts twice; in the night when they go forward, an hour it never shows does not count.
+All computation uses sorted, merged spans in UTC; nothing iterates over minutes. Working hours are
+local times: a moment is within them if the local clock shows a time from their start to before
+their end. When clocks go back, the repeated hour counts twice; when they go forward, the skipped
+hour does not count.
 
-Meetings start on a grid of quarter hours of UTC. Every zone in use today is a multiple of a
-quarter hour away from UTC, so they are quarter hours on the wall as well.
+Meetings start on a grid of quarter hours in UTC. The UTC offset of every zone in use is a multiple
+of a quarter hour, so they are quarter hours in local time as well.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,11 +27,11 @@ _Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """When somebody works.
+    """A person's working hours.
 
     Attributes:
-        hours: The hours and days, by the clock on the wall.
-        zone: The name of the time zone that clock is in.
+        hours: Hours and days in local time.
+        zone: The name of the time zone.
     """
 
     hours: WorkingHours
@@ -44,15 +44,14 @@ def common_time(
     """The spans in which a meeting of all these people can lie.
 
     Args:
-        people: When each of them works.
-        busy: When any of them is busy; to know all, look from `buffer` before the window to
-            `buffer` after it.
-        window: Where the meeting must lie.
-        buffer: The free time to keep between the meeting and anything in `busy`. It may lie
-            outside of working hours.
+        people: Everybody's working hours.
+        busy: Everybody's busy spans, from `buffer` before the window to `buffer` after it.
+        window: The span in which the meeting must lie.
+        buffer: Free time between the meeting and any busy span. It may lie outside of working
+            hours.
 
     Returns:
-        Spans in their order, that neither overlap nor touch.
+        Spans in order, neither overlapping nor adjacent.
     """
     common = [(window.start, window.end)]
     for availability in set(people):
@@ -63,9 +62,9 @@ def common_time(
 
 
 def slots(free: Iterable[Interval], duration: timedelta) -> Iterator[Interval]:
-    """All meetings of one duration that fit into free spans, the earliest first.
+    """All meetings of a duration that fit into free spans, earliest first.
 
-    They overlap each other: they are the choices for one meeting.
+    They overlap each other: they are alternatives for one meeting.
     """
     for span in free:
         start = span.start + (_EPOCH - span.start) % GRID
@@ -85,7 +84,7 @@ def _working_times(availability: Availability, window: Interval) -> list[_Span]:
 def _hours_at(
     hours: WorkingHours, offset: timedelta, start: datetime, end: datetime
 ) -> Iterator[_Span]:
-    """The working hours of each day from start to end, for clocks that are `offset` from UTC."""
+    """The working hours of each day from start to end, for clocks at `offset` from UTC."""
     day = (start + offset).replace(hour=0, minute=0, second=0, microsecond=0) - offset
     opening, closing = (
         timedelta(hours=at.hour, minutes=at.minute, seconds=at.second, microseconds=at.microsecond)
@@ -98,7 +97,7 @@ def _hours_at(
 
 
 def _fixed_offset_spans(zone: ZoneInfo, window: Interval) -> Iterator[tuple[_Span, timedelta]]:
-    """The window, cut at the moments when the zone's offset from UTC changes."""
+    """Split the window at changes of the zone's UTC offset."""
     marks = [window.start]
     while marks[-1] < window.end:
         marks.append(min(marks[-1] + _DAY, window.end))
@@ -113,7 +112,7 @@ def _fixed_offset_spans(zone: ZoneInfo, window: Interval) -> Iterator[tuple[_Spa
 
 
 def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
-    """The first whole second of the zone's new offset, by bisection."""
+    """Find the first whole second of the zone's new offset by bisection."""
     old = _offset(zone, before)
     low, high = before, after
     while high - low > _SECOND:
@@ -127,7 +126,7 @@ def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:
 
 
 def _merged(spans: Iterable[_Span]) -> list[_Span]:
-    """The same times in order, with overlapping and touching spans made one."""
+    """Sort spans, and merge overlapping and adjacent ones."""
     merged: list[_Span] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:
@@ -138,7 +137,7 @@ def _merged(spans: Iterable[_Span]) -> list[_Span]:
 
 
 def _complement(spans: Sequence[_Span], window: Interval) -> Iterator[_Span]:
-    """What merged spans leave of a window."""
+    """The parts of a window not covered by merged spans."""
     start = window.start
     for taken_from, taken_to in spans:
         end = min(taken_from, window.end)
@@ -150,7 +149,7 @@ def _complement(spans: Sequence[_Span], window: Interval) -> Iterator[_Span]:
 
 
 def _intersection(ours: Iterable[_Span], theirs: Iterable[_Span]) -> Iterator[_Span]:
-    """What two ordered lists of separate spans have in common, by one sweep over both."""
+    """The intersection of two ordered lists of disjoint spans, by one sweep over both."""
     left, right = iter(ours), iter(theirs)
     a, b = next(left, None), next(right, None)
     while a and b:
