@@ -12,7 +12,7 @@ from billiard.exceptions import TimeLimitExceeded
 from celery import current_task, signals
 from celery import exceptions as celery_errors
 
-from monitoring import metrics
+from monitoring import celery_signals, metrics
 from monitoring.headers import CHAIN_PUBLISHED_AT, PUBLISHED_AT
 from monitoring.metrics.recording import Recorder
 from monitoring.signals import deliveries
@@ -46,8 +46,7 @@ def connected(recorder: Recorder, hostname: str) -> Iterator[None]:
     }
     with ExitStack() as stack:
         for signal, receiver in receivers.items():
-            signal.connect(receiver, weak=False)
-            stack.callback(signal.disconnect, receiver)
+            stack.enter_context(celery_signals.connected(signal, receiver))
         stack.enter_context(message_returned.connected(listener.returned))
         stack.enter_context(deliveries.connected(recorder, listener.labels_of))
         yield

@@ -6,7 +6,7 @@ waited in its queue. See "Semantic conventions for messaging spans", opentelemet
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from monitoring.celery_signals import connected
 from monitoring.headers import PUBLISHED_AT
 from monitoring.trace_context import HEADER
 
@@ -27,14 +28,9 @@ def describe_spans(tracer: Tracer) -> Iterator[None]:
     """Describe the spans of Celery's instrumentation, which must be there already."""
     waits = _Waits(tracer)
     with ExitStack() as stack:
-        _connect(stack, signals.before_task_publish, _publishing)
-        _connect(stack, signals.task_prerun, waits.running)
+        stack.enter_context(connected(signals.before_task_publish, _publishing))
+        stack.enter_context(connected(signals.task_prerun, waits.running))
         yield
-
-
-def _connect(stack: ExitStack, signal: Any, receiver: Callable[..., None]) -> None:
-    signal.connect(receiver, weak=False)
-    stack.callback(signal.disconnect, receiver)
 
 
 def _publishing(*, routing_key: str, **_: object) -> None:

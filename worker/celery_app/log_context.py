@@ -1,11 +1,12 @@
 """What a task is about, bound for as long as it runs and Celery tells what came of it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 from celery import signals
 
+from monitoring.celery_signals import connected
 from tasks.context import bound_context, interview_field
 from tasks.pipeline.queues import STAGES
 
@@ -26,11 +27,6 @@ def binding_task_context() -> Iterator[None]:
             context.__exit__(None, None, None)
 
     with ExitStack() as stack:
-        _connect(stack, signals.task_prerun, begin)
-        _connect(stack, signals.task_postrun, end)
+        stack.enter_context(connected(signals.task_prerun, begin))
+        stack.enter_context(connected(signals.task_postrun, end))
         yield
-
-
-def _connect(stack: ExitStack, signal: Any, receiver: Callable[..., None]) -> None:
-    signal.connect(receiver, weak=False)
-    stack.callback(signal.disconnect, receiver)

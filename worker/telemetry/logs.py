@@ -1,7 +1,7 @@
 """How the processes of the service log."""
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -10,6 +10,7 @@ from celery.apps import worker as celery_program
 from celery.worker.control import control_command
 
 from monitoring import logs, metrics
+from monitoring.celery_signals import connected
 from monitoring.logs.outcomes import log_outcomes
 from monitoring.metrics.recording import Recorder
 from worker.adapters.broker import broadcast
@@ -73,10 +74,10 @@ def worker_logging(settings: Settings, name: str, recorder: Recorder) -> Iterato
         # Celery writes when it is told to stop, past all logging; a line is logged instead, which
         # its signal handler could not do.
         stack.enter_context(_silenced(celery_program, "safe_say"))
-        _connect(stack, signals.worker_shutdown, stopping)
-        _connect(stack, signals.setup_logging, keep_ours)
-        _connect(stack, signals.task_prerun, refresh_level)
-        _connect(stack, signals.worker_process_shutdown, flush)
+        stack.enter_context(connected(signals.worker_shutdown, stopping))
+        stack.enter_context(connected(signals.setup_logging, keep_ours))
+        stack.enter_context(connected(signals.task_prerun, refresh_level))
+        stack.enter_context(connected(signals.worker_process_shutdown, flush))
         yield
 
 
@@ -88,11 +89,6 @@ def _silenced(module: Any, name: str) -> Iterator[None]:
         yield
     finally:
         setattr(module, name, function)
-
-
-def _connect(stack: ExitStack, signal: Any, receiver: Callable[..., None]) -> None:
-    signal.connect(receiver, weak=False)
-    stack.callback(signal.disconnect, receiver)
 
 
 def change_level(app: Celery, level: logs.LevelName) -> Collection[str]:

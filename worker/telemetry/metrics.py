@@ -10,6 +10,7 @@ from celery import signals
 from celery.utils.nodenames import host_format
 from celery.worker.state import active_requests
 
+from monitoring.celery_signals import connected
 from monitoring.heartbeats import WorkerState, publishing_heartbeat
 from monitoring.metrics.directory import claimed, joined
 from monitoring.metrics.recording import Recorder
@@ -72,14 +73,9 @@ def recording_worker(directory: Path, name: str) -> Iterator[Recorder]:
                 publishing_heartbeat(directory, identity, node_name(name), _state_of(sender))
             )
 
-        _connect(stack, signals.worker_process_init, forked)
-        _connect(stack, signals.worker_ready, ready)
+        stack.enter_context(connected(signals.worker_process_init, forked))
+        stack.enter_context(connected(signals.worker_ready, ready))
         yield recorder
-
-
-def _connect(stack: ExitStack, signal: Any, receiver: Callable[..., None]) -> None:
-    signal.connect(receiver, weak=False)
-    stack.callback(signal.disconnect, receiver)
 
 
 def _state_of(consumer: Any) -> Callable[[], WorkerState]:
