@@ -1,4 +1,4 @@
-"""The two forms of a log line: JSON for machines, and colours for a person's terminal."""
+"""Formatters for log lines: JSON for machines, and coloured text for terminals."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
+from typing_extensions import override
 
 from monitoring import SERVICE
 from monitoring.redaction import message_of, safe_text, stack_of
@@ -27,20 +28,20 @@ _FIELDS = {
     "duration": "duration",
     "status": "status",
 }
-"""What is told of the work at hand, by the names it has here and in a line."""
+"""Contextual attributes that are logged, and their field names in a line."""
 
 Facts = Callable[[], Mapping[str, AttributeValue]]
 
 
 def fields_of(record: logging.LogRecord, component: str) -> dict[str, Any]:
-    """The fields of a line, in the order in which they are written.
+    """Return the fields of a line in output order, with personal data redacted.
 
     Args:
-        record: What is logged; the facts in its `extra` go before those of the context.
-        component: What kind of process it is.
+        record: The record; attributes in its `extra` override those of the context.
+        component: The kind of process, such as api or worker.
     """
-    known: dict[str, AttributeValue] = {**attributes(), **_trace()}
-    known |= {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
+    logged: dict[str, AttributeValue] = {**attributes(), **_trace()}
+    logged |= {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
     moment = datetime.fromtimestamp(record.created, UTC)
     fields: dict[str, Any] = {
         "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -48,7 +49,7 @@ def fields_of(record: logging.LogRecord, component: str) -> dict[str, Any]:
         "service": SERVICE,
         "component": component,
         "logger": record.name,
-        **{field: known[name] for name, field in _FIELDS.items() if name in known},
+        **{field: logged[name] for name, field in _FIELDS.items() if name in logged},
         "message": message_of(record),
     }
     error = record.exc_info[1] if record.exc_info else None
@@ -67,19 +68,27 @@ def _trace() -> dict[str, AttributeValue]:
 
 
 class JsonLines(JsonFormatter):
-    """One JSON object a line.
+    """Formats each record as one JSON object per line.
 
     Args:
-        component: What kind of process it is.
+        component: The kind of process, such as api or worker.
     """
 
     def __init__(self, component: str) -> None:
         super().__init__(json_ensure_ascii=False)
         self._component = component
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Format a record; nothing of it is changed, as other handlers may format it too."""
-        return self.serialize_log_record(fields_of(record, self._component))
+    @override
+    def add_fields(
+        self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
+    ) -> None:
+        # Only listed fields: by default the library adds everything in `extra`.
+        log_data.update(fields_of(record, self._component))
+
+    @override
+    def formatException(self, ei: object) -> str:
+        # `fields_of` adds a redacted stack. The text of a traceback may quote an interview.
+        return ""
 
 
 _COLOURS = {"DEBUG": "2", "INFO": "32", "WARN": "33", "ERROR": "31"}
@@ -87,11 +96,11 @@ _SHOWN = ("interviewId", "attempt", "provider", "status", "duration", "requestId
 
 
 class ConsoleLines(logging.Formatter):
-    """Lines to be read in a terminal.
+    """Formats records for a terminal.
 
     Args:
-        component: What kind of process it is.
-        colours: Whether the terminal shows them.
+        component: The kind of process, such as api or worker.
+        colours: Whether the terminal supports colours.
     """
 
     def __init__(self, component: str, *, colours: bool) -> None:
@@ -99,8 +108,8 @@ class ConsoleLines(logging.Formatter):
         self._component = component
         self._colours = colours
 
+    @override
     def format(self, record: logging.LogRecord) -> str:
-        """Format a record."""
         fields = fields_of(record, self._component)
         level = self._coloured(f"{fields['level']:<5}", _COLOURS.get(fields["level"], "0"))
         known = "  ".join(f"{name}={fields[name]}" for name in _SHOWN if name in fields)
