@@ -1,4 +1,4 @@
-"""Reading an exposition as Prometheus would."""
+"""Parsing of an exposition, as Prometheus does it."""
 
 from dataclasses import dataclass
 
@@ -14,16 +14,16 @@ from tests.timing import patience
 
 @dataclass(frozen=True)
 class Figures:
-    """All samples of one scrape."""
+    """The samples of one scrape."""
 
     samples: dict[tuple[str, frozenset[tuple[str, str]]], float]
 
     def value(self, metric: Metric, *labels: str) -> float | None:
-        """One sample; None where there is none."""
+        """The value of a sample; None if there is none."""
         return self._find(metric.name, metric, labels)
 
     def count(self, metric: Histogram, *labels: str) -> float:
-        """The observations of a histogram."""
+        """The number of a histogram's observations."""
         return self._find(f"{metric.name}_count", metric, labels) or 0
 
     def sum(self, metric: Histogram, *labels: str) -> float:
@@ -31,7 +31,7 @@ class Figures:
         return self._find(f"{metric.name}_sum", metric, labels) or 0
 
     def by_labels(self, metric: Metric, suffix: str = "") -> dict[tuple[str, ...], float]:
-        """All samples of a metric, by the values of its labels in their order."""
+        """All samples of a metric, by label values in order."""
         name = f"{metric.name}{suffix}"
         return {
             tuple(dict(labels)[label] for label in metric.labels): value
@@ -40,7 +40,7 @@ class Figures:
         }
 
     def counts(self, metric: Histogram) -> dict[tuple[str, ...], float]:
-        """The observations of a histogram, by the values of its labels."""
+        """The number of a histogram's observations, by label values."""
         return self.by_labels(metric, "_count")
 
     def _find(self, name: str, metric: Metric, labels: tuple[str, ...]) -> float | None:
@@ -48,13 +48,13 @@ class Figures:
 
 
 def figures_of(*sources: Collector) -> Figures:
-    """Scrape sources."""
+    """Scrape collectors directly."""
     text, _ = Exposition(sources).encode("")
     return _parsed(text.decode())
 
 
 def scraped(url: str) -> Figures:
-    """Scrape a sidecar at its base URL."""
+    """Scrape a sidecar, given its base URL."""
     answer = httpx2.get(f"{url}/metrics", timeout=patience(10))
     answer.raise_for_status()
     return _parsed(answer.text)
@@ -71,7 +71,7 @@ def _parsed(text: str) -> Figures:
 
 
 def busy(found: Figures) -> dict[str, object]:
-    """The gauges that are not at rest."""
+    """The gauges with values other than those of an idle service."""
     gauges = (metrics.INTERVIEWS_ACTIVE, metrics.QUEUE_DEPTH, metrics.CELERY_TASKS_ACTIVE)
     (alive,) = found.by_labels(metrics.CELERY_WORKER_UP).values()
     working = {

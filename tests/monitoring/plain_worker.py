@@ -1,4 +1,4 @@
-"""A monitored worker without adapters, with tasks that end as they are told to."""
+"""A monitored worker without adapters, with tasks whose outcome is scripted."""
 
 import sys
 import time
@@ -18,15 +18,15 @@ from worker.settings import Settings
 from worker.telemetry.metrics import recording_worker
 
 NOTHING, HOLD, FAIL, HANG = QUEUES
-"""Names of tasks that have queues: what they do here is in `create`."""
+"""Task names that also name queues; `create` defines the tasks."""
 
 
 class MyErr(Permanent):
-    """An error of our own."""
+    """A subclass of the project's errors."""
 
 
 def create(redis_url: str) -> Celery:
-    """The service's own application, with tasks for tests."""
+    """The service's Celery application, with tasks for tests."""
     app = create_app(Settings(redis_url=SecretStr(redis_url)))
     app.conf.imports = ()
 
@@ -53,7 +53,7 @@ def create(redis_url: str) -> Celery:
 
 
 def plain_worker(app: Celery, directory: Path, name: str, *options: str) -> Child:
-    """A process that runs such a worker; it is not started yet."""
+    """A process that runs such a worker, not started yet."""
     program = [sys.executable, "-m", "tests.monitoring.plain_worker"]
     return Child(
         name,

@@ -1,4 +1,4 @@
-"""A real RabbitMQ; a test that starts it is marked `needs("rabbitmq-server", "epmd")`."""
+"""A real RabbitMQ; tests that start it are marked `needs("rabbitmq-server", "epmd")`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +15,10 @@ from worker.local.processes.ports import free_port
 
 @contextmanager
 def rabbitmq_server(place: Path) -> Iterator[tuple[Child, str]]:
-    """A server that keeps its files in a directory, and its URL."""
+    """Run a server with its files in a directory; yields the process and its URL."""
     (place / "plugins").write_text("[].\n")
     port, names = free_port(), free_port()
-    # Erlang's name server would stay behind, if RabbitMQ started it.
+    # Erlang's name server would keep running if RabbitMQ started it.
     epmd = Child("epmd", [program("epmd"), "-port", str(names)], log=place / "epmd.log")
     server = Child(
         "rabbitmq",
@@ -26,7 +26,7 @@ def rabbitmq_server(place: Path) -> Iterator[tuple[Child, str]]:
         log=place / "log",
         env={
             "ERL_EPMD_PORT": str(names),
-            # The script becomes the server, rather than start it and perhaps leave it behind.
+            # The script execs the server instead of starting a child that might be orphaned.
             "RUNNING_UNDER_SYSTEMD": "true",
             "HOME": str(place),
             "RABBITMQ_NODENAME": f"test{port}@localhost",
@@ -35,7 +35,7 @@ def rabbitmq_server(place: Path) -> Iterator[tuple[Child, str]]:
             "RABBITMQ_DIST_PORT": str(free_port()),
             "RABBITMQ_MNESIA_BASE": str(place / "data"),
             "RABBITMQ_LOG_BASE": str(place / "logs"),
-            # What the machine's own server goes by is not for this one.
+            # Ignore the configuration of a server installed on this machine.
             "RABBITMQ_CONF_ENV_FILE": str(place / "none"),
             "RABBITMQ_CONFIG_FILE": str(place / "none"),
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(place / "none"),

@@ -1,4 +1,4 @@
-"""The real stack with one worker, whose providers follow a script."""
+"""The real stack with one worker and scripted providers."""
 
 import sys
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from worker.local.supervisor import Service
 
 @contextmanager
 def scripted_stack(tmp_path: Path, **environment: str) -> Iterator[RunningStack]:
-    """The sidecar, and one worker whose providers follow a script."""
+    """Run the sidecar and one worker with scripted providers."""
 
     notes = tmp_path / "notes"
     notes.mkdir()
@@ -27,7 +27,7 @@ def scripted_stack(tmp_path: Path, **environment: str) -> Iterator[RunningStack]
 
 
 def scripted_services(notes: Path, stack: Stack) -> list[Service]:
-    """The sidecar, and the worker; its notes on what went wrong are in a directory."""
+    """The sidecar and the worker, which records injected failures in a directory."""
     sidecar, transcribe, *_ = services(stack, flower=False)
     argv = [sys.executable, "-m", "tests.monitoring.scripted_worker", str(notes)]
     environment = {**stack.environment, "PYTHONPATH": str(ROOT)}

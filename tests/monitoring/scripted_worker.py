@@ -1,8 +1,8 @@
-"""The real worker, with providers that do what the recording's file name says.
+"""The real worker, with providers scripted by the recording's file name.
 
-A name such as `kill-transcribe-7.wav` tells what goes wrong, in which stage, and which interview it
-is. What goes wrong goes wrong once; `fail` goes wrong for good, and so does `burst`, with an
-error that quotes what it should not.
+A name such as `kill-transcribe-7.wav` gives the failure, the stage, and the number of the
+interview. A failure occurs once, except that `fail` is permanent, and so is `burst`, whose error
+quotes sensitive text.
 """
 
 import os
@@ -33,14 +33,14 @@ from worker.settings import load_settings
 
 CANARY = "Zebulon Canarybird"
 RECYCLE_AFTER = "TEST_RECYCLE_AFTER"
-"""The variable that says after how many tasks a child is replaced."""
+"""The environment variable for the number of tasks after which a child is replaced."""
 
 _TRUE = true_transcript("technical", speakers=False)
 
 
 @dataclass(frozen=True)
 class Script:
-    """What goes wrong, by notes on the disk of what went wrong before."""
+    """The failures to inject; files record which ones have occurred."""
 
     notes: Path
 
@@ -64,7 +64,7 @@ class Script:
 
 @dataclass(frozen=True)
 class Speech:
-    """Hears the same each time, and passes the name on as that of its model."""
+    """Returns the same transcript each time, with the file name as its model."""
 
     script: Script
     name = "scripted"

@@ -1,4 +1,4 @@
-"""Agreement with the analyses, as a figure."""
+"""The metric of agreement with the analyses."""
 
 from collections.abc import Mapping
 

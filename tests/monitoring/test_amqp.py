@@ -1,4 +1,4 @@
-"""Queues of a real RabbitMQ."""
+"""Queue metrics of a real RabbitMQ."""
 
 import socket
 import threading
@@ -45,7 +45,7 @@ def rabbitmq(server: tuple[Child, str]) -> str:
 
 @contextmanager
 def silent_after(said: bytes, url: str) -> Iterator[str]:
-    """A way to a server, on which nothing goes on once the client has said something."""
+    """A proxy to a server that stops forwarding once the client has sent given bytes."""
     address = urlsplit(url)
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
@@ -63,7 +63,7 @@ def silent_after(said: bytes, url: str) -> Iterator[str]:
                     to_server.sendall(sent)
 
         def back(client: socket.socket) -> None:
-            # The client may be gone before the server has said its last.
+            # The client may have disconnected before the server's last message.
             with suppress(OSError):
                 while received := to_server.recv(65536):
                     client.sendall(received)
@@ -104,7 +104,7 @@ def test_tells_what_waits_and_nothing_else(rabbitmq: str) -> None:
 
 @pytest.mark.parametrize("said", [b"AMQP", b"\x00\x14\x00\x0a", b"\x00\x32\x00\x0a"])
 def test_waits_a_second_whenever_the_broker_falls_silent(rabbitmq: str, said: bytes) -> None:
-    # The greeting, channel.open and queue.declare. py-amqp by itself would wait for ever.
+    # The greeting, channel.open and queue.declare. py-amqp itself would wait forever.
     with silent_after(said, rabbitmq) as url, within(5), pytest.raises(Transient):
         AmqpBroker(url, QUEUES).backlog()
 

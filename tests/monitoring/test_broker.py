@@ -1,4 +1,4 @@
-"""Queues as the broker has them, with messages as Celery writes them."""
+"""Queue metrics of the broker, with messages as Celery writes them."""
 
 import time
 from collections.abc import Iterator
@@ -77,7 +77,7 @@ def dispatch(app: Celery, stage: Stage, priority: Priority, times: int) -> None:
 
 @contextmanager
 def taken(app: Celery, queue: str, count: int) -> Iterator[None]:
-    """A consumer that takes messages and does not acknowledge them."""
+    """A consumer that receives messages without acknowledging them."""
     held: list[Any] = []
     with (
         app.connection() as connection,
@@ -120,7 +120,7 @@ def test_counts_every_priority_that_others_may_send(app: Celery, settings: Setti
     found = scraped(settings)
     assert found.value(metrics.CELERY_QUEUE_LENGTH, TRANSCRIBE) == 100
     depth = found.by_labels(metrics.QUEUE_DEPTH)
-    # kombu's steps are 0, 3, 6 and 9; what lies between counts as the step before.
+    # kombu's steps are 0, 3, 6 and 9; priorities in between count as the step below.
     assert {name: depth[TRANSCRIBE, name] for name in Priority} == {
         "high": 30,
         "normal": 30,
@@ -138,7 +138,7 @@ def test_counts_what_workers_hold(app: Celery, settings: Settings) -> None:
     assert found.value(metrics.CELERY_QUEUE_LENGTH, TRANSCRIBE) == 10
     assert found.value(metrics.QUEUE_RESERVED, TRANSCRIBE) == 8
     assert found.value(metrics.QUEUE_RESERVED, REQUESTS) == 1
-    # A request is no interview yet.
+    # A submission is not an interview yet.
     assert found.value(metrics.INTERVIEWS_ACTIVE) == 11
     assert state.reserved_age is not None
     assert 0 <= state.reserved_age < allowed(60)
@@ -177,7 +177,7 @@ def test_tells_the_age_of_the_oldest(app: Celery, settings: Settings) -> None:
     backlog = read(settings)
     age = backlog.queues[TRANSCRIBE].oldest_age
     assert age is not None
-    # Not quite by one clock: the broker's age is reckoned from a text.
+    # With a tolerance: the broker computes the age from a formatted timestamp.
     assert 0.19 <= age <= time.time() - began + 0.01
     assert backlog.oldest_chain_age == age
     assert backlog.queues[ANALYSE].oldest_age == 0
@@ -248,7 +248,7 @@ def test_tells_redis_own_figures(redis: Redis, settings: Settings) -> None:
     assert found.value(metrics.REDIS_HITS) == 1
     misses = found.value(metrics.REDIS_MISSES)
     assert misses is not None
-    # Looking at lists that are not there is looking in vain, too.
+    # Looking up a list that does not exist counts as a miss too.
     assert misses >= 2
     assert (found.value(metrics.REDIS_MEMORY) or 0) > 100_000
     assert (found.value(metrics.REDIS_CLIENTS) or 0) >= 2

@@ -1,4 +1,4 @@
-"""A broker that hangs, goes away and comes back, and what a reading asks of it."""
+"""A broker that hangs, stops and restarts, and the commands that a reading sends."""
 
 import tempfile
 import threading
@@ -32,7 +32,7 @@ TRANSCRIBE, *_ = STAGES
 
 
 class ValkeyWithSocket(Valkey):
-    """A server that listens on a Unix socket, too."""
+    """A server that also listens on a Unix socket."""
 
     def __init__(self, socket: Path) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class ValkeyWithSocket(Valkey):
 
 @pytest.fixture
 def socket() -> Iterator[Path]:
-    """A path of less than the 108 characters that the kernel takes, wherever tests keep files."""
+    """A path within the kernel's limit of 108 characters, wherever tests keep files."""
     with tempfile.TemporaryDirectory(dir="/tmp") as place:
         yield Path(place) / "socket"
 
@@ -83,7 +83,7 @@ def dispatch(url: str, times: int) -> None:
 
 
 class Commands:
-    """Counts what a server has been asked, but for what it takes to know that."""
+    """Counts the commands that a server receives, except those for counting."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -102,7 +102,7 @@ def test_says_that_redis_hangs_and_finds_it_again(
 ) -> None:
     assert figures_of(collector(reader)).value(metrics.REDIS_UP) == 1
     with frozen(server.child.pid):
-        # It waits a second, and asks no second time; redis-py by itself would wait for ever.
+        # It waits a second and does not retry; redis-py itself would wait forever.
         with within(4), pytest.raises(Transient):
             reader.backlog()
         found = figures_of(collector(reader))
@@ -139,7 +139,7 @@ def test_asks_everything_before_any_answer_comes(
         before = commands()
         with frozen(server.child.pid), pytest.raises(Transient):
             reader.backlog()
-        # What was sent in vain is read when the server goes on.
+        # Commands sent while the server was stopped are read when it continues.
         wait_until(lambda: commands() - before)
         assert commands() - before == {
             "cmdstat_llen": len(QUEUES) * len(PRIORITIES),

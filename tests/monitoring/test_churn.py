@@ -1,4 +1,4 @@
-"""Figures while the children of a worker come and go."""
+"""Metrics while a worker's children are replaced."""
 
 import os
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from worker.local.processes.child import Child, stop_all
 
 _RECYCLES = 500 if os.environ.get("CHAOS") == "long" else 150
 _CONCURRENCY = 8
-"""Celery's pool replaces what has ended every 0.8 seconds: so many at a time."""
+"""Celery's pool replaces ended processes only every 0.8 seconds, so many run at once."""
 
 Key = tuple[str, frozenset[tuple[str, str]]]
 

@@ -1,4 +1,4 @@
-"""Every message that a worker receives is started or released, and counted once as one of them."""
+"""Every message that a worker receives is counted once, as started or as released."""
 
 import os
 import signal
@@ -28,12 +28,12 @@ from worker.local.embedded.servers import EmbeddedServers
 from worker.local.processes.child import Child
 
 TOO_LATE = datetime.max.replace(tzinfo=timezone(timedelta(hours=-5)))
-"""A moment that is in the year 10000 elsewhere."""
+"""A time that falls in the year 10000 in another zone."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """A worker with one process, which takes more messages than it can run."""
+    """A worker with one process, which prefetches more messages than it can run."""
 
     app: Celery
     directory: Path
@@ -43,7 +43,7 @@ class Site:
 
     @property
     def process(self) -> int:
-        """The process id of the worker's only process."""
+        """The process id of the pool's only process."""
         (child,) = children_of(self.worker.pid)
         return child
 
@@ -56,7 +56,7 @@ class Site:
         return str(self.app.send_task(task, args=arguments, queue=task, **options).id)
 
     def fill(self) -> None:
-        """Have one message run, and three that the worker has taken wait for it."""
+        """Send four messages: one runs, and three prefetched ones wait."""
         for _ in range(4):
             self.send(HOLD)
         self.wait(metrics.CELERY_RECEIVED, 4)
@@ -64,27 +64,27 @@ class Site:
 
     @contextmanager
     def handed_over(self) -> Iterator[str]:
-        """A second message is written to the process, which is frozen and cannot take it up."""
-        # The first one shows that the process is there.
+        """Pass a second message to the child, which is frozen and cannot start it."""
+        # The first message shows that the process is ready.
         self.send(NOTHING)
         self.wait(metrics.CELERY_SUCCEEDED, 1)
         with frozen(self.process):
             task_id = self.send(NOTHING)
             self.wait(metrics.CELERY_RECEIVED, 2)
-            # The worker writes to its processes before it comes to the next command.
+            # The worker writes to its processes before it handles the next command.
             for _ in range(3):
                 assert self.app.control.ping(timeout=10, limit=1)
             yield task_id
 
     def says(self, words: str) -> None:
-        """Wait until the worker has logged some words since its last start."""
+        """Wait until the worker has logged a text since its last start."""
         wait_until(lambda: words in self.log.read_text(), 30)
 
     def ended(self) -> None:
         wait_until(lambda: not self.worker.is_running, 60)
 
     def settled(self, received: int, started: int, **released: int) -> None:
-        """Wait until these are the figures, which then agree with each other."""
+        """Wait until the metrics have these values, and check that they are consistent."""
         self.wait(metrics.CELERY_RECEIVED, received)
         self.wait(metrics.CELERY_STARTED, started)
         wait_for(self.released, released, 30)
@@ -128,7 +128,7 @@ def site(url: str, tmp_path: Path, *options: str) -> Iterator[Site]:
 
 
 def cut(url: str) -> None:
-    """Close all connections to Valkey, and forget those of this process."""
+    """Close all connections to Valkey, and discard those of this process."""
     with Redis.from_url(url) as redis:
         redis.client_kill_filter(_type="normal", skipme=True)
     pools.reset()
@@ -185,7 +185,7 @@ def test_what_a_killed_worker_held_is_lost_to_the_next(
         found.gate.touch()
         assert found.released() == {}
         found.start()
-        # Redis keeps what a dead worker held until its visibility time-out has passed.
+        # Redis keeps the messages of a dead worker until its visibility time-out expires.
         again = 4 if name == "rabbitmq" else 0
         found.settled(received=4 + again, started=1 + again, worker_lost=3)
 
@@ -194,7 +194,7 @@ def test_a_connection_that_is_lost_releases_what_waits(valkey: str, tmp_path: Pa
     with site(valkey, tmp_path) as found:
         found.fill()
         cut(valkey)
-        # What ran is cancelled, and all of them come again.
+        # The running task is cancelled, and all messages are redelivered.
         found.wait(metrics.CELERY_RECEIVED, 8)
         found.gate.touch()
         found.settled(received=8, started=5, connection_lost=3)
@@ -230,7 +230,7 @@ def test_a_stop_lets_a_process_finish_what_it_has_been_handed(
             found.says("Stopping Pool")
         found.ended()
         found.settled(received=2, started=2)
-        # It is not done again by the next one.
+        # The next worker does not count it again.
         found.start()
         found.send(NOTHING)
         found.settled(received=3, started=3)

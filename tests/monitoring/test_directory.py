@@ -1,4 +1,4 @@
-"""Who takes part in the directory of figures, and who is alive."""
+"""Membership of the metrics directory, and detection of live processes."""
 
 import signal
 import subprocess
@@ -25,7 +25,7 @@ with joined(directory), claimed(directory, "worker") as name:
 
 @contextmanager
 def member(directory: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Another process that takes part, and the name that it has taken."""
+    """Another process that joins, and the name that it has claimed."""
     with subprocess.Popen(
         [sys.executable, "-c", _MEMBER, str(directory)],
         stdin=subprocess.PIPE,

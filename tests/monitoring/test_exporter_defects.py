@@ -1,6 +1,6 @@
-"""What celery-exporter is known to get wrong, and is right here.
+"""Known defects of celery-exporter that this service does not have.
 
-Lengths of priority queues and messages that are held are in `test_broker.py`.
+Lengths of priority queues and unacknowledged messages are in `test_broker.py`.
 """
 
 import os
@@ -48,7 +48,7 @@ def ups(directory: Path) -> dict[tuple[str, ...], float]:
 
 @contextmanager
 def working(app: Celery, directory: Path, *names: str, options: str = "") -> Iterator[list[Child]]:
-    """Workers of these names, each with two processes."""
+    """Run workers with these names, each with two processes."""
     children = [
         plain_worker(app, directory, name, "--concurrency=2", *options.split()) for name in names
     ]
@@ -84,7 +84,7 @@ def test_all_workers_of_a_host_are_told_apart(app: Celery, directory: Path, tmp_
         wait_until(lambda: ups(directory) == expected)
         gate.touch()
         wait_until(reaches(directory, metrics.CELERY_TASKS_ACTIVE, 0), 20)
-        # It is still known to be down, so that an alert can fire.
+        # It is still reported as down, so that an alert can fire.
         assert ups(directory) == expected
     assert set(ups(directory).values()) == {0}
 
@@ -97,7 +97,7 @@ def test_nothing_is_lost_while_nobody_looks(app: Celery, directory: Path) -> Non
     found = look(directory)
     labels = (NOTHING, node_name("one"), NOTHING)
     assert found.value(metrics.CELERY_SUCCEEDED, *labels) == 20
-    # The queue's name and the wait are known without events of publishers.
+    # The queue's name and the wait are available without publishers' events.
     assert found.value(metrics.CELERY_STARTED, *labels) == 20
     assert found.count(metrics.CELERY_QUEUE_WAIT, *labels) == 20
     assert found.value(metrics.CELERY_RECEIVED, *labels) == 20
@@ -117,6 +117,6 @@ def test_what_runs_into_its_hard_limit_has_failed(app: Celery, directory: Path) 
         wait_until(reaches(directory, metrics.CELERY_FAILED, 1), 20)
         found = look(directory).by_labels(metrics.CELERY_FAILED)
         assert found == {(HANG, node_name("one"), HANG, "TimeLimitExceeded"): 1}
-        # A child that takes the place of the one killed goes on with its figures.
+        # The replacement of a killed child continues its metrics.
         app.send_task(NOTHING, queue=NOTHING)
         wait_until(reaches(directory, metrics.CELERY_SUCCEEDED, 1), 20)

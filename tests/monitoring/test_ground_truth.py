@@ -1,4 +1,4 @@
-"""What is counted is what happened, as the documents tell it."""
+"""Metrics agree with the stored documents."""
 
 import os
 import random
@@ -28,7 +28,7 @@ _OUTCOMES = {BookingOutcome.BOOKED: "success", BookingOutcome.UNSCHEDULED: "unsc
 
 
 def names() -> list[str]:
-    """What becomes of each interview: a seeded mix, with two kills among them."""
+    """The scripted outcome of each interview: a seeded mix, including two kills."""
     chance = random.Random(3)
     stages = list(Stage)
     whats = chance.choices(("go", "retry", "fail"), weights=(7, 2, 1), k=_COUNT - 2)
@@ -64,7 +64,7 @@ def submit(running: RunningStack, clip: Path, name: str) -> str:
 
 
 def restart(worker: Child) -> None:
-    """Restart a worker as a deployment would: it brings its work in hand to an end first."""
+    """Restart a worker as a deployment does: it finishes running tasks first."""
     stop_all([worker], 60)
     worker.start()
 
@@ -147,7 +147,7 @@ def check_providers(found: Figures, truth: Truth, script: list[str]) -> None:
         assert analyses[part, "fake", "success"] == truth.reports
         assert found.counts(metrics.ANALYSIS_CONFIDENCE)[part,] == truth.reports
     assert analyses["sentiment", "fake", "error"] == wrong[Stage.ANALYSE]
-    # All of them want to meet the same candidate, who has not that much time.
+    # All follow-ups involve the same candidate, who does not have that much time.
     booked = truth.each(lambda one: (_OUTCOMES[one.booking.outcome],) if one.booking else None)
     assert len(booked) == 2
     assert found.by_labels(metrics.SCHEDULINGS) == {**booked, ("error",): wrong[Stage.SCHEDULE]}
@@ -174,8 +174,9 @@ def check_celery(found: Figures, truth: Truth, script: list[str]) -> None:
         assert tasks(metrics.CELERY_REJECTED).get(task, 0) == kinds["kill", stage]
         unheard = stage is Stage.TRANSCRIBE and truth.interviews[-1].stages[stage].attempts == 0
         resumed = found.by_labels(metrics.RESUMED)
-        # The message of a killed child comes back. Mostly that is too early, and it is dropped; but
-        # where the queue is deep or the worker restarts, it may be what takes the lapsed lease.
+        # The message of a killed child is redelivered. Usually it arrives too early and is dropped,
+        # but if the queue is deep or the worker restarts, it may be the one that claims the expired
+        # lease.
         lapsed = resumed.get((stage, "lease_lapsed"), 0)
         came_back = kinds["kill", stage] - lapsed
         assert 0 <= came_back <= kinds["kill", stage]
@@ -186,12 +187,12 @@ def check_celery(found: Figures, truth: Truth, script: list[str]) -> None:
     assert tasks(metrics.CELERY_RECEIVED) == {
         task: count + released.get(task, 0) for task, count in started.items()
     }
-    # What the worker had in hand when it was restarted; the processes killed had taken theirs up.
+    # The deliveries released at the restart; killed processes had started theirs.
     assert {reason for *_, reason in found.by_labels(metrics.CELERY_RELEASED)} <= {"shutdown"}
 
 
 def check_histograms(found: Figures) -> None:
-    """Every histogram has counted what its counter has counted."""
+    """Every histogram has as many observations as its counter counted."""
     for counter, histogram in (
         (metrics.TRANSCRIPTIONS, metrics.TRANSCRIPTION_DURATION),
         (metrics.ANALYSES, metrics.ANALYSIS_DURATION),

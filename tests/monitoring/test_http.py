@@ -1,4 +1,4 @@
-"""Requests as figures, on a server that real clients talk to, and leave."""
+"""HTTP metrics, with a real server and clients that may disconnect."""
 
 import asyncio
 import socket
@@ -20,7 +20,7 @@ START: Message = {"type": "http.response.start", "status": 202, "headers": []}
 
 
 class Application:
-    """Answers by the path of the request; on `/slow…` when it is released."""
+    """Responds depending on the path; on `/slow…` after being released."""
 
     def __init__(self) -> None:
         self.release = threading.Event()
@@ -55,7 +55,7 @@ async def read_all(receive: Receive) -> None:
 
 
 class Served:
-    """The application behind the monitor, on a port of its own."""
+    """The monitored application on a port of its own."""
 
     def __init__(self) -> None:
         self.application = Application()
@@ -77,13 +77,13 @@ class Served:
         return httpx2.request(method, f"http://127.0.0.1:{self.port}{path}")
 
     def sent(self, text: str) -> socket.socket:
-        """A connection on which this was sent."""
+        """A connection on which a text has been sent."""
         connection = socket.create_connection(("127.0.0.1", self.port))
         connection.sendall(text.replace("\n", "\r\n").encode())
         return connection
 
     def leave(self, connection: socket.socket) -> None:
-        """Close a connection, and wait until the server knows."""
+        """Close a connection, and wait until the server has noticed."""
         connection.close()
         wait_until(lambda: not self.server.server_state.connections)
 
@@ -92,7 +92,7 @@ class Served:
 
     @property
     def requests(self) -> dict[tuple[str, ...], float]:
-        """How many requests there were by path, method and status."""
+        """The number of requests by path, method and status."""
         figures = figures_of(self.recorder)
         requests = figures.by_labels(metrics.HTTP_REQUESTS)
         assert sum(requests.values()) == sum(figures.counts(metrics.HTTP_DURATION).values())

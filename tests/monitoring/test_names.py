@@ -1,4 +1,4 @@
-"""Every metric that was promised, as Prometheus' own tools see it."""
+"""All specified metrics exist, according to Prometheus' own tools."""
 
 import json
 import subprocess
@@ -70,7 +70,7 @@ NAMES = {
         celery_task_queue_wait_time{name,hostname,queue_name}
         """,
 }
-"""The names and labels that were asked for."""
+"""The specified names and labels."""
 
 UNITS = {"seconds", "bytes", "decibels", "ratio", "usd"}
 
@@ -93,7 +93,7 @@ UNEVENTFUL = {
     "celery_task_revoked_total",
     "celery_task_retried_total",
 }
-"""What has no samples after one interview with which nothing went wrong."""
+"""Metrics without samples after one interview without failures."""
 
 LINT = {
     "interviews_active_total": 'non-counter metrics should not have "_total" suffix',
@@ -101,7 +101,7 @@ LINT = {
     "celery_active_process_count": 'should not have "_count" suffix',
     "celery_active_worker_count": 'should not have "_count" suffix',
 }
-"""What promtool dislikes: the first name was asked for, the others are celery-exporter's."""
+"""promtool's complaints: the first name was specified, the others are celery-exporter's."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Figures in files that outlast the processes that count."""
+"""Metrics in files that outlive the recording processes."""
 
 import multiprocessing
 import os
@@ -23,7 +23,7 @@ LABELS = ("whisper", "success")
 
 
 def in_another_process(directory: Path, identity: str, times: int, *, killed: bool) -> None:
-    """Count in a process of its own, which then ends or is killed."""
+    """Count in another process, which then exits or is killed."""
 
     process = multiprocessing.get_context("spawn").Process(
         target=work, args=(directory, identity, times, killed)

@@ -1,4 +1,4 @@
-"""What adapters make of real servers, and of none, as figures."""
+"""Metrics of adapters, with real servers and with none."""
 
 import socket
 import threading
@@ -56,14 +56,14 @@ def meeting(interval: Interval = HOUR) -> Meeting:
 
 @contextmanager
 def silent_server() -> Iterator[str]:
-    """A server that takes connections and says nothing."""
+    """A server that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}/"
 
 
 @contextmanager
 def closed_port() -> Iterator[str]:
-    """An address where nobody listens."""
+    """The address of a closed port."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{closed.getsockname()[1]}/"
@@ -94,7 +94,7 @@ def test_every_request_to_a_calendar_is_counted(recorder: Recorder, caldav_url: 
         ("caldav", "PUT event", "204"): 1,
         ("caldav", "DELETE event", "200"): 1,
     }
-    # That something is not there, or is there already, is an answer like any other.
+    # "Not found" and "already exists" are regular answers.
     assert figures.value(metrics.EXTERNAL_ERRORS, "caldav") is None
     assert figures.by_labels(metrics.CALENDAR_CALLS) == {("caldav", "success"): 4}
 
@@ -136,7 +136,7 @@ class Files(SimpleHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(b"x" * 100)
         else:
-            # Who takes only so much goes away in the middle.
+            # The client disconnects before the end.
             with suppress(ConnectionError):
                 super().do_GET()
 
@@ -166,7 +166,7 @@ def test_recordings_that_are_fetched_are_counted(recorder: Recorder, files: str)
             fetch(f"{files}{path}", max_bytes=limit)
     figures = figures_of(recorder)
     assert requests(figures) == {
-        ("audio_url", "GET recording", "200"): 2,  # one of them was too large for us
+        ("audio_url", "GET recording", "200"): 2,  # one of them exceeded our size limit
         ("audio_url", "GET recording", "404"): 1,
         ("audio_url", "GET recording", "error"): 1,
     }

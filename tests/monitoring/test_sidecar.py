@@ -1,4 +1,4 @@
-"""What the sidecar tells while others are down."""
+"""The sidecar's responses while its dependencies are down."""
 
 import gzip
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def health(running: RunningStack, path: str = "") -> tuple[int, dict[str, Any]]:
 
 
 def scraped_in_time(url: str) -> Figures:
-    """Scrape a sidecar whose stores hang, for each of which it waits a second, at once for all."""
+    """Scrape a sidecar whose stores hang; it waits one second for all of them together."""
     config = yaml.safe_load(
         (ROOT / "monitoring" / "stack" / "prometheus" / "prometheus.yml").read_text()
     )
@@ -60,7 +60,7 @@ def test_says_how_it_is(running: RunningStack) -> None:
 def test_tells_more_when_asked(running: RunningStack) -> None:
     _, body = health(running, "?verbose=1")
     details = body["details"]
-    # Told to a tenth of a millisecond, in which a fast server may answer.
+    # Rounded to a tenth of a millisecond, so a fast server may take 0.
     assert all(0 <= found["response_time_ms"] < 10_000 for found in details.values())
     assert details["database"]["connections"]["open"] >= 1
     assert details["redis"]["memory_bytes"] > 100_000

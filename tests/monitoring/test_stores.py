@@ -1,4 +1,4 @@
-"""Figures of MongoDB and Kafka against what was done to them."""
+"""Metrics of MongoDB and Kafka, compared with the operations that were run."""
 
 from contextlib import closing
 from typing import Any

@@ -1,4 +1,4 @@
-"""One run of the real stack: what its log lines and its traces tell, and what they do not."""
+"""One run of the real stack: what its logs and traces contain, and must not contain."""
 
 import json
 import re
@@ -35,7 +35,7 @@ _ADDRESS = "zebulon@canarybird.example"
 _TOKEN = "canarytokencanarytoken"
 _NUMBER = "+49 30 901820555"
 _PLANTED = ("canary", "zebulon", "901820555", "garbage collector")
-"""In lower case; the last words are said in the recording."""
+"""In lower case; the last words are spoken in the recording."""
 
 _SCRIPT = (
     *(f"go-none-{number}" for number in range(8)),
@@ -45,7 +45,7 @@ _SCRIPT = (
 
 @dataclass(frozen=True)
 class Story:
-    """What is left of the run."""
+    """The output of the run."""
 
     interviews: dict[str, Interview]
     figures: Figures
@@ -83,7 +83,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             figures = scraped(running.stack.api_url)
             interviews = {name: running.api.get(one) for name, one in ids.items()}
             logs = running.stack.log_dir
-            # Spans are sent every five seconds, which on a fast machine all of this takes.
+            # Spans are sent every five seconds; on a fast machine the whole run is shorter.
             wait_until(lambda: has_ended(collected, ids["retry-analyse-0"]), 20)
             timeline = traced(running, collected, ids["retry-analyse-0"])
         lines = [
@@ -118,13 +118,13 @@ def particulars(name: str) -> dict[str, Any]:
         "candidate": {"name": CANARY, "email": _ADDRESS},
         "interviewers": [{"name": CANARY, "email": f"{name}@canarybird.example"}],
         "consent": {"id": "c", "at": "2026-01-01T00:00:00Z"},
-        # Nobody listens there.
+        # Nothing listens on this port.
         "callback_url": f"http://127.0.0.1:9/canary?token={_TOKEN}",
     }
 
 
 def knock(url: str, interview_id: str) -> httpx2.Response:
-    """Requests that carry what must not be told, in all places; gives the answer to a good one."""
+    """Send requests with sensitive data in every place; returns the response to a valid one."""
     headers = {"Authorization": f"Bearer {_TOKEN}", "X-Request-ID": "story-1"}
     api = f"{url}/api/v1/interviews"
     bad = {**particulars("x"), "audio_url": f"http://127.0.0.1:9/a?sig={_TOKEN}", "canary": CANARY}
@@ -136,7 +136,7 @@ def knock(url: str, interview_id: str) -> httpx2.Response:
 
 
 def traced(running: RunningStack, collected: Collector, interview_id: str) -> str:
-    """What the command line tells of an interview."""
+    """The command line's output about an interview."""
     with jaeger(collected) as url, pytest.MonkeyPatch.context() as patch:
         patch.setattr("worker.cli.tracing.out", Console(width=160))
         environment = {
@@ -164,7 +164,7 @@ def told(logs: Path, what: str) -> bool:
 
 
 def has_ended(collected: Collector, interview_id: str) -> bool:
-    """Whether the spans of an interview have come, from its submission to its last stage."""
+    """Whether all spans of an interview have arrived, from submission to the last stage."""
     submitted = collected.named("POST /api/v1/interviews")
     if not any(one.attributes.get("interview.id") == interview_id for one in submitted):
         return False
@@ -248,7 +248,7 @@ def test_the_command_line_tells_the_timeline(story: Story) -> None:
 
 
 def drawn(spans: list[SeenSpan], parent: str = "") -> dict[str, Any]:
-    """The tree of spans by their names, without what a database does."""
+    """The tree of spans by name, without database spans."""
     return {
         span.name: drawn(spans, span.id)
         for span in spans
@@ -292,7 +292,7 @@ def test_the_trace_of_an_interview_is_whole(story: Story) -> None:
 def test_a_retry_is_in_the_same_trace_and_shows(story: Story) -> None:
     for stage in Stage:
         spans = story.collector.of(story.interviews[f"retry-{stage}-0"].id)
-        # A message that comes back finds the work under way.
+        # A redelivered message finds the stage already claimed.
         first, second = (
             span
             for span in spans

@@ -1,4 +1,4 @@
-"""What is said of the service's health, by what is found."""
+"""Health checks, and the status derived from their results."""
 
 import threading
 
@@ -42,12 +42,12 @@ def test_what_hangs_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     found = Health(Check("database", lambda: {"ok": gate.wait()}, critical=True)).check()
     gate.set()
     assert found.condition is HealthStatus.DOWN
-    # A clock may be a little coarse.
+    # The clock may be coarse.
     assert found.checks["database"].seconds >= 0.09
 
 
 def test_what_is_slow_is_degraded(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Slower than in no time at all is everything, by the coarsest clock.
+    # With a coarse clock a check may take 0 seconds, which is still slower than this limit.
     monkeypatch.setattr(health, "_SLOW", -1.0)
     found = Health(Check("database", fine, critical=True)).check()
     assert found.condition is HealthStatus.DEGRADED
@@ -83,7 +83,7 @@ def test_those_that_waited_for_a_slow_look_do_not_look_again(
 
     monkeypatch.setattr(health, "monotonic", lambda: clock)
     monkeypatch.setattr(health, "_CACHE_SECONDS", 1.0)
-    # The look itself takes longer than its answer is kept.
+    # The check itself takes longer than its result is cached.
     looker = Health(Check("database", slow, critical=True))
     found = looker.check()
     clock += 0.9

@@ -1,4 +1,4 @@
-"""Log lines: their form, what they leave out, and how they are written."""
+"""Log lines: format, redaction, and writing."""
 
 import contextvars
 import json

@@ -1,4 +1,4 @@
-"""Traces: which are sampled, what they leave out, and that they hold up nothing."""
+"""Traces: sampling, redaction, and export that does not block."""
 
 import math
 import random
@@ -37,7 +37,7 @@ def begin(provider: TracerProvider, number: int) -> None:
 
 def test_a_tenth_of_the_traces_is_sampled_and_whole(collected: Collector) -> None:
     number, ratio = 2000, 0.1
-    # Ids come from there; one run in 370 would be off by more than it may be.
+    # Trace ids are random; without a seed, one run in 370 would exceed the tolerance.
     random.seed(7)
     with tracing_process(TracingConfig(collected.url, ratio), "tests") as provider:
         begin(provider, number)
@@ -97,8 +97,8 @@ def test_a_span_tells_only_what_it_may(collected: Collector) -> None:
 
 def test_a_dead_collector_holds_up_nothing_for_long() -> None:
     with ExitStack() as stack:
-        # Celery kills a child that takes longer than four seconds to begin or to end: it has to be
-        # faster than that on any machine.
+        # Celery kills a child that takes longer than four seconds to start or stop, so this must be
+        # faster on any machine.
         stack.enter_context(within(4, before=4))
         provider = stack.enter_context(
             tracing_process(TracingConfig("http://127.0.0.1:9", 1), "tests")

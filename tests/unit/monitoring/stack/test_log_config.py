@@ -1,4 +1,4 @@
-"""From log lines to Elasticsearch and Kibana, as far as it can be told without them."""
+"""Configuration of Fluentd, Elasticsearch and Kibana, as far as it can be tested without them."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def test_schema_and_table_have_the_same_fields() -> None:
 def test_no_two_fields_become_one() -> None:
     names = [field.ecs for field in FIELDS]
     assert len(set(names)) == len(names)
-    # A field cannot be an object as well.
+    # A field cannot have a value and subfields at once.
     assert not [(a, b) for a in names for b in names if b.startswith(f"{a}.")]
 
 
@@ -66,7 +66,7 @@ def test_nothing_is_kept_for_more_than_91_days() -> None:
     (written,) = re.findall(r"^(\d+)d$", phases["hot"]["actions"]["rollover"]["max_age"])
     (aged,) = re.findall(r"^(\d+)d$", phases["delete"]["min_age"])
     assert "delete" in phases["delete"]["actions"]
-    # The age counts from the rollover: the oldest line was written when the index was made.
+    # The age counts from the rollover; the oldest line was written when the index was created.
     assert int(written) + int(aged) <= 91
 
 
@@ -98,7 +98,7 @@ def test_what_fluentd_reads_is_nested_as_it_must() -> None:
 
 
 def test_fluentd_takes_each_value_as_it_is() -> None:
-    """A value keeps its type only as a single placeholder, which ends at the first brace."""
+    """A value keeps its type only in a single placeholder, which ends at the first brace."""
     for field in FIELDS:
         assert re.search(
             rf"^    {re.escape(field.ecs)} \$\{{[^{{}}]+\}}$",

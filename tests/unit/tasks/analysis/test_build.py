@@ -1,4 +1,4 @@
-"""The report, composed of findings and measurements."""
+"""Building of reports from findings and measurements."""
 
 from datetime import UTC, datetime
 
@@ -167,7 +167,7 @@ def test_a_gap_makes_the_report_partial() -> None:
     assert found.competencies is not None
     assert [one.score for one in found.competencies] == [5, None, None, None, None]
     assert found.overall is not None
-    assert found.overall.score is None  # a third of the rubric is too little for the whole
+    assert found.overall.score is None  # a third of the rubric is too little for an overall score
     assert found.overall.confidence < found.competencies[0].confidence
 
 

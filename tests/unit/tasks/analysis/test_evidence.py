@@ -1,4 +1,4 @@
-"""Quotes are checked against what the candidate said."""
+"""Verification of quotes against the transcript."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""A human's word on a report."""
+"""Human review of reports."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Sentences, turns and whose they are."""
+"""Sentences, turns and their speakers."""
 
 import pytest
 from hypothesis import given

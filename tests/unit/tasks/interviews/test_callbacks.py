@@ -1,4 +1,4 @@
-"""Where callbacks may go, and when they are tried again."""
+"""Callback URLs and retries."""
 
 from datetime import timedelta
 
@@ -27,7 +27,7 @@ def tried(times: int) -> Callback:
         ("https://hooks.example/a?b=c", "https://hooks.example/a?b=c"),
         ("http://Hooks.Example:8080", "http://hooks.example:8080/"),
         ("https://bücher.example/", "https://xn--bcher-kva.example/"),
-        # However it is written, it is one address.
+        # Different notations of one address.
         ("http://0x7f.1/", "http://127.0.0.1/"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The state machine, and the changes that move an interview through it."""
+"""The state machine and its transitions."""
 
 import itertools
 import pickle
@@ -128,7 +128,7 @@ def test_the_window_obeys_notice_and_wishes() -> None:
 
 
 def test_errors_survive_pickling_with_their_fields() -> None:
-    # Celery sends exceptions between processes this way.
+    # Celery passes exceptions between processes this way.
     for error in (InvalidInput("no", pointer="/x", code="odd"), Transient("later", code="busy")):
         copy = pickle.loads(pickle.dumps(error))  # noqa: S301
         assert type(copy) is type(error)

@@ -1,4 +1,4 @@
-"""How a stage is run: claimed, retried, given up, and stopped when it is not wanted."""
+"""Execution of a stage: claims, retries, permanent failures and cancellation."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -73,7 +73,7 @@ def interview(store: MemoryInterviews, audio: MemoryAudio) -> Interview:
 
 @pytest.fixture
 def execute(store: MemoryInterviews) -> Execute:
-    """Run a piece of work as the first stage, and again as long as another attempt is due."""
+    """Run a function as the first stage, repeatedly as long as a retry is due."""
 
     def run(interview_id: str, work: runner.Work) -> None:
         while True:
@@ -89,7 +89,7 @@ def execute(store: MemoryInterviews) -> Execute:
 
 
 def begun_long_ago(run: str) -> transitions.Change:
-    """A run whose lease has lapsed."""
+    """A run whose lease has expired."""
     return transitions.begin(Stage.TRANSCRIBE, run, now(), timedelta(0))
 
 
@@ -198,7 +198,7 @@ def test_gives_up_on_work_that_kills_its_process(
     execute: Execute, store: MemoryInterviews, interview: Interview
 ) -> None:
     for attempt in range(3):
-        # Attempts of which nothing was heard again.
+        # Attempts that ended without an outcome.
         store.apply(interview.id, begun_long_ago(f"lost-{attempt}"))
     worked = []
 

@@ -1,4 +1,4 @@
-"""The stage of scheduling, in its task: what it leaves behind when it fails."""
+"""The scheduling stage as a task: its effects after a failure."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -45,7 +45,7 @@ def interview(world: World) -> Interview:
 
 
 def die_after_booking(world: World, interview: Interview, times: int = 1) -> None:
-    """Attempts that put the meeting into the calendar, and do not live to say so."""
+    """Simulate attempts that crash after adding the meeting to the calendar."""
     for hours in range(times, 0, -1):
         lapsed = transitions.begin(Stage.SCHEDULE, "dead", now() - timedelta(hours=hours))
         world.interviews.apply(interview.id, lapsed)
@@ -84,7 +84,7 @@ def test_it_fails_though_the_meeting_cannot_be_taken_back(
     with pytest.raises(Permanent):
         schedule(interview.id)
     assert world.interviews.get(interview.id).status is Status.FAILED
-    # What is reserved tells a retry, or an erasure, that there may be a meeting.
+    # The reservation tells a retry, or an erasure, that a meeting may exist.
     assert world.reservations.holding(interview.id) is not None
 
 

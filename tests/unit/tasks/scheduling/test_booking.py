@@ -1,4 +1,4 @@
-"""Booking, on calendars and reservations in memory."""
+"""Booking with in-memory calendars and reservations."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ ANNAS = "/anna@example.com/calendar/"
 
 
 class Office:
-    """The two systems that booking works with."""
+    """The calendars and the reservations."""
 
     def __init__(self) -> None:
         self.calendar = MemoryCalendar()
@@ -38,7 +38,7 @@ class Office:
         return self.calendar.events[calendar].get(uid, (None,))[0]
 
     def just_before(self, operation: str, action: Callable[[], None]) -> None:
-        """Have something happen right before the next operation of this name."""
+        """Run an action right before the next operation with this name."""
 
         def before(name: str) -> None:
             if name == operation:
@@ -74,7 +74,7 @@ def test_books_the_earliest_time_that_suits_everybody(office: Office) -> None:
 def test_goes_by_everybodys_own_clock(office: Office) -> None:
     candidate = Person(name="C", email="c@example.org", time_zone="America/New_York")
     booking = office.schedule(interview(candidate=candidate, time_zone="Europe/Berlin"))
-    # Nine in New York is 15:00 in Berlin, where the day ends at 17:00.
+    # 9:00 in New York is 15:00 in Berlin, where the working day ends at 17:00.
     assert booking.start == at(13).start
     assert booking.time_zone == "Europe/Berlin"
 

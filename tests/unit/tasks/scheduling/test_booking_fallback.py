@@ -1,4 +1,4 @@
-"""Booking with several providers of calendars: one event, with one of them, whatever fails."""
+"""Booking with several calendar providers: one event with one provider, whatever fails."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ CLOSED = Unusable("it does not let us in")
 
 
 class Kept(MemoryCalendar):
-    """A calendar that fails at some operations."""
+    """A calendar that fails at chosen operations."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -144,7 +144,7 @@ def test_an_unreadable_calendar_is_not_looked_for_elsewhere(office: Office) -> N
 
 
 def test_two_runs_agree_on_one_provider(office: Office) -> None:
-    """The slower one has booked already when it finds that the other one has moved over."""
+    """The slower run has already booked when it finds that the other has moved the meeting."""
 
     def overtaken(operation: str) -> None:
         office.first.asked.append(operation)

@@ -1,4 +1,4 @@
-"""The search for slots, against a slow and simple one that looks at every five minutes."""
+"""The slot search, compared with a slow and simple one in steps of five minutes."""
 
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ def span(start: datetime, end: datetime) -> Interval:
     return Interval(start=start, end=end)
 
 
-# The days around which clocks change, and one on which they do not.
+# The days around clock changes, and a day without one.
 CHANGES = {
     "Europe/Berlin": [utc(2026, 3, 28), utc(2026, 10, 24)],
     "America/New_York": [utc(2026, 3, 7), utc(2026, 10, 31)],
@@ -116,10 +116,10 @@ def minutes_free(zone: str, hours: WorkingHours, day: datetime) -> list[tuple[st
 @pytest.mark.parametrize(
     ("zone", "day", "start", "end", "free"),
     [
-        # Forward: 02:00 to 03:00 is not there, so work begins when the clocks jump.
+        # Forward: 02:00 to 03:00 is skipped, so working hours begin at the clock change.
         ("Europe/Berlin", utc(2026, 3, 29), time(2, 30), time(4), [("01:00", "02:00")]),
         ("Europe/Berlin", utc(2026, 3, 29), time(2), time(2, 45), []),
-        # Back: the wall shows 02:00 to 03:00 twice.
+        # Back: 02:00 to 03:00 is repeated.
         ("Europe/Berlin", utc(2026, 10, 25), time(2), time(3), [("00:00", "02:00")]),
         (
             "Europe/Berlin",
@@ -130,7 +130,7 @@ def minutes_free(zone: str, hours: WorkingHours, day: datetime) -> list[tuple[st
         ),
         ("America/New_York", utc(2026, 3, 8), time(1), time(4), [("06:00", "08:00")]),
         ("America/New_York", utc(2026, 11, 1), time(1), time(2), [("05:00", "07:00")]),
-        # By half an hour only: 02:00 to 02:30 is not there; 01:30 to 02:00 is there twice.
+        # By half an hour only: 02:00 to 02:30 is skipped; 01:30 to 02:00 is repeated.
         ("Australia/Lord_Howe", utc(2026, 10, 3), time(1), time(3), [("14:30", "16:00")]),
         ("Australia/Lord_Howe", utc(2026, 4, 4), time(1, 30), time(2), [("14:30", "15:30")]),
         ("Asia/Kathmandu", utc(2026, 5, 1), time(9), time(17), [("03:15", "11:15")]),
