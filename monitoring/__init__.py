@@ -1,4 +1,4 @@
-"""What watches the service."""
+"""Monitoring: metrics, health, logs, traces, and the configuration of the stack that reads them."""
 
 SERVICE = "interview-worker"
-"""What the service is called in log lines and traces."""
+"""The service's name in log lines and traces."""

@@ -1,4 +1,4 @@
-"""What publishers write into the headers of messages, for those who look at queues."""
+"""Message headers that publishers set for queue metrics."""
 
 PUBLISHED_AT = "published_at"
 """When this message was published, in seconds since the epoch."""

@@ -1,4 +1,4 @@
-"""Whether the service can do its work, and what it depends on."""
+"""Health checks of the service and its dependencies."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -10,20 +10,20 @@ from time import monotonic
 from monitoring.single_flight import Result, SingleFlight
 
 Details = Mapping[str, object]
-"""What a check found out, for those who ask for more than a word."""
+"""Details found by a check, for verbose output."""
 
 _TIMEOUT = 1.0
-"""Seconds after which what does not answer is down."""
+"""Seconds after which an unanswered check is down."""
 
 _SLOW = 0.5
-"""Seconds after which what answers is degraded: the objective for the API itself."""
+"""Seconds after which a check is degraded; equal to the API's latency objective."""
 
 _CACHE_SECONDS = 1.0
-"""Seconds for which an answer is given again, so that nobody can have stores hammered."""
+"""Seconds for which a result is cached, so that clients cannot overload the stores."""
 
 
 class HealthStatus(StrEnum):
-    """How something is, from good to bad."""
+    """The status of a check, from best to worst."""
 
     OK = "ok"
     DEGRADED = "degraded"
@@ -32,11 +32,11 @@ class HealthStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something to look at.
+    """A health check.
 
     Attributes:
-        name: What it is called in the answer.
-        probe: Looks, and tells what it found; raises where it is down.
+        name: Its name in the result.
+        probe: Runs the check and returns details; raises if down.
         critical: Whether the service is down without it, rather than degraded.
     """
 
@@ -47,12 +47,12 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """How something was found.
+    """The result of a check.
 
     Attributes:
-        condition: In a word.
-        seconds: How long looking took.
-        details: What else was found out.
+        condition: The status.
+        seconds: The duration of the check.
+        details: Further details.
     """
 
     condition: HealthStatus
@@ -62,12 +62,12 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """All checks at one moment.
+    """The results of all checks.
 
     Attributes:
-        at: When.
-        checks: What was found, by the name of the check.
-        critical: The names of those without which the service is down.
+        at: The time of the checks.
+        checks: The results by name.
+        critical: The names of critical checks.
     """
 
     at: datetime
@@ -76,7 +76,7 @@ class HealthReport:
 
     @property
     def condition(self) -> HealthStatus:
-        """The condition of the service as a whole."""
+        """The status of the service as a whole."""
         if self.missing:
             return HealthStatus.DOWN
         if any(found.condition is not HealthStatus.OK for found in self.checks.values()):
@@ -85,7 +85,7 @@ class HealthReport:
 
     @property
     def missing(self) -> list[str]:
-        """What is down and without which the service is."""
+        """The critical checks that are down."""
         return [
             name
             for name, found in self.checks.items()
@@ -94,10 +94,10 @@ class HealthReport:
 
 
 class Health:
-    """Looks at everything side by side, at most once a second.
+    """Runs all checks concurrently, at most once per second.
 
     Args:
-        checks: What to look at.
+        checks: The checks.
     """
 
     def __init__(self, *checks: Check) -> None:
@@ -109,15 +109,16 @@ class Health:
 
     @property
     def uptime(self) -> float:
-        """Seconds since this was made."""
+        """Seconds since this object was created."""
         return monotonic() - self._started
 
     def check(self) -> HealthReport:
-        """Look, within about a second."""
+        """Return the results, within about a second."""
         with self._lock:
             if self._last is None or monotonic() - self._last[0] > _CACHE_SECONDS:
                 findings = self._check()
-                # Counted from the end: those who waited for a slow look do not look again.
+                # Measured from the end, so that requests waiting for slow checks reuse their
+                # result.
                 self._last = monotonic(), findings
             return self._last[1]
 

@@ -1,4 +1,4 @@
-"""Workers that make themselves known to the sidecar beside them."""
+"""Heartbeats, by which workers report to the sidecar through files."""
 
 import os
 import threading
@@ -13,18 +13,18 @@ from monitoring.metrics.directory import is_claimed
 from monitoring.processes import ProcessSampler, ProcessStats
 
 _INTERVAL = 1.0
-"""Seconds between two cards of a worker."""
+"""Seconds between two heartbeats of a worker."""
 
 _STALE = 15.0
-"""Seconds after which a worker that still has its processes is taken to hang."""
+"""Seconds without a heartbeat after which a worker with live processes is considered hung."""
 
 
 class WorkerState(BaseModel):
-    """What a worker knows of itself.
+    """The state that a worker reports.
 
     Attributes:
         queues: The queues it consumes.
-        active: Tasks that its processes run.
+        active: Running tasks.
         children: The process ids of its pool, by slot.
     """
 
@@ -36,15 +36,15 @@ class WorkerState(BaseModel):
 
 
 class Heartbeat(BaseModel):
-    """A worker as it presented itself last.
+    """The latest heartbeat of a worker.
 
     Attributes:
-        name: The name it has taken in the directory.
+        name: Its claimed name in the directory.
         hostname: Its Celery node name.
-        written_at: When, in seconds since the epoch.
-        stopped: Whether it has ended in an orderly way.
-        state: What it knows of itself.
-        processes: What its processes take of the machine.
+        written_at: The time of the heartbeat, in seconds since the epoch.
+        stopped: Whether it has shut down in an orderly way.
+        state: Its state.
+        processes: The resource usage of its processes.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,11 +58,11 @@ class Heartbeat(BaseModel):
 
 
 class Worker(BaseModel):
-    """A worker as others see it.
+    """A worker as seen by the sidecar.
 
     Attributes:
-        heartbeat: What it said of itself.
-        alive: Whether its processes run and it still presents itself.
+        heartbeat: Its latest heartbeat.
+        alive: Whether its processes run and its heartbeat is recent.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -72,7 +72,7 @@ class Worker(BaseModel):
 
     @property
     def died(self) -> bool:
-        """Whether it ended, or hangs, without having been told to."""
+        """Whether it crashed or hangs, as opposed to an orderly shutdown."""
         return not self.alive and not self.heartbeat.stopped
 
 
@@ -80,13 +80,13 @@ class Worker(BaseModel):
 def publishing_heartbeat(
     directory: Path, name: str, hostname: str, state: Callable[[], WorkerState]
 ) -> Iterator[None]:
-    """Present this worker every second, for as long as the context lasts.
+    """Publish a heartbeat every second for the duration of the context.
 
     Args:
-        directory: Where figures are kept.
-        name: The name taken in it.
+        directory: The metrics directory.
+        name: The claimed name of the worker.
         hostname: The Celery node name.
-        state: Tells what the worker knows of itself; called from a thread.
+        state: Returns the worker's state; called from a thread.
     """
     stop = threading.Event()
     watch = ProcessSampler()
@@ -119,7 +119,7 @@ def publishing_heartbeat(
 
 
 def known_workers(directory: Path) -> Sequence[Worker]:
-    """All workers that ever presented themselves in a directory, by name."""
+    """All workers with a heartbeat in a directory, by name."""
     heartbeats = (_read(path) for path in sorted(directory.glob("*.json")))
     return [
         Worker(heartbeat=heartbeat, alive=_is_alive(directory, heartbeat))

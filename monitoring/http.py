@@ -1,4 +1,4 @@
-"""The requests that an ASGI application answers.
+"""ASGI middleware that records metrics of HTTP requests.
 
 https://asgi.readthedocs.io/en/stable/specs/www.html
 """
@@ -27,26 +27,26 @@ _METHODS = frozenset(HTTPMethod)
 _OTHER = "OTHER"
 
 _ERROR = 500
-_GONE = 499
-"""What nginx logs for a client that does not wait for the answer."""
+_CLIENT_CLOSED_REQUEST = 499
+"""The status that nginx logs if the client closes the connection before the response."""
 
 
 class RequestsInFlight(Collector):
-    """How many requests are being answered at this moment, by the template of their route."""
+    """The number of requests in flight, by route template."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
 
     def begin(self, path: str) -> None:
-        """A request came in."""
+        """Record the start of a request."""
         self._counts[path] += 1
 
     def end(self, path: str) -> None:
-        """A request is answered, or given up."""
+        """Record the end of a request, completed or aborted."""
         self._counts[path] -= 1
 
     def collect(self) -> Iterator[Metric]:
-        """Tell of each template that was ever asked for."""
+        """Report each template that has been requested."""
         found = family(metrics.HTTP_IN_FLIGHT)
         for path, count in self._counts.copy().items():
             found.add((path,), count)
@@ -56,14 +56,14 @@ class RequestsInFlight(Collector):
 class HttpMonitor:
     """ASGI middleware that counts and times requests.
 
-    A client that goes away before the answer begins counts as 499, and an exception that leaves
-    the application as 500. A request lasts until its answer is complete.
+    A client that disconnects before the response starts counts as 499, and an unhandled exception
+    as 500. A request ends when its response is complete.
 
     Args:
-        app: The application behind it.
-        recorder: Takes the figures.
-        in_flight: Is told of requests as they come and go.
-        template: Tells the template of the route that will answer a request.
+        app: The wrapped application.
+        recorder: Records the metrics.
+        in_flight: Tracks requests in flight.
+        template: Returns the template of the route that will handle a request.
     """
 
     def __init__(
@@ -100,10 +100,10 @@ class HttpMonitor:
 
 
 class _Exchange:
-    """One request and its answer, watched from outside.
+    """One request and its response, observed by wrapping `receive` and `send`.
 
     Attributes:
-        status: The status code by what is known so far.
+        status: The status code, as far as known.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -115,12 +115,12 @@ class _Exchange:
         self._body_read = not _has_body(scope)
 
     def fail(self) -> None:
-        """An exception left the application."""
+        """Record an unhandled exception of the application."""
         if not self._gone:
             self.status = _ERROR
 
     async def receive(self) -> Message:
-        """Pass on a message of the client."""
+        """Forward a message from the client."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
             self._disconnected()
@@ -129,7 +129,7 @@ class _Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass on a message to the client."""
+        """Forward a message to the client."""
         if message["type"] == "http.response.start":
             if self._body_read:
                 await self._poll_disconnect()
@@ -139,10 +139,11 @@ class _Exchange:
         await self._send(message)
 
     async def _poll_disconnect(self) -> None:
-        """See whether the client is still there.
+        """Poll for a disconnect of the client.
 
-        Servers tell it as the message after the body, for which handlers seldom wait. Asked for
-        while a body is still to come, they would hand out a piece of it, or ask the client for it.
+        Servers signal a disconnect by the message after the body, which handlers rarely await.
+        Polling before the body is complete would consume part of it, or make the server request it
+        from the client.
         """
         message = asyncio.ensure_future(self.receive())
         await asyncio.sleep(0)
@@ -151,7 +152,7 @@ class _Exchange:
     def _disconnected(self) -> None:
         if not self._answered:
             self._gone = True
-            self.status = _GONE
+            self.status = _CLIENT_CLOSED_REQUEST
 
 
 def _has_body(scope: Scope) -> bool:

@@ -1,4 +1,4 @@
-"""What processes take of the machine."""
+"""Resource usage of processes and the network."""
 
 import resource
 import sys
@@ -12,18 +12,18 @@ _STATUS_FIELDS = {"RssAnon": "heap_used", "VmData": "heap_total"}
 
 
 class ProcessStats(BaseModel):
-    """A process at one moment.
+    """Resource usage of a process.
 
     Attributes:
         role: worker, child or sidecar.
-        process: Its name among those of its kind; the next one in its place has the same.
-        cpu: Cores in use since the last look; 0 at the first.
+        process: Its name within the role; a replacement gets the same name.
+        cpu: CPU cores in use since the previous sample; 0 in the first.
         memory: Resident memory, in bytes.
         open_fds: Open file descriptors.
-        max_fds: The most file descriptors allowed.
-        heap_used: Private memory in use, in bytes; None where the system does not tell.
-        heap_total: Private memory asked for, in bytes; None where the system does not tell.
-        started: When it was started, in seconds since the epoch.
+        max_fds: Maximum number of open file descriptors.
+        heap_used: Private memory in use, in bytes; None if the system does not report it.
+        heap_total: Private memory allocated, in bytes; None if the system does not report it.
+        started: Start time, in seconds since the epoch.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,13 +40,13 @@ class ProcessStats(BaseModel):
 
 
 class ProcessSampler:
-    """Looks at processes again and again."""
+    """Samples the resource usage of processes."""
 
     def __init__(self) -> None:
         self._known: dict[int, psutil.Process] = {}
 
     def sample(self, pid: int, role: str, process: str) -> ProcessStats | None:
-        """Look at a process; None if it has ended."""
+        """Sample a process; None if it has ended."""
         try:
             found = self._known.setdefault(pid, psutil.Process(pid))
             with found.oneshot():
@@ -65,34 +65,34 @@ class ProcessSampler:
             return None
 
     def forget_all_but(self, pids: set[int]) -> None:
-        """Forget processes that are of no interest any more."""
+        """Discard the state of all other processes."""
         self._known = {pid: found for pid, found in self._known.items() if pid in pids}
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkStats:
-    """What went over the network since the host or container was started, in bytes."""
+    """Network traffic since the host or container started, in bytes."""
 
     received: int
     sent: int
 
 
 def network() -> NetworkStats:
-    """All interfaces together, the one that leads back to the host itself among them."""
+    """The traffic of all interfaces, including loopback."""
     counters = psutil.net_io_counters()
     return NetworkStats(counters.bytes_recv, counters.bytes_sent)
 
 
 def _max_fds(process: psutil.Process) -> int:
-    """The limit of a process; where only Linux tells, ours, which those that we start inherit."""
+    """The limit of a process; outside Linux our own, which processes that we start inherit."""
     if sys.platform == "linux":
         return process.rlimit(psutil.RLIMIT_NOFILE)[0]
-    else:  # noqa: RET505 - without it mypy takes what follows for unreachable on Linux
+    else:  # noqa: RET505 - without it mypy considers what follows unreachable on Linux
         return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def _heap(pid: int) -> dict[str, int]:
-    """Linux tells of each process; elsewhere the figures are left out (proc_pid_status(5))."""
+    """Memory figures that only Linux reports (proc_pid_status(5)); empty elsewhere."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except FileNotFoundError:

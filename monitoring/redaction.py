@@ -1,9 +1,9 @@
-"""What a log line must not say, and what stands in its place.
+"""Redaction of log lines.
 
-What was said in an interview and what people are called has no shape that a pattern could find: it
-is kept out by not being written. Our own messages hold ids and codes; of other people's exceptions
-only the type is told, since their texts quote what they stumbled over. What has a shape is masked
-wherever it comes from.
+Interview content and people's names have no pattern to search for, so they must not be logged in
+the first place. Our own messages contain ids and codes only. For exceptions of other packages only
+the type is logged, because their messages quote the data that caused them. Data with a recognisable
+pattern is masked wherever it comes from.
 """
 
 import logging
@@ -14,8 +14,8 @@ from tasks.errors import InterviewWorkerError
 
 MASK = "***"
 
-_SHAPES: tuple[tuple[str, re.Pattern[str], str], ...] = (
-    # The user of a URL, and its query, which is where signatures are.
+_PATTERNS: tuple[tuple[str, re.Pattern[str], str], ...] = (
+    # The credentials of a URL, and its query, which may contain a signature.
     ("://", re.compile(r"(?<=://)[^/\s@]+@"), f"{MASK}@"),
     (
         "://",
@@ -23,7 +23,7 @@ _SHAPES: tuple[tuple[str, re.Pattern[str], str], ...] = (
         rf"\1?{MASK}",
     ),
     ("", re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE), rf"\1 {MASK}"),
-    # Keys of ours, webhook secrets, those of OpenAI, Anthropic and Google, and JSON web tokens.
+    # Our API keys, webhook secrets, keys of OpenAI, Anthropic and Google, and JSON Web Tokens.
     (
         "",
         re.compile(r"\b(?:iw_[0-9a-f]{6,}_|whsec_|sk-|AIza|ya29\.|eyJ[\w-]+\.)[\w./+=-]{4,}"),
@@ -34,22 +34,23 @@ _SHAPES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("", re.compile(r"(?<![\w+-])(?:\+|0)\d[\d ()./-]{6,18}\d(?![\w-])"), MASK),
     ("", re.compile(r"(?<![\w-])\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?![\w-])"), MASK),
 )
-"""What each shape cannot be without, which is found much faster; its pattern; what replaces it."""
+"""For each pattern: a required substring, which is much faster to find; the pattern; its
+replacement."""
 
 _CELERY_TRACE = "celery.app.trace"
-"""The logger whose lines on failed tasks have the text of the exception among their arguments."""
+"""The logger that formats the exceptions of failed tasks into its messages' arguments."""
 
 
 def redact(text: str) -> str:
-    """A text without addresses, telephone numbers, credentials and signatures."""
-    for essential, shape, instead in _SHAPES:
-        if essential in text:
-            text = shape.sub(instead, text)
+    """Mask addresses, telephone numbers, credentials and signatures in a text."""
+    for required, pattern, replacement in _PATTERNS:
+        if required in text:
+            text = pattern.sub(replacement, text)
     return text
 
 
 def safe_text(error: BaseException) -> str:
-    """What may be said of an exception."""
+    """A description of an exception without personal data."""
     if isinstance(error, InterviewWorkerError):
         return redact(error.message)
     name = type(error).__name__
@@ -59,7 +60,7 @@ def safe_text(error: BaseException) -> str:
 
 
 def message_of(record: logging.LogRecord) -> str:
-    """The message of a record, without what it must not say."""
+    """The redacted message of a record."""
     arguments = record.args
     if isinstance(arguments, tuple):
         arguments = tuple(map(_safe_argument, arguments))
@@ -73,7 +74,7 @@ def message_of(record: logging.LogRecord) -> str:
 
 
 def stack_of(error: BaseException) -> str:
-    """Where an exception came from, and where its causes did: places and types, and no texts."""
+    """The stack of an exception and its causes: locations and types, without messages."""
     parts: list[str] = []
     seen: set[int] = set()
     cause: BaseException | None = error

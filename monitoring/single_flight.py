@@ -1,4 +1,4 @@
-"""Asking something that may hang, without hanging."""
+"""Calls with a time-out, where concurrent callers share one call."""
 
 import threading
 from collections.abc import Callable
@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Result(Generic[T]):
-    """What came of asking.
+    """The result of a call.
 
     Attributes:
-        value: What was answered; None where nothing was.
-        error: Why nothing was.
-        seconds: How long it took, or how long it has been taking.
+        value: The value; None after a failure.
+        error: The error; None after a success.
+        seconds: The duration, so far if the call has not ended.
     """
 
     value: T | None
@@ -27,13 +27,13 @@ class Result(Generic[T]):
 
 
 class SingleFlight(Generic[T]):
-    """Asks in a thread of its own, and waits only so long.
+    """Runs a function in a thread, and waits a limited time for its result.
 
-    Who asks while the question before is still unanswered waits for that one's answer: however
-    often something that hangs is asked, it keeps one thread.
+    Callers that arrive during a call share its result. A function that hangs therefore occupies a
+    single thread, however often it is called.
 
     Args:
-        function: The question.
+        function: The function.
     """
 
     def __init__(self, function: Callable[[], T]) -> None:
@@ -42,10 +42,10 @@ class SingleFlight(Generic[T]):
         self._pending: _Call[T] | None = None
 
     def begin(self) -> Callable[[float], Result[T]]:
-        """Ask.
+        """Start a call, or join the current one.
 
         Returns:
-            Waits for the answer until a moment (of `time.monotonic`), and gives it.
+            A function that waits until a deadline (of `time.monotonic`) and returns the result.
         """
         with self._lock:
             if self._pending is None or self._pending.done.is_set():

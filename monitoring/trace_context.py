@@ -1,4 +1,4 @@
-"""Which trace the work at hand belongs to; costs next to nothing where nobody traces."""
+"""Access to the current trace; costs next to nothing if tracing is off."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,34 +10,34 @@ from tasks.context import AttributeValue
 
 HEADER = "traceparent"
 
-_FORM = TraceContextTextMapPropagator()
+_PROPAGATOR = TraceContextTextMapPropagator()
 
 _ATTRIBUTES = {
     "interview_id": "interview.id",
     "attempt": "interview.attempt",
     "request_id": "http.request.header.x-request-id",
 }
-"""Facts of the context that spans have as attributes, and the names they have there."""
+"""Contextual attributes that are set on spans, and their names there."""
 
 
 def current_traceparent() -> str | None:
-    """The position in the trace at hand (W3C Trace Context 1, section 3.2); None outside of any."""
+    """The current position in the trace (W3C Trace Context 1, section 3.2); None outside one."""
     carrier: dict[str, str] = {}
-    _FORM.inject(carrier)
+    _PROPAGATOR.inject(carrier)
     return carrier.get(HEADER)
 
 
 @contextmanager
 def continue_trace(traceparent: str | None) -> Iterator[None]:
-    """Go on with a trace, for as long as the context lasts.
+    """Continue a trace for the duration of the context.
 
     Args:
-        traceparent: The position in it; None for no trace but the one at hand.
+        traceparent: The position in it; None to keep the current trace.
     """
     if traceparent is None:
         yield
         return
-    token = context.attach(_FORM.extract({HEADER: traceparent}))
+    token = context.attach(_PROPAGATOR.extract({HEADER: traceparent}))
     try:
         yield
     finally:
@@ -45,7 +45,7 @@ def continue_trace(traceparent: str | None) -> Iterator[None]:
 
 
 def trace_ids() -> tuple[str, str] | None:
-    """The ids of the trace and the span at hand, in hexadecimal; None outside of any."""
+    """The ids of the current trace and span, in hexadecimal; None outside a trace."""
     found = trace.get_current_span().get_span_context()
     if not found.is_valid:
         return None
@@ -53,12 +53,12 @@ def trace_ids() -> tuple[str, str] | None:
 
 
 def attributes_of(attributes: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
-    """What spans tell of the context's facts."""
+    """Convert contextual attributes to span attributes."""
     return {_ATTRIBUTES[name]: value for name, value in attributes.items() if name in _ATTRIBUTES}
 
 
 def describe(attributes: Mapping[str, AttributeValue]) -> None:
-    """Tell the span at hand what it is about, where that became known after its start."""
+    """Set attributes on the current span that were not known at its start."""
     span = trace.get_current_span()
     if span.is_recording():
         span.set_attributes(attributes_of(attributes))

@@ -13,7 +13,7 @@ AttributeValue = str | int | float
 
 _INTERVIEW = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-_bound: ContextVar[dict[str, AttributeValue] | None] = ContextVar("about", default=None)
+_bound: ContextVar[dict[str, AttributeValue] | None] = ContextVar("bound_context", default=None)
 
 
 @contextmanager

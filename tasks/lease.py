@@ -13,10 +13,10 @@ from tasks.errors import STALE, InterviewWorkerError, Superseded, Transient
 
 log = logging.getLogger(__name__)
 
-_SHARE = 3
+_RENEWALS_PER_LEASE = 3
 """A lease is renewed after a third of its duration, so one renewal may fail."""
 
-_PAUSE = 0.5
+_POLL_SECONDS = 0.5
 """Seconds between checks for leases to renew."""
 
 
@@ -33,7 +33,7 @@ class _Lease:
         self.renewed(self.started)
 
     def renewed(self, moment: float) -> None:
-        self.due = moment + self.duration / _SHARE
+        self.due = moment + self.duration / _RENEWALS_PER_LEASE
         self.until = moment + self.duration
 
 
@@ -62,7 +62,7 @@ class _LeaseRenewer:
 
     def _run(self) -> None:
         pause = threading.Event()
-        while not pause.wait(_PAUSE):
+        while not pause.wait(_POLL_SECONDS):
             with self._lock:
                 due = [lease for lease in self._leases if lease.due <= monotonic()]
             for lease in due:
@@ -70,7 +70,7 @@ class _LeaseRenewer:
 
     def _renew(self, lease: _Lease) -> None:
         moment = monotonic()
-        lease.due = moment + lease.duration / _SHARE
+        lease.due = moment + lease.duration / _RENEWALS_PER_LEASE
         try:
             lease.renew()
         except STALE as error:
@@ -85,7 +85,7 @@ class _LeaseRenewer:
 
 _renewer = _LeaseRenewer()
 
-_current: ContextVar[_Lease | None] = ContextVar("at_work", default=None)
+_current: ContextVar[_Lease | None] = ContextVar("current_lease", default=None)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Figures that are read when Prometheus asks for them."""
+"""Collectors: metrics that are read from their source at scrape time."""
 
 from prometheus_client.registry import Collector
 

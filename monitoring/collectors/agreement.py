@@ -1,4 +1,4 @@
-"""How far people agree with the analyses."""
+"""Agreement of human feedback with the analyses."""
 
 from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
@@ -19,8 +19,7 @@ class AgreementCollector(Collector):
 
     Args:
         agreement: Counts the feedback; see `InterviewStore.agreement`.
-        ttl: Seconds for which a count is used again, as counting takes a while where there is
-            much.
+        ttl: Seconds for which a count is cached, because counting a lot of feedback is slow.
     """
 
     def __init__(self, agreement: Callable[[], Agreement], *, ttl: float = 60.0) -> None:
@@ -31,10 +30,10 @@ class AgreementCollector(Collector):
         self._until = 0.0
 
     def collect(self) -> Iterator[Metric]:
-        """Count, unless that was done just now.
+        """Count feedback, or return the cached count.
 
         Raises:
-            Transient: The store does not answer.
+            Transient: The store is unavailable.
         """
         found = family(REVIEW_AGREEMENT)
         for part, (agreeing, all_of_them) in self._recent().items():

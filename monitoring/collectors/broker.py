@@ -1,4 +1,4 @@
-"""Queues and the interviews in them, straight from the broker."""
+"""Queues, and interviews in the pipeline, as reported by the broker."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,13 +11,13 @@ from tasks.pipeline.queues import Backlog, Broker, QueueState, RedisStats
 
 
 class BrokerCollector(Collector):
-    """How much waits and how much is in hand.
+    """The numbers of waiting and unacknowledged messages.
 
-    What a broker does not tell is absent, rather than zero.
+    A value that the broker does not report is absent rather than zero.
 
     Args:
-        broker: Where to look.
-        stages: The stage that each queue of the pipeline leads to.
+        broker: The broker.
+        stages: The stage of each pipeline queue.
     """
 
     def __init__(self, broker: Broker, stages: Mapping[str, str]) -> None:
@@ -28,7 +28,7 @@ class BrokerCollector(Collector):
         """Read the broker once.
 
         Raises:
-            Transient: It does not answer.
+            Transient: The broker is unavailable.
         """
         backlog = self._broker.backlog()
         yield from _queues(backlog.queues)
@@ -38,8 +38,8 @@ class BrokerCollector(Collector):
 
     def _pipeline(self, backlog: Backlog) -> Iterator[Metric]:
         in_stage, active = family(metrics.INTERVIEWS_IN_STAGE), family(metrics.INTERVIEWS_ACTIVE)
-        # One message is in flight for each interview, so those that wait and those in hand are all;
-        # those that wait alone would say that nothing happens while all are worked on.
+        # Each active interview has one message, waiting or unacknowledged. Counting only waiting
+        # messages would report no activity while workers process all of them.
         totals = {
             stage: state.total
             for queue, stage in self._stages.items()

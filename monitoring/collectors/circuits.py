@@ -1,4 +1,4 @@
-"""Which endpoints of services are left alone."""
+"""States of circuit breakers."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -12,20 +12,20 @@ _VALUES = {"closed": 0, "half-open": 1, "open": 2}
 
 
 class CircuitCollector(Collector):
-    """The state of each circuit.
+    """The state of each circuit breaker.
 
     Args:
-        states: Reads them, by service and endpoint: closed, half-open or open.
+        states: Reads the states by service and endpoint: closed, half-open or open.
     """
 
     def __init__(self, states: Callable[[], Mapping[tuple[str, str], str]]) -> None:
         self._states = states
 
     def collect(self) -> Iterator[Metric]:
-        """Read them once.
+        """Read the states once.
 
         Raises:
-            Transient: Whoever keeps them does not answer.
+            Transient: The store of the states is unavailable.
         """
         found = family(CIRCUIT_STATE)
         for circuit, state in self._states().items():

@@ -1,4 +1,4 @@
-"""Consumers of an event log."""
+"""The port that reads consumer lag."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class PartitionLag:
-    """How far a consumer group is behind in one partition.
+    """The lag of a consumer group in one partition.
 
     Attributes:
         topic: The topic.
         partition: The partition's number.
         group: The consumer group.
-        records: Records that it has not come to yet.
+        records: Records not yet consumed.
     """
 
     topic: str
@@ -23,11 +23,11 @@ class PartitionLag:
 
 
 class ConsumerStatus(Protocol):
-    """Something to read the lag of consumers from."""
+    """Reads the lag of consumers."""
 
     def read(self) -> Sequence[PartitionLag]:
-        """Ask the broker.
+        """Read the lag from the broker.
 
         Raises:
-            Transient: It does not answer.
+            Transient: The broker is unavailable.
         """

@@ -1,4 +1,4 @@
-"""What a database tells of itself."""
+"""The port that reads a database's server statistics."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,13 +7,13 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class DatabaseStats:
-    """A database server at one moment; None is what it does not tell us.
+    """Statistics of a database server; values that it does not report are None.
 
     Attributes:
         role: primary, secondary, router or standalone.
         connections: Open connections.
-        available: Connections that it would still accept.
-        operations: Operations since it started, by type.
+        available: Remaining connections that the server accepts.
+        operations: Operations since the server started, by type.
     """
 
     role: str
@@ -23,11 +23,11 @@ class DatabaseStats:
 
 
 class DatabaseStatus(Protocol):
-    """Something to read a database's figures from."""
+    """Reads the statistics of a database."""
 
     def read(self) -> DatabaseStats:
-        """Ask the server.
+        """Read the statistics from the server.
 
         Raises:
-            Transient: It does not answer.
+            Transient: The server is unavailable.
         """

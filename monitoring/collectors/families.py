@@ -1,4 +1,4 @@
-"""Samples for the metrics that are defined."""
+"""Metric families for defined metrics."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from monitoring.metrics.definitions import Metric
 
 
 class Samples(Family):
-    """The samples of one metric, a gauge or a counter that is read."""
+    """The samples of a gauge or an external counter."""
 
     def __init__(self, definition: Metric) -> None:
         super().__init__(definition.family, definition.help, definition.kind)
@@ -16,10 +16,10 @@ class Samples(Family):
         self._labels = definition.labels
 
     def add(self, labels: Sequence[str], value: float) -> None:
-        """Add a sample, with the values of its labels in the order of the definition."""
+        """Add a sample, with its label values in the order of the definition."""
         self.add_sample(self._sample_name, dict(zip(self._labels, labels, strict=True)), value)
 
 
 def family(definition: Metric) -> Samples:
-    """A family to which samples are added."""
+    """Create a family to which samples can be added."""
     return Samples(definition)

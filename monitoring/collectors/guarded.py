@@ -1,4 +1,4 @@
-"""Sources that may hang or fail, and harm nothing but their own series."""
+"""Isolation of collectors: a source that hangs or fails loses only its own series."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -18,12 +18,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Something to read.
+    """A source of metrics.
 
     Attributes:
-        name: What it is called in metrics and logs.
-        collector: Reads it; raises where it cannot.
-        up: The metric that says whether it can be read, where there is one.
+        name: Its name in metrics and logs.
+        collector: Reads it; raises on failure.
+        up: The metric for whether it can be read, if there is one.
     """
 
     name: str
@@ -32,13 +32,13 @@ class Source:
 
 
 class GuardedCollectors(Collector):
-    """Reads sources side by side, each with its own time-out.
+    """Reads sources concurrently, each with its own time-out.
 
-    Of a source that fails or takes too long there are no series but the one that says so. Whether
-    it is heard of again is logged once, not at every scrape.
+    A source that fails or times out has no series except the one reporting that. Failure and
+    recovery are each logged once, not at every scrape.
 
     Args:
-        sources: What to read.
+        sources: The sources.
         timeout: Seconds for each of them.
     """
 
@@ -68,7 +68,7 @@ class GuardedCollectors(Collector):
         if answer.error is None:
             if source.name in self._failing:
                 self._failing.discard(source.name)
-                log.info("%s can be read again", source.name)
+                log.info("%s is readable again", source.name)
         elif source.name not in self._failing:
             self._failing.add(source.name)
             log.warning("%s cannot be read: %s", source.name, answer.error)

@@ -1,4 +1,4 @@
-"""What is the same for all processes beside a sidecar: the version that runs, and the network."""
+"""Metrics of the host: installed version and network traffic."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from monitoring.processes import network
 
 
 class HostCollector(Collector):
-    """The version that is installed, and the network of the host or container.
+    """The installed version, and the network traffic of the host or container.
 
     Args:
         version: The version.
@@ -21,7 +21,7 @@ class HostCollector(Collector):
         self._version = version
 
     def collect(self) -> Iterator[Metric]:
-        """Read the network once."""
+        """Read the network counters once."""
         figures = network()
         build = family(metrics.BUILD)
         build.add((self._version,), 1)

@@ -1,4 +1,4 @@
-"""Kafka, as it tells of its consumers."""
+"""Kafka consumer lag."""
 
 from collections.abc import Iterator
 
@@ -11,20 +11,20 @@ from monitoring.collectors.families import family
 
 
 class KafkaCollector(Collector):
-    """How far consumers are behind.
+    """The lag of consumer groups.
 
     Args:
-        status: Where to ask.
+        status: Reads the lag.
     """
 
     def __init__(self, status: ConsumerStatus) -> None:
         self._status = status
 
     def collect(self) -> Iterator[Metric]:
-        """Ask once.
+        """Read the lag once.
 
         Raises:
-            Transient: The broker does not answer.
+            Transient: The broker is unavailable.
         """
         lag = family(metrics.KAFKA_LAG)
         for found in self._status.read():

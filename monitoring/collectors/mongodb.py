@@ -1,4 +1,4 @@
-"""MongoDB, as it tells of itself."""
+"""MongoDB server metrics."""
 
 from collections.abc import Iterator
 
@@ -11,20 +11,20 @@ from monitoring.collectors.families import family
 
 
 class MongoCollector(Collector):
-    """Connections and operations; what the server does not tell is absent.
+    """Connections and operations; values that the server does not report are absent.
 
     Args:
-        status: Where to ask.
+        status: Reads the statistics.
     """
 
     def __init__(self, status: DatabaseStatus) -> None:
         self._status = status
 
     def collect(self) -> Iterator[Metric]:
-        """Ask once.
+        """Read the statistics once.
 
         Raises:
-            Transient: The server does not answer.
+            Transient: The server is unavailable.
         """
         figures = self._status.read()
         if figures.connections is not None:

@@ -1,4 +1,4 @@
-"""How fresh what others know of us is."""
+"""Age of unpublished events."""
 
 from collections.abc import Iterator
 
@@ -15,17 +15,17 @@ class OutboxCollector(Collector):
     """The age of the oldest event that is recorded and not yet published.
 
     Args:
-        outboxes: Where events are recorded.
+        outboxes: The outboxes.
     """
 
     def __init__(self, *outboxes: Outbox) -> None:
         self._outboxes = outboxes
 
     def collect(self) -> Iterator[Metric]:
-        """Look for the oldest.
+        """Find the oldest event.
 
         Raises:
-            Transient: The store does not answer.
+            Transient: The store is unavailable.
         """
         found = family(EVENTS_OLDEST_AGE)
         found.add((), max(map(_oldest_age, self._outboxes)))

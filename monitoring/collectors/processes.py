@@ -1,4 +1,4 @@
-"""What the processes of the service take of the machine."""
+"""Resource usage of the service's processes."""
 
 import os
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ _FIGURES = {
 
 
 class ProcessCollector(Collector):
-    """This process, and those of the living workers, which tell their figures themselves.
+    """Resource usage of this process, and of live workers as reported in their heartbeats.
 
     Args:
-        directory: Where figures are kept.
+        directory: The metrics directory.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -35,7 +35,7 @@ class ProcessCollector(Collector):
         self._watch = ProcessSampler()
 
     def collect(self) -> Iterator[Metric]:
-        """Look at this process, and read the cards of all workers."""
+        """Sample this process, and read the heartbeats of all workers."""
         own = self._watch.sample(os.getpid(), "sidecar", "sidecar")
         workers = (worker for worker in known_workers(self._directory) if worker.alive)
         reported = (process for worker in workers for process in worker.heartbeat.processes)

@@ -1,4 +1,4 @@
-"""Celery's workers, as they present themselves in the directory beside the sidecar."""
+"""Celery workers, from their heartbeats."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ from monitoring.heartbeats import known_workers
 
 
 class WorkerCollector(Collector):
-    """Which workers are alive, what they do, and who serves which queue.
+    """Which workers are alive, what they run, and which queues they consume.
 
-    A worker that ended is there with 0, until all processes of the machine have ended.
+    A stopped worker is reported as 0 until all processes on the machine have stopped.
 
     Args:
-        directory: Where figures are kept.
+        directory: The metrics directory.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def collect(self) -> Iterator[Metric]:
-        """Read the cards of all workers."""
+        """Read the heartbeats of all workers."""
         up, active = family(metrics.CELERY_WORKER_UP), family(metrics.CELERY_TASKS_ACTIVE)
         served: Counter[str] = Counter()
         processes: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on standard output, or coloured lines in a terminal."""
+"""Structured logging to standard output: one JSON object per line, or colours in a terminal."""
 
 import atexit
 import logging
@@ -19,34 +19,34 @@ log = logging.getLogger(__name__)
 
 LogFormat = Literal["json", "console"]
 
-_QUOTING = {
-    # Addresses, which name recordings and people's calendars.
+_VERBOSE_LOGGERS = {
+    # Logs URLs, which name recordings and calendars.
     "httpx2": logging.WARNING,
     "httpcore2": logging.INFO,
     "urllib3": logging.INFO,
     "urllib3_future": logging.INFO,
     "niquests": logging.INFO,
     "caldav": logging.INFO,
-    # Commands and answers, and so whole interviews.
+    # Logs commands and replies, which contain whole interviews.
     "pymongo": logging.INFO,
     "kafka": logging.WARNING,
-    # Addresses again, of Flower's pages.
+    # Logs the URLs of Flower's pages.
     "tornado.access": logging.WARNING,
-    # The arguments of tasks, and so what producers send.
+    # Logs task arguments, which contain submissions.
     "celery.pool": logging.INFO,
 }
-"""Libraries whose lines quote what passes through them, and the level from which they do not."""
+"""Libraries that log the data they process, and the lowest level at which they do not."""
 
 
 def log_to_stdout(
     component: str, *, form: LogFormat | None = None, dropped: Callable[[], None]
 ) -> None:
-    """Send all that this process logs, and the processes it forks, to standard output.
+    """Log to standard output, in this process and those it forks.
 
     Args:
-        component: What kind of process it is.
-        form: How lines look; None for what suits the output: colours on a terminal, else JSON.
-        dropped: Called for each line that had to be dropped.
+        component: The kind of process.
+        form: The format; None to choose by output: colours on a terminal, else JSON.
+        dropped: Called for each line that is dropped.
     """
     descriptor = sys.stdout.fileno()
     terminal = os.isatty(descriptor)
@@ -67,21 +67,21 @@ def log_to_stdout(
 def _uncaught(kind: type[BaseException], error: BaseException, _: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
         return
-    log.critical("the process ends by an error", exc_info=error)
+    log.critical("uncaught exception in the process", exc_info=error)
 
 
 def _uncaught_in_thread(ended: threading.ExceptHookArgs) -> None:
     name = ended.thread.name if ended.thread else "?"
-    log.critical("the thread %s ends by an error", name, exc_info=ended.exc_value)
+    log.critical("uncaught exception in thread %s", name, exc_info=ended.exc_value)
 
 
 def flush() -> None:
-    """Wait until what was logged is written, for a few seconds at most."""
+    """Wait until pending lines are written, for a few seconds at most."""
     for handler in logging.getLogger().handlers:
         handler.flush()
 
 
 def silence_verbose_loggers() -> None:
-    """Hold back the lines that would show names, addresses and texts, whatever the level is."""
-    for name, least in _QUOTING.items():
-        logging.getLogger(name).setLevel(least)
+    """Suppress lines that contain names, addresses or texts, at any log level."""
+    for name, level in _VERBOSE_LOGGERS.items():
+        logging.getLogger(name).setLevel(level)

@@ -1,4 +1,4 @@
-"""The level of a process and of those it forks, which can be changed while they run."""
+"""A log level that can be changed at run time, shared by a process and its forks."""
 
 import logging
 import mmap
@@ -8,24 +8,24 @@ LevelName = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
 class Level:
-    """The level of the root logger, in memory that is shared with processes forked later.
+    """The level of the root logger, in memory shared with processes forked later.
 
     Args:
-        name: The level at first.
+        name: The initial level.
     """
 
     def __init__(self, name: LevelName) -> None:
-        # Anonymous memory stays common to parent and children.
+        # Anonymous memory is shared between parent and children.
         self._shared = mmap.mmap(-1, 1)
         self.set(name)
 
     def set(self, name: LevelName) -> None:
-        """Change it: in this process now, and in those that share it when they next look."""
+        """Change the level: here at once, in the other processes at their next `refresh`."""
         self._shared[0] = logging.getLevelNamesMapping()[name]
         self.refresh()
 
     def refresh(self) -> None:
-        """Look whether it was changed; costs next to nothing."""
+        """Apply a changed level; costs next to nothing."""
         root = logging.getLogger()
         if root.level != self._shared[0]:
             root.setLevel(self._shared[0])

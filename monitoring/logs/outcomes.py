@@ -1,11 +1,11 @@
-"""Lines on what came of the work: signal → line.
+"""Log lines for signals.
 
-| signal            | level          | operation         |
-|-------------------|----------------|-------------------|
-| attempt_ended     | INFO or WARN   | that at hand      |
-| interview_ended   | INFO           | that at hand      |
-| attempt_lost      | WARN           | that at hand      |
-| service_called    | DEBUG or WARN  | that at hand      |
+| signal            | level          | operation                 |
+|-------------------|----------------|---------------------------|
+| attempt_ended     | INFO or WARN   | from the bound context    |
+| interview_ended   | INFO           | from the bound context    |
+| attempt_lost      | WARN           | from the bound context    |
+| service_called    | DEBUG or WARN  | from the bound context    |
 """
 
 import logging
@@ -32,7 +32,7 @@ _SERVER_ERROR = 500
 
 @contextmanager
 def log_outcomes() -> Iterator[None]:
-    """Write of what is announced, for as long as the context lasts."""
+    """Log signals for the duration of the context."""
     with ExitStack() as stack:
         stack.enter_context(attempt_ended.connected(_attempt))
         stack.enter_context(attempt_lost.connected(_lost))
@@ -49,7 +49,7 @@ def _attempt(event: AttemptEnded) -> None:
 
 
 def _lost(event: AttemptLost) -> None:
-    log.warning("the attempt before this one at %s ended without a word", event.stage)
+    log.warning("the previous attempt at %s ended without an outcome", event.stage)
 
 
 def _interview(event: InterviewEnded) -> None:

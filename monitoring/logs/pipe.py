@@ -1,4 +1,4 @@
-"""From the code that logs to a file descriptor, without the code waiting for it."""
+"""A non-blocking log handler that writes to a file descriptor."""
 
 import logging
 import os
@@ -7,23 +7,23 @@ import threading
 from collections.abc import Callable
 
 _CAPACITY = 10_000
-"""Lines that wait to be written; those beyond are dropped."""
+"""Lines that may wait to be written; further ones are dropped."""
 
 _FLUSH = 2.0
-"""Seconds that the end of a process waits for its last lines."""
+"""Seconds to wait for the last lines when a process ends."""
 
 
 class Pipe(logging.Handler):
-    """Writes lines from a thread of its own, so that no slow reader holds up any work.
+    """Writes lines in a thread, so that a slow reader does not block any work.
 
-    A line is formatted by the thread that logs, whose context it tells of. Where the reader is so
-    slow that no room is left, lines are dropped and counted. After a fork, the child has a thread
-    and a queue of its own.
+    The logging thread formats the line, because the contextual attributes are its own. Lines that
+    do not fit in the queue are dropped and counted. After a fork, the child starts a thread and a
+    queue of its own.
 
     Args:
-        descriptor: The file descriptor written to.
-        dropped: Called for each line that is dropped.
-        capacity: How many lines may wait.
+        descriptor: The file descriptor to write to.
+        dropped: Called for each dropped line.
+        capacity: The maximum number of waiting lines.
     """
 
     def __init__(
@@ -33,20 +33,20 @@ class Pipe(logging.Handler):
         self._descriptor = descriptor
         self._dropped = dropped
         self._capacity = capacity
-        self._begin_anew()
-        os.register_at_fork(after_in_child=self._begin_anew)
+        self._reset_after_fork()
+        os.register_at_fork(after_in_child=self._reset_after_fork)
 
-    def _begin_anew(self) -> None:
+    def _reset_after_fork(self) -> None:
         self._waiting: queue.Queue[bytes | None] = queue.Queue(self._capacity)
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Format a record, and put it in line; never raises and never waits."""
+        """Format and enqueue a record; never raises and never blocks."""
         try:
             self._waiting.put_nowait(f"{self.format(record)}\n".encode())
         except Exception:
-            # There is no room, or it cannot be formatted, which must not fail the work.
+            # The queue is full, or the record cannot be formatted; neither may fail the work.
             self._dropped()
         self._start()
 
@@ -74,11 +74,11 @@ class Pipe(logging.Handler):
             try:
                 self._write_all(line)
             except OSError:
-                # Nobody reads any more; there is no better place to say so.
+                # The reader has closed the pipe, so the error cannot be logged either.
                 self._dropped()
 
     def _write_all(self, line: bytes) -> None:
-        # One call where the kernel takes it whole, so that the lines of several processes that
-        # share a descriptor do not run into each other.
+        # Use one call if the kernel accepts the whole line, so that lines of processes sharing the
+        # descriptor do not interleave.
         while line:
             line = line[os.write(self._descriptor, line) :]

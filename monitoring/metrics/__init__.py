@@ -1,10 +1,10 @@
-"""Every metric: its name, its help text, its labels and its buckets. Nothing is named elsewhere.
+"""Definitions of all metrics: names, help texts, labels and buckets. No other module defines any.
 
-Those of Celery are in a file of their own.
+Those of Celery are in `monitoring.metrics.celery`.
 """
 
 from monitoring.metrics import celery
-from monitoring.metrics.celery import *  # noqa: F403 - all of them are known by this module
+from monitoring.metrics.celery import *  # noqa: F403 - re-exports every metric of Celery
 from monitoring.metrics.definitions import Counter, ExternalCounter, Gauge, Histogram, Metric
 
 _SHORT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -12,86 +12,84 @@ _STAGE = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _CALL = (0.1, 0.5, 1, 2, 5, 10, 30)
 _SHARE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1)
 
-# HTTP. `path` is the template of the route; what no route answers is `unmatched`.
+# HTTP. `path` is the route's template; requests without a route have `unmatched`.
 HTTP_DURATION = Histogram(
     name="http_request_duration_seconds",
-    help="Time to answer a request.",
+    help="Duration of a request.",
     labels=("path", "method"),
     buckets=_SHORT,
 )
 HTTP_REQUESTS = Counter(
     name="http_requests_total",
-    help="Requests answered, by status code.",
+    help="Requests by status code.",
     labels=("path", "method", "status"),
 )
-HTTP_IN_FLIGHT = Gauge(
-    name="http_requests_in_flight", help="Requests being answered now.", labels=("path",)
-)
+HTTP_IN_FLIGHT = Gauge(name="http_requests_in_flight", help="Requests in flight.", labels=("path",))
 
 # Interviews.
 INTERVIEW_DURATION = Histogram(
     name="interview_processing_duration_seconds",
-    help="Time from the queueing of an interview to its end.",
+    help="Time from queueing to the end of an interview.",
     labels=("status", "type"),
     buckets=(1, 5, 10, 30, 60, 120, 300),
 )
 INTERVIEWS = Counter(
     name="interview_processing_total",
-    help="Interviews that came to their end: success, failed or cancelled.",
+    help="Finished interviews: success, failed or cancelled.",
     labels=("status", "type"),
     counts=INTERVIEW_DURATION,
 )
 INTERVIEWS_ACTIVE = Gauge(
-    name="interviews_active_total", help="Interviews in the pipeline, waiting or worked on."
+    name="interviews_active_total", help="Interviews in the pipeline, waiting or running."
 )
 INTERVIEWS_IN_STAGE = Gauge(
     name="interviews_in_stage",
-    help="Interviews in a stage, waiting or worked on.",
+    help="Interviews in a stage, waiting or running.",
     labels=("stage",),
 )
 STAGE_DURATION = Histogram(
     name="interview_stage_duration_seconds",
-    help="Time of one attempt at a stage: success, retry, failed or unwanted.",
+    help="Duration of an attempt at a stage: success, retry, failed or unwanted.",
     labels=("stage", "status"),
     buckets=_STAGE,
 )
 STAGE_RETRIES = Counter(
     name="interview_stage_retries_total",
-    help="Attempts at a stage after which another was due, by the code of the error.",
+    help="Failed attempts at a stage that were retried, by error code.",
     labels=("stage", "reason"),
 )
 RESUMED = Counter(
     name="interview_resumptions_total",
-    help="Interviews sent on their way again: lease_lapsed, message_lost or retry.",
+    help="Interviews dispatched again: lease_lapsed, message_lost or retry.",
     labels=("stage", "reason"),
 )
 QUEUE_DEPTH = Gauge(
     name="interview_queue_depth",
-    help="Messages that wait in a queue.",
+    help="Messages waiting in a queue.",
     labels=("queue", "priority"),
 )
 QUEUE_RESERVED = Gauge(
     name="interview_queue_reserved",
-    help="Messages of a queue that workers hold: running, prefetched or delayed.",
+    help="Unacknowledged messages of a queue: running, prefetched or delayed.",
     labels=("queue",),
 )
 QUEUE_OLDEST_AGE = Gauge(
     name="interview_queue_oldest_age_seconds",
-    help="Age of the message that waits longest in a queue; 0 where none waits.",
+    help="Age of the oldest waiting message in a queue; 0 if none waits.",
     labels=("queue",),
 )
 QUEUE_RESERVED_AGE = Gauge(
     name="interview_queue_reserved_oldest_age_seconds",
-    help="Time since a worker took the message of a queue that is held longest; 0 for none.",
+    help="Time since delivery of the oldest unacknowledged message of a queue; 0 if none.",
     labels=("queue",),
 )
 CHAIN_OLDEST_AGE = Gauge(
     name="interview_chain_oldest_age_seconds",
-    help="Age of the oldest chain of which a message is next in line or held; 0 for none.",
+    help="Age of the oldest chain with a waiting or unacknowledged message; 0 if none.",
 )
 QUEUE_WAIT = Histogram(
     name="interview_queue_wait_seconds",
-    help="Time from when a message could be taken from its queue to the start of its task.",
+    help="Time from when a message was due in its queue to the start of its task.",
     labels=("queue",),
     buckets=celery.BUCKETS,
     sums=(celery.CELERY_QUEUE_WAIT, ("queue_name",)),
@@ -99,7 +97,7 @@ QUEUE_WAIT = Histogram(
 
 EVENTS_OLDEST_AGE = Gauge(
     name="interview_events_oldest_age_seconds",
-    help="Age of the oldest event that is not yet published; 0 where none waits.",
+    help="Age of the oldest unpublished event; 0 if there is none.",
 )
 
 # Transcription.
@@ -110,7 +108,7 @@ TRANSCRIPTIONS = Counter(
 )
 TRANSCRIPTION_DURATION = Histogram(
     name="transcription_duration_seconds",
-    help="Time a speech provider took, whatever came of it.",
+    help="Duration of a request to a speech provider, successful or not.",
     labels=("provider",),
     buckets=_STAGE,
 )
@@ -122,23 +120,23 @@ TRANSCRIPTION_CONFIDENCE = Histogram(
 )
 TRANSCRIPTION_AUDIO = Counter(
     name="transcription_audio_seconds_total",
-    help="Audio transcribed; mode is batch or realtime.",
+    help="Duration of transcribed audio; mode is batch or realtime.",
     labels=("provider", "mode"),
 )
 TRANSCRIPTION_REAL_TIME_FACTOR = Histogram(
     name="transcription_real_time_factor",
-    help="Seconds of work for a second of audio.",
+    help="Processing time per second of audio.",
     labels=("provider",),
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5),
 )
 TRANSCRIPTION_RECOVERIES = Counter(
     name="transcription_recoveries_total",
-    help="Transcriptions that succeeded after an attempt that had not.",
+    help="Transcriptions that succeeded after a failed attempt.",
     labels=("provider",),
 )
 TRANSCRIPTION_FALLBACKS = Counter(
     name="transcription_fallbacks_total",
-    help="Requests passed on to another speech provider after one could not answer.",
+    help="Requests that fell back to another speech provider.",
     labels=("from_provider", "to_provider"),
 )
 TRANSCRIPTION_COST = Counter(
@@ -148,17 +146,17 @@ TRANSCRIPTION_COST = Counter(
 )
 AUDIO_SNR = Histogram(
     name="transcription_audio_snr_decibels",
-    help="Estimated signal-to-noise ratio of the recordings transcribed.",
+    help="Estimated signal-to-noise ratio of transcribed recordings.",
     buckets=(0, 5, 10, 15, 20, 25, 30, 40, 50, 60),
 )
 AUDIO_SILENCE = Histogram(
     name="transcription_audio_silence_ratio",
-    help="Share of silence in the recordings transcribed.",
+    help="Share of silence in transcribed recordings.",
     buckets=_SHARE,
 )
 AUDIO_CLIPPING = Histogram(
     name="transcription_audio_clipping_ratio",
-    help="Share of clipped samples in the recordings transcribed.",
+    help="Share of clipped samples in transcribed recordings.",
     buckets=(0, 0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1),
 )
 
@@ -170,7 +168,7 @@ ANALYSES = Counter(
 )
 ANALYSIS_DURATION = Histogram(
     name="analysis_duration_seconds",
-    help="Time a language provider took, whatever came of it.",
+    help="Duration of a request to a language provider, successful or not.",
     labels=("type", "provider"),
     buckets=_STAGE,
 )
@@ -192,12 +190,12 @@ ANALYSIS_COST = Counter(
 )
 ANALYSIS_FALLBACKS = Counter(
     name="analysis_fallbacks_total",
-    help="Requests passed on to another provider after one could not answer.",
+    help="Requests that fell back to another language provider.",
     labels=("type", "from_provider", "to_provider"),
 )
 REVIEW_AGREEMENT = Gauge(
     name="analysis_review_agreement_ratio",
-    help="Share of the human feedback that agrees with the analysis.",
+    help="Share of human feedback that agrees with the analysis.",
     labels=("type",),
 )
 
@@ -209,86 +207,86 @@ SCHEDULINGS = Counter(
 )
 SCHEDULING_DURATION = Histogram(
     name="scheduling_duration_seconds",
-    help="Time an attempt to book took, whatever came of it.",
+    help="Duration of an attempt to book, successful or not.",
     buckets=_STAGE,
 )
 CALENDAR_CALLS = Counter(
     name="calendar_api_calls_total",
-    help="Calls of a calendar's interface: success or error.",
+    help="Calls to a calendar's API: success or error.",
     labels=("provider", "status"),
 )
 
 SCHEDULING_FALLBACKS = Counter(
     name="scheduling_fallbacks_total",
-    help="Bookings passed on to another provider of calendars after one could not be used.",
+    help="Bookings that fell back to another calendar provider.",
     labels=("from_provider", "to_provider"),
 )
 
 # External services.
 EXTERNAL_DURATION = Histogram(
     name="external_api_duration_seconds",
-    help="Time a request to an external service took.",
+    help="Duration of a request to an external service.",
     labels=("service", "endpoint", "status"),
     buckets=_CALL,
 )
 EXTERNAL_REQUESTS = Counter(
     name="external_api_requests_total",
-    help="Requests to external services, by HTTP status; `error` where no answer came.",
+    help="Requests to external services, by HTTP status, or `error` without a response.",
     labels=("service", "endpoint", "status"),
     counts=EXTERNAL_DURATION,
 )
 EXTERNAL_ERRORS = Counter(
     name="external_api_errors_total",
-    help="Requests to external services that failed: no answer, 401, 403, 408, 429 or 5xx.",
+    help="Failed requests to external services: no response, 401, 403, 408, 429 or 5xx.",
     labels=("service",),
 )
 EXTERNAL_RETRIES = Counter(
     name="external_api_retries_total",
-    help="Times a provider was asked again after it failed, by the code of the error.",
+    help="Retries of provider calls, by error code.",
     labels=("provider", "reason"),
 )
 EXTERNAL_UNPRICED = Counter(
     name="external_api_unpriced_total",
-    help="Answers that cost money, of models that the price list does not know.",
+    help="Billed answers of models that are not in the price list.",
     labels=("provider", "model"),
 )
 EXTERNAL_BUDGET_SKIPS = Counter(
     name="external_api_budget_skips_total",
-    help="Times a provider was not asked, as its budget of the day is spent.",
+    help="Calls skipped because a provider's daily budget was spent.",
     labels=("provider",),
 )
 CIRCUIT_OPENINGS = Counter(
     name="external_api_circuit_openings_total",
-    help="Times an endpoint failed so often that it was left alone for a while.",
+    help="Times a circuit breaker opened after repeated failures.",
     labels=("service", "endpoint"),
 )
 CIRCUIT_STATE = Gauge(
     name="external_api_circuit_state",
-    help="Whether requests go through: 0 all of them, 1 one that tries, 2 none.",
+    help="State of a circuit breaker: 0 closed, 1 half-open, 2 open.",
     labels=("service", "endpoint"),
 )
 CALLBACKS = Counter(
     name="webhook_callbacks_total",
-    help="Events to be posted to a callback URL: delivered, given_up or unwanted.",
+    help="Finished callbacks: delivered, given_up or unwanted.",
     labels=("status",),
 )
 
 LOG_LINES_DROPPED = Counter(
     name="log_lines_dropped_total",
-    help="Log lines that were dropped, as nobody read them fast enough.",
+    help="Log lines dropped because the reader was too slow.",
 )
 
 # Processes; `role` is worker, child or sidecar.
 _PROCESS = ("role", "process")
 PROCESS_CPU = Gauge(
     name="process_cpu_usage",
-    help="Cores in use since the last scrape, 1 for one of them.",
+    help="CPU cores in use since the last scrape.",
     labels=_PROCESS,
 )
 PROCESS_MEMORY = Gauge(name="process_memory_usage_bytes", help="Resident memory.", labels=_PROCESS)
 PROCESS_OPEN_FDS = Gauge(name="process_open_fds", help="Open file descriptors.", labels=_PROCESS)
 PROCESS_MAX_FDS = Gauge(
-    name="process_max_fds", help="The most file descriptors allowed.", labels=_PROCESS
+    name="process_max_fds", help="Maximum number of open file descriptors.", labels=_PROCESS
 )
 HEAP_USED = Gauge(
     name="python_heap_size_used_bytes",
@@ -297,12 +295,12 @@ HEAP_USED = Gauge(
 )
 HEAP_TOTAL = Gauge(
     name="python_heap_size_total_bytes",
-    help="Private memory asked for: heap, arenas and stacks (VmData of Linux).",
+    help="Private memory allocated: heap, arenas and stacks (VmData of Linux).",
     labels=_PROCESS,
 )
 PROCESS_STARTED = Gauge(
     name="process_start_time_seconds",
-    help="When a process was started, in seconds since the epoch.",
+    help="Start time of a process, in seconds since the epoch.",
     labels=_PROCESS,
 )
 NETWORK_RECEIVED = ExternalCounter(
@@ -315,37 +313,37 @@ NETWORK_SENT = ExternalCounter(
 )
 BUILD = Gauge(
     name="interview_worker_build_info",
-    help="Always 1; the labels tell what runs.",
+    help="Always 1; the labels give the version.",
     labels=("version",),
 )
 
 # Stores.
-MONGODB_UP = Gauge(name="mongodb_up", help="Whether MongoDB answers, 1 or 0.")
+MONGODB_UP = Gauge(name="mongodb_up", help="Whether MongoDB is reachable, 1 or 0.")
 MONGODB_CONNECTIONS = Gauge(
     name="mongodb_connections_active",
-    help="Connections to MongoDB that are open, by the role of the server.",
+    help="Open connections to MongoDB, by the server's role.",
     labels=("type",),
 )
 MONGODB_AVAILABLE = Gauge(
-    name="mongodb_connections_available", help="Connections that MongoDB would still accept."
+    name="mongodb_connections_available", help="Remaining connections that MongoDB accepts."
 )
 MONGODB_OPERATIONS = ExternalCounter(
     name="mongodb_op_counters_total",
-    help="Operations since the start of MongoDB.",
+    help="Operations since MongoDB started.",
     labels=("type",),
 )
-REDIS_UP = Gauge(name="redis_up", help="Whether the broker answers, 1 or 0.")
-REDIS_CLIENTS = Gauge(name="redis_connected_clients", help="Connections to Redis.")
-REDIS_HITS = ExternalCounter(name="redis_keyspace_hits_total", help="Keys looked up and found.")
-REDIS_MISSES = ExternalCounter(name="redis_keyspace_misses_total", help="Keys looked up in vain.")
-REDIS_MEMORY = Gauge(name="redis_memory_used_bytes", help="Memory that Redis uses.")
+REDIS_UP = Gauge(name="redis_up", help="Whether the broker is reachable, 1 or 0.")
+REDIS_CLIENTS = Gauge(name="redis_connected_clients", help="Client connections to Redis.")
+REDIS_HITS = ExternalCounter(name="redis_keyspace_hits_total", help="Successful key lookups.")
+REDIS_MISSES = ExternalCounter(name="redis_keyspace_misses_total", help="Failed key lookups.")
+REDIS_MEMORY = Gauge(name="redis_memory_used_bytes", help="Memory used by Redis.")
 REDIS_EVICTED = ExternalCounter(
-    name="redis_evicted_keys_total", help="Keys thrown out for want of memory."
+    name="redis_evicted_keys_total", help="Keys evicted because of the memory limit."
 )
-KAFKA_UP = Gauge(name="kafka_up", help="Whether Kafka answers, 1 or 0.")
+KAFKA_UP = Gauge(name="kafka_up", help="Whether Kafka is reachable, 1 or 0.")
 KAFKA_LAG = Gauge(
     name="kafka_consumer_lag",
-    help="Records that a consumer group has not come to yet.",
+    help="Records not yet consumed by a consumer group.",
     labels=("topic", "partition", "group"),
 )
 KAFKA_PRODUCED = Counter(
@@ -355,14 +353,14 @@ KAFKA_PRODUCED = Counter(
 )
 KAFKA_CONSUMED = Counter(
     name="kafka_messages_consumed_total",
-    help="Records taken from Kafka: success, rejected or error.",
+    help="Records consumed from Kafka: success, rejected or error.",
     labels=("topic", "status"),
 )
 
 # Monitoring itself.
 COLLECTOR_DURATION = Gauge(
     name="monitoring_collector_duration_seconds",
-    help="Time that the last reading of a source took.",
+    help="Duration of the last reading of a source.",
     labels=("collector",),
 )
 COLLECTOR_UP = Gauge(
@@ -372,4 +370,4 @@ COLLECTOR_UP = Gauge(
 )
 
 ALL: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))
-"""All of them, those of Celery first."""
+"""All metrics, those of Celery first."""

@@ -1,4 +1,4 @@
-"""The metrics of Celery, under the names of danihodovic/celery-exporter."""
+"""Definitions of Celery's metrics, named as in danihodovic/celery-exporter."""
 
 from monitoring.metrics.definitions import Counter, Gauge, Histogram
 
@@ -27,64 +27,64 @@ _TASK = ("name", "hostname", "queue_name")
 
 CELERY_RUNTIME = Histogram(
     name="celery_task_runtime",
-    help="Run time of tasks that succeeded, in seconds.",
+    help="Run time of successful tasks, in seconds.",
     labels=_TASK,
     buckets=BUCKETS,
 )
 CELERY_QUEUE_WAIT = Histogram(
     name="celery_task_queue_wait_time",
-    help="Time from when a task could start to its start, in seconds.",
+    help="Time from when a task was due to its start, in seconds.",
     labels=_TASK,
     buckets=BUCKETS,
 )
 CELERY_SENT = Counter(name="celery_task_sent_total", help="Tasks sent.", labels=_TASK)
 CELERY_RECEIVED = Counter(
     name="celery_task_received_total",
-    help="Deliveries of tasks that a worker took in hand, each time one is delivered.",
+    help="Task deliveries received by a worker, including redeliveries.",
     labels=_TASK,
 )
 CELERY_STARTED = Counter(
     name="celery_task_started_total",
-    help="Deliveries that a process of a worker took up.",
+    help="Task deliveries started by a pool process.",
     labels=_TASK,
     counts=CELERY_QUEUE_WAIT,
 )
 CELERY_RELEASED = Counter(
     name="celery_task_released_total",
-    help="Deliveries that were received and that no process took up, by the reason.",
+    help="Task deliveries received but not started, by reason.",
     labels=(*_TASK, "reason"),
 )
 CELERY_SUCCEEDED = Counter(
     name="celery_task_succeeded_total",
-    help="Tasks that succeeded.",
+    help="Successful tasks.",
     labels=_TASK,
     counts=CELERY_RUNTIME,
 )
 CELERY_FAILED = Counter(
     name="celery_task_failed_total",
-    help="Tasks that failed, by the class of the exception.",
+    help="Failed tasks, by exception class.",
     labels=(*_TASK, "exception"),
 )
 CELERY_REJECTED = Counter(
     name="celery_task_rejected_total",
-    help="Tasks given back or refused, those of lost processes among them.",
+    help="Tasks requeued or rejected, including those of lost processes.",
     labels=_TASK,
 )
 CELERY_REVOKED = Counter(name="celery_task_revoked_total", help="Tasks revoked.", labels=_TASK)
 CELERY_RETRIED = Counter(
-    name="celery_task_retried_total", help="Tasks that asked for another attempt.", labels=_TASK
+    name="celery_task_retried_total", help="Tasks that requested a retry.", labels=_TASK
 )
 CELERY_WORKER_UP = Gauge(
     name="celery_worker_up", help="Whether a worker is alive, 1 or 0.", labels=("hostname",)
 )
 CELERY_TASKS_ACTIVE = Gauge(
     name="celery_worker_tasks_active",
-    help="Tasks that a worker's processes run now.",
+    help="Tasks running in a worker.",
     labels=("hostname",),
 )
 CELERY_QUEUE_LENGTH = Gauge(
     name="celery_queue_length",
-    help="Messages of a queue that the broker keeps, of any priority, those held among them.",
+    help="Messages of a queue in the broker, all priorities, including unacknowledged ones.",
     labels=("queue_name",),
 )
 CELERY_CONSUMERS = Gauge(
@@ -94,11 +94,11 @@ CELERY_CONSUMERS = Gauge(
 )
 CELERY_WORKERS = Gauge(
     name="celery_active_worker_count",
-    help="Workers that serve a queue.",
+    help="Workers consuming a queue.",
     labels=("queue_name",),
 )
 CELERY_PROCESSES = Gauge(
     name="celery_active_process_count",
-    help="Processes that serve a queue.",
+    help="Pool processes consuming a queue.",
     labels=("queue_name",),
 )

@@ -1,4 +1,4 @@
-"""What a metric is, before there are any figures."""
+"""Types for metric definitions."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -6,13 +6,13 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """A metric as it is announced to Prometheus.
+    """A metric's definition.
 
     Attributes:
-        kind: What Prometheus calls its type.
-        name: The name that queries use.
-        help: One sentence for people, which names the unit where the name does not.
-        labels: Names of the labels, in the order in which values are given.
+        kind: Its Prometheus type.
+        name: Its name in queries.
+        help: One sentence, which gives the unit if the name does not.
+        labels: Label names, in the order in which values are given.
     """
 
     kind: ClassVar[str]
@@ -23,7 +23,7 @@ class Metric:
 
     @property
     def unit(self) -> str:
-        """The unit, which by OpenMetrics is the last part of the name; empty where there is none.
+        """The unit, which by OpenMetrics is the last part of the name; empty if there is none.
 
         https://prometheus.io/docs/specs/om/open_metrics_spec/#unit
         """
@@ -32,18 +32,18 @@ class Metric:
 
     @property
     def family(self) -> str:
-        """The name without the suffix that OpenMetrics sees as part of a sample's name."""
+        """The name without the suffix that OpenMetrics treats as part of a sample's name."""
         return self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram(Metric):
-    """Observations, counted by size.
+    """A histogram.
 
     Attributes:
         buckets: Upper bounds, without infinity.
-        sums: The histogram of the same buckets whose series are added up, and what it calls the
-            labels of this one; such a histogram is not observed itself.
+        sums: A histogram with the same buckets whose series are summed, and its names for this
+            one's labels; a histogram with `sums` is not observed itself.
     """
 
     kind = "histogram"
@@ -54,11 +54,11 @@ class Histogram(Metric):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counter(Metric):
-    """Something that only goes up.
+    """A counter.
 
     Attributes:
-        counts: The histogram of the same labels whose observations are counted; such a counter is
-            read off the histogram and so can never differ from it.
+        counts: The histogram with the same labels whose observations it counts; the counter is
+            derived from the histogram, so the two cannot differ.
     """
 
     kind = "counter"
@@ -73,12 +73,12 @@ class Counter(Metric):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalCounter(Counter):
-    """A counter that another system keeps, and that is read when Prometheus asks for it."""
+    """A counter kept by another system and read at scrape time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gauge(Metric):
-    """A state that is read when Prometheus asks for it."""
+    """A gauge, read at scrape time."""
 
     kind = "gauge"
 

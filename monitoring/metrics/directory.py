@@ -1,7 +1,8 @@
-"""The directory in which the processes of one machine keep their figures.
+"""The metrics directory, in which the processes of one machine store their metrics.
 
-Its files outlast the processes that write them, so that no counter falls when one is replaced.
-Locks, which the kernel releases however a process ends, tell who is alive.
+Files outlive the processes that write them, so that no counter decreases when a process is
+replaced. File locks, which the kernel releases however a process ends, show which processes are
+alive.
 """
 
 import contextlib
@@ -14,12 +15,12 @@ from itertools import count
 from pathlib import Path
 
 _LOCK_TIMEOUT = 1.0
-"""Seconds to wait for the children of a worker that has just died, and for those who look."""
+"""Seconds to wait for a lock held by the children of a dead worker, or by a reader."""
 
 
 @contextmanager
 def joined(directory: Path) -> Iterator[None]:
-    """Take part in a directory, which is made and, if nobody else takes part, emptied first."""
+    """Join a directory; it is created, and emptied if no other process has joined it."""
     directory.mkdir(parents=True, exist_ok=True)
     with _opened(directory / "members.lock") as lock:
         if _try(lock, fcntl.LOCK_EX):
@@ -30,17 +31,17 @@ def joined(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def claimed(directory: Path, name: str) -> Iterator[str]:
-    """Take a name that no other living process of the directory has.
+    """Claim a name that no other live process in the directory has.
 
-    It is held by the processes forked from this one as well, until the last of them has ended, so
-    that nobody else writes to their files.
+    Processes forked from this one hold the claim as well, until the last of them ends, so that
+    nobody else writes to their files.
 
     Args:
-        directory: Where figures are kept.
-        name: The name; if it is taken, `-2`, `-3` … are put behind it.
+        directory: The metrics directory.
+        name: The name; if it is taken, `-2`, `-3` … are appended.
 
     Yields:
-        The name taken.
+        The claimed name.
     """
     for number in count(1):
         wanted = name if number == 1 else f"{name}-{number}"
@@ -51,7 +52,7 @@ def claimed(directory: Path, name: str) -> Iterator[str]:
 
 
 def is_claimed(directory: Path, name: str) -> bool:
-    """Whether a living process has taken a name."""
+    """Whether a live process has claimed a name."""
     with contextlib.suppress(FileNotFoundError):
         lock = os.open(_lock_of(directory, name), os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""Metrics in the form Prometheus reads."""
+"""Exposition of metrics to Prometheus."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -14,14 +14,14 @@ from monitoring.metrics.definitions import Counter, Histogram, Metric
 
 
 class Exposition(Collector):
-    """All metrics of a list, in its order, with the figures that some sources have for them.
+    """Exposes a list of metrics in order, with samples from several sources.
 
-    A metric without figures is there as well, with its type and its help text, so that a query
-    or a reader can tell what is not known from what does not exist.
+    A metric without samples is exposed too, with its type and help text, to distinguish an unknown
+    value from an unknown metric.
 
     Args:
-        sources: What gives families of samples.
-        definitions: The metrics to show; others of the sources are left out.
+        sources: Collectors that provide the samples.
+        definitions: The metrics to expose; others are left out.
     """
 
     def __init__(
@@ -40,10 +40,10 @@ class Exposition(Collector):
             yield _family(definition, _samples(definition, found))
 
     def encode(self, accept: str) -> tuple[bytes, str]:
-        """Read all sources once.
+        """Read and encode all sources once.
 
         Args:
-            accept: The request's Accept header: OpenMetrics where it asks for it, else plain text.
+            accept: The request's Accept header; OpenMetrics if requested, else plain text.
 
         Returns:
             The body and its content type.
@@ -53,13 +53,13 @@ class Exposition(Collector):
         try:
             encoder, content_type = choose_encoder(accept)
         except TypeError:
-            # It compares a version that is none, such as `1.x`, with numbers.
+            # The library fails on an invalid version in the header, such as `1.x`.
             encoder, content_type = choose_encoder("")
         return encoder(registry), content_type
 
 
 def metrics_application(exposition: Exposition) -> Callable[..., Awaitable[None]]:
-    """An ASGI application that serves an exposition at any path, compressed where it may be."""
+    """An ASGI application that serves an exposition at any path, compressed if accepted."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(exposition)
     application: Callable[..., Awaitable[None]] = make_asgi_app(registry)
@@ -75,17 +75,17 @@ def _samples(definition: Metric, found: Mapping[str, list[Sample]]) -> list[Samp
             if sample.name == f"{histogram}_count"
         ]
     if isinstance(definition, Histogram) and definition.sums is not None:
-        return _sums(definition, *definition.sums, found)
+        return _summed_samples(definition, *definition.sums, found)
     return found.get(definition.family, [])
 
 
-def _sums(
+def _summed_samples(
     definition: Histogram,
     source: Histogram,
     labels: tuple[str, ...],
     found: Mapping[str, list[Sample]],
 ) -> list[Sample]:
-    """The samples of a histogram, added up over the labels that another one does not have."""
+    """The samples of a histogram, summed over the labels that another one does not have."""
     totals: dict[tuple[str, tuple[tuple[str, str], ...]], float] = defaultdict(float)
     for sample in found.get(source.name, ()):
         labels_left = dict(
@@ -100,11 +100,11 @@ def _sums(
 
 def _family(definition: Metric, samples: list[Sample]) -> Family:
     family = Family(definition.family, definition.help, definition.kind, definition.unit)
-    family.samples = sorted(samples, key=_order) if definition.kind == "histogram" else samples
+    family.samples = sorted(samples, key=_sort_key) if definition.kind == "histogram" else samples
     return family
 
 
-def _order(sample: Sample) -> tuple[list[tuple[str, str]], str, float]:
-    """Buckets by size, then count and sum, as OpenMetrics wants the samples of a histogram."""
+def _sort_key(sample: Sample) -> tuple[list[tuple[str, str]], str, float]:
+    """Sort key: buckets by size, then count and sum, as OpenMetrics requires."""
     labels = sorted((name, value) for name, value in sample.labels.items() if name != "le")
     return labels, sample.name, float(sample.labels.get("le", 0))

@@ -1,4 +1,4 @@
-"""Figures that a process counts up while it works."""
+"""Recording of counters and histograms in a process."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +19,7 @@ from monitoring.metrics.definitions import Counter, Histogram, Metric
 class Recorder(Collector):
     """The counters and histograms of this process.
 
-    They are in memory, or in files of this process's own from the moment of `keep_in` on.
+    They are kept in memory, or in the process's own files after `write_to` is called.
     """
 
     def __init__(self) -> None:
@@ -27,16 +27,16 @@ class Recorder(Collector):
         self._start()
 
     def write_to(self, directory: Path, identity: str) -> None:
-        """Go on in files, from the figures that they hold.
+        """Store the values in files, continuing from the values already in them.
 
-        prometheus_client's multiprocess mode names files after the process id, so that each
-        process that ever lived leaves some behind; here a process takes over those of the one
-        whose place it takes. To be called before anything is counted, and again after a fork,
-        with another identity: what is inherited may be locked by a thread that is not.
+        By default, prometheus_client's multiprocess mode names files after the process id, so every
+        process leaves files behind; here a process reuses those of its predecessor. Must be called
+        before anything is counted, and again after a fork with another identity, because another
+        thread may have held an inherited lock during the fork.
 
         Args:
-            directory: Where the files are.
-            identity: What no other living process is called.
+            directory: The directory of the files.
+            identity: A name unique among live processes.
         """
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
         values.ValueClass = values.MultiProcessValue(lambda: identity)  # type: ignore[no-untyped-call]
@@ -44,7 +44,7 @@ class Recorder(Collector):
         self._start()
 
     def count(self, metric: Counter, *labels: str, amount: float = 1) -> None:
-        """Add to a counter, for the values of its labels."""
+        """Increment a counter, for the values of its labels."""
         self._child(metric.name, labels).inc(amount)
 
     def observe(self, metric: Histogram, value: float, *labels: str) -> None:
@@ -52,11 +52,11 @@ class Recorder(Collector):
         self._child(metric.name, labels).observe(value)
 
     def collect(self) -> Iterable[Family]:
-        """The figures of a process that keeps them in memory."""
+        """The metrics of a process that keeps them in memory."""
         return self._registry.collect()
 
     def recorded(self) -> Iterable[Family]:
-        """The figures of this process, and those of whose place it took."""
+        """The metrics of this process and its predecessors."""
         return self.collect() if self._files is None else self._files.collect()
 
     def _start(self) -> None:
@@ -66,7 +66,7 @@ class Recorder(Collector):
             for definition in metrics.ALL
             if type(definition) in _INSTRUMENTS and not _is_derived(definition)
         }
-        # Looking a child up by its labels takes longer than counting.
+        # Looking up a child by its labels takes longer than counting.
         self._children: dict[tuple[str, tuple[str, ...]], Any] = {}
 
     def _child(self, name: str, labels: tuple[str, ...]) -> Any:
@@ -79,10 +79,10 @@ class Recorder(Collector):
 
 
 class RecordedMetrics(Collector):
-    """What all processes have counted in the files of a directory.
+    """The metrics that all processes have recorded in a directory.
 
     Args:
-        directory: Where the files are.
+        directory: The directory of the files.
         identity: The only process whose files are read; None for all.
     """
 
@@ -91,12 +91,12 @@ class RecordedMetrics(Collector):
         self._pattern = "*.db" if identity is None else f"*_{escape(identity)}.db"
 
     def collect(self) -> Iterable[Family]:
-        """Add the files up."""
-        # A file is empty for a moment before it gets its size.
+        """Merge the files."""
+        # A file is empty for a moment before it is resized.
         files = [str(path) for path in self._directory.glob(self._pattern) if path.stat().st_size]
         found: Iterable[Family] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
         for family in found:
-            # The files' reader names counters with the suffix.
+            # The library's reader names counters with the suffix.
             family.name = family.name.removesuffix("_total")
             yield family
 
@@ -106,7 +106,7 @@ def total(
     metric: Counter,
     which: Callable[[Mapping[str, str]], bool] = lambda _: True,
 ) -> float:
-    """The sum of a counter's samples, or of those whose labels are wanted."""
+    """The sum of a counter's samples, optionally filtered by labels."""
     return sum(
         sample.value
         for family in families

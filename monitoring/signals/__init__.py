@@ -1,1 +1,1 @@
-"""From signals to metrics, and nothing else."""
+"""Receivers that turn signals into metrics."""

@@ -1,4 +1,4 @@
-"""What Celery announces, in the process that publishes, in the worker and in its children."""
+"""Metrics of Celery tasks, from the publisher, the worker and its pool processes."""
 
 import builtins
 import time
@@ -20,19 +20,18 @@ from tasks.errors import InterviewWorkerError
 from tasks.signals import Signal
 
 message_returned: Signal[Any] = Signal("message_returned")
-"""A worker gives a message back or refuses it; the fact is Celery's `Request`.
+"""A worker requeues or rejects a message; the event is Celery's `Request`.
 
-Celery itself has no such signal, though it is all that is heard of a child that was killed.
-"""
+Celery has no such signal, although it is the only trace of a child that was killed."""
 
 
 @contextmanager
 def connected(recorder: Recorder, hostname: str) -> Iterator[None]:
-    """Count what becomes of tasks, for as long as the context lasts.
+    """Record the outcomes of tasks for the duration of the context.
 
     Args:
-        recorder: Takes the figures.
-        hostname: The name of the worker, or of the process that publishes.
+        recorder: Records the metrics.
+        hostname: The node name of the worker or the publishing process.
     """
     listener = _Celery(recorder, hostname)
     receivers: dict[Any, Callable[..., None]] = {
@@ -62,7 +61,7 @@ class _Celery:
         moment = time.time()
         headers[PUBLISHED_AT] = moment
         if CHAIN_PUBLISHED_AT not in headers:
-            # A task publishes the next link of its chain, and its own next attempt, as it ends.
+            # When a task ends, it publishes the next link of its chain, or its own retry.
             task = _current_task()
             chain = task.request.get(CHAIN_PUBLISHED_AT) if task is not None else None
             headers[CHAIN_PUBLISHED_AT] = chain or moment
@@ -79,7 +78,8 @@ class _Celery:
 
     def failed(self, *, sender: Any, exception: BaseException, **_: object) -> None:
         if isinstance(exception, TimeLimitExceeded) and sender.request.id is None:
-            # Celery 5.7 announces a hard time limit twice, the second time without a request.
+            # Celery 5.7 sends the signal twice for a hard time limit, the second time without a
+            # request.
             return
         self._count(metrics.CELERY_FAILED, *self._labels(sender), _class_of(exception))
 
@@ -93,7 +93,7 @@ class _Celery:
         self._count(metrics.CELERY_REJECTED, *self.labels_of(request))
 
     def labels_of(self, request: Any) -> tuple[str, str, str]:
-        """The labels of a message in a worker's hands; it may call its task what it likes."""
+        """The labels of a received message; its task name is untrusted."""
         task = request.task
         return task.name, self._hostname, _queue_of(task, request.delivery_info)
 
@@ -102,7 +102,7 @@ class _Celery:
 
 
 def _current_task() -> Any:
-    # Asking the proxy itself whether there is a task takes several times as long.
+    # Checking the proxy itself takes several times as long.
     proxy: Any = current_task
     return proxy._get_current_object()  # noqa: SLF001 - the documented way of werkzeug's proxies
 
@@ -127,6 +127,6 @@ _KNOWN = frozenset(
 
 
 def _class_of(error: BaseException) -> str:
-    """The class of an error where it is one of a bounded set, else `other`."""
+    """The class name of an error if it is in a bounded set, else `other`."""
     name = type(error).__name__
     return name if isinstance(error, InterviewWorkerError) or name in _KNOWN else "other"

@@ -1,13 +1,14 @@
-"""What becomes of the messages that a worker receives.
+"""Metrics of message deliveries to a worker.
 
-All of it is known to the worker's own process, and counted there:
+All of them are counted in the worker's main process:
 
-    received     Celery's `task_received`: a message is in the worker's hands
-    started      a process of the pool has taken it up
-    released     it left the worker's hands, and no process had taken it up
+    received     Celery's `task_received`: the worker holds a message
+    started      a pool process has started it
+    released     the worker no longer holds it, and no pool process had started it
 
-A message is one of the two before it has left, so that received = started + released + in hand.
-Only the worker's death keeps it from saying so, and then the next one in its place does.
+Every message is started or released before the worker lets go of it, so that
+received = started + released + unacknowledged. Only the death of the worker can prevent this;
+its successor then counts the missing ones.
 """
 
 import time
@@ -30,27 +31,27 @@ from tasks.signals import Signal
 
 
 class Reason(StrEnum):
-    """Why no process took a delivery up."""
+    """Why a delivery was released without being started."""
 
     SHUTDOWN = "shutdown"
-    """The worker stopped; the broker delivers it again."""
+    """The worker shut down; the broker redelivers it."""
     CONNECTION_LOST = "connection_lost"
-    """The connection to the broker was lost; the broker delivers it again."""
+    """The connection to the broker was lost; the broker redelivers it."""
     REVOKED = "revoked"
-    """It was revoked, or expired, while the worker had it."""
+    """It was revoked or expired while the worker held it."""
     REJECTED = "rejected"
-    """The worker refused it."""
+    """The worker rejected it."""
     WORKER_LOST = "worker_lost"
-    """The worker was killed; the broker delivers it again."""
+    """The worker was killed; the broker redelivers it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A process of the pool has taken a delivery up.
+    """A pool process has started a delivery.
 
     Attributes:
         request: Celery's `Request`.
-        moment: When, by `time.monotonic`.
+        moment: The time, by `time.monotonic`.
     """
 
     request: Any
@@ -59,7 +60,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """A delivery has left the worker's hands; it is of no account where it had been started."""
+    """The worker released a delivery; ignored if the delivery had been started."""
 
     request: Any
     reason: Reason
@@ -68,16 +69,16 @@ class Released:
 delivery_started: Signal[Started] = Signal("delivery_started")
 delivery_released: Signal[Released] = Signal("delivery_released")
 connection_lost: Signal[Collection[Any]] = Signal("connection_lost")
-"""The worker lets go of what has not been started; the fact is the requests it cannot call back."""
+"""The worker drops deliveries not started; the event holds the requests that it cannot recall."""
 
 
 @contextmanager
 def connected(recorder: Recorder, labels: Callable[[Any], tuple[str, str, str]]) -> Iterator[None]:
-    """Count deliveries, for as long as the context lasts, and in the end those still in hand.
+    """Count deliveries for the duration of the context; at its end, those still unacknowledged.
 
     Args:
-        recorder: Takes the figures.
-        labels: Tells the labels of a request.
+        recorder: Records the metrics.
+        labels: Returns the labels of a request.
     """
     for lost, count in _unaccounted(recorder.recorded()):
         recorder.count(metrics.CELERY_RELEASED, *lost, Reason.WORKER_LOST, amount=count)
@@ -97,11 +98,11 @@ class _Deliveries:
         self._count = recorder.count
         self._observe = recorder.observe
         self._labels = labels
-        # By identity: a message that is delivered twice makes two requests of one task id.
-        self._in_hand: dict[int, Any] = {}
+        # By identity: a redelivered message creates two requests with the same task id.
+        self._unacked: dict[int, Any] = {}
 
     def received(self, *, request: Any, **_: object) -> None:
-        self._in_hand[id(request)] = request
+        self._unacked[id(request)] = request
         self._count(metrics.CELERY_RECEIVED, *self._labels(request))
 
     def started(self, start: Started) -> None:
@@ -121,16 +122,16 @@ class _Deliveries:
         self._release_all(Reason.SHUTDOWN)
 
     def _release_all(self, reason: Reason, exclude: Collection[int] = ()) -> None:
-        for key, request in tuple(self._in_hand.items()):
+        for key, request in tuple(self._unacked.items()):
             if key not in exclude:
                 self.released(Released(request, reason))
 
     def _let_go(self, request: Any) -> bool:
-        return self._in_hand.pop(id(request), None) is not None
+        return self._unacked.pop(id(request), None) is not None
 
 
 def _wait(headers: Mapping[str, Any], started: float) -> float:
-    """Seconds since the message could be taken; 0 where its publisher did not say."""
+    """Seconds since the message was due; 0 if its publisher did not set the header."""
     moment = time.time() - (time.monotonic() - started)
     due = headers.get(PUBLISHED_AT)
     if not isinstance(due, float | int):
@@ -141,13 +142,13 @@ def _wait(headers: Mapping[str, Any], started: float) -> float:
 
 
 def _unaccounted(families: Iterable[Family]) -> Iterator[tuple[tuple[str, ...], float]]:
-    """What a killed worker had in hand, by its labels; whoever takes its place has nothing yet."""
-    in_hand: defaultdict[tuple[str, ...], float] = defaultdict(float)
+    """The unaccounted deliveries of a killed worker, by labels; its successor has none yet."""
+    unacked: defaultdict[tuple[str, ...], float] = defaultdict(float)
     for sample in chain.from_iterable(family.samples for family in families):
         if (sign := _SIGNS.get(sample.name)) is not None:
             labels = tuple(sample.labels[label] for label in metrics.CELERY_RECEIVED.labels)
-            in_hand[labels] += sign * sample.value
-    yield from ((labels, count) for labels, count in in_hand.items() if count > 0)
+            unacked[labels] += sign * sample.value
+    yield from ((labels, count) for labels, count in unacked.items() if count > 0)
 
 
 _SIGNS = {

@@ -1,4 +1,4 @@
-"""What is announced of providers: second attempts, fallbacks, breakers, and what they cost."""
+"""Metrics of providers: retries, fallbacks, circuit breakers and costs."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +17,7 @@ _FALLBACKS = {
 
 @contextmanager
 def connected(recorder: Recorder) -> Iterator[None]:
-    """Count what is announced, for as long as the context lasts."""
+    """Record provider signals for the duration of the context."""
     listener = _Providers(recorder)
     with ExitStack() as stack:
         stack.enter_context(signals.provider_retried.connected(listener.provider_retried))

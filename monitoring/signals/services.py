@@ -1,4 +1,4 @@
-"""What is announced of calendars, external services, callbacks and Kafka."""
+"""Metrics of calendars, external services, callbacks and Kafka."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +17,7 @@ from tasks.signals import (
 
 _ERROR = "error"
 
-_REFUSALS = frozenset(
+_UNUSABLE_STATUSES = frozenset(
     {
         HTTPStatus.UNAUTHORIZED,
         HTTPStatus.FORBIDDEN,
@@ -25,12 +25,12 @@ _REFUSALS = frozenset(
         HTTPStatus.TOO_MANY_REQUESTS,
     }
 )
-"""Statuses below 500 that mean a service cannot be used; others, such as 404, are answers."""
+"""Statuses below 500 that mean a service is unusable; others, such as 404, are regular answers."""
 
 
 @contextmanager
 def connected(recorder: Recorder) -> Iterator[None]:
-    """Count what is announced, for as long as the context lasts."""
+    """Record these signals for the duration of the context."""
     listener = _Services(recorder)
     with ExitStack() as stack:
         stack.enter_context(signals.calendar_called.connected(listener.calendar_called))
@@ -68,7 +68,7 @@ class _Services:
 
 
 def _is_failure(status: int) -> bool:
-    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _REFUSALS
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _UNUSABLE_STATUSES
 
 
 def _outcome(succeeded: bool) -> str:

@@ -1,4 +1,4 @@
-"""What the stages announce."""
+"""Metrics of the pipeline's stages."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,12 +23,12 @@ from tasks.signals import (
 _STATUSES = {Status.COMPLETED: "success", Status.FAILED: "failed", Status.CANCELLED: "cancelled"}
 
 _LOST = "lost"
-"""The reason of retries whose attempt left no error."""
+"""The reason of a retry whose previous attempt left no error."""
 
 
 @contextmanager
 def connected(recorder: Recorder) -> Iterator[None]:
-    """Count what stages announce, for as long as the context lasts."""
+    """Record stage signals for the duration of the context."""
     listener = _Stages(recorder)
     with ExitStack() as stack:
         stack.enter_context(signals.interview_ended.connected(listener.interview_ended))

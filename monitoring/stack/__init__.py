@@ -1,1 +1,1 @@
-"""What runs beside the service, and the code that writes its configuration."""
+"""The monitoring stack beside the service, and the generators of its configuration."""

@@ -1,4 +1,4 @@
-"""`make log-config`: writes what is made of the table of fields."""
+"""`make log-config`: generates log configuration from the field mapping."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ _STACK = Path(__file__).parent
 
 
 def files() -> dict[Path, str]:
-    """The files, and what is in them."""
+    """The files to write, and their contents."""
     return {
         _STACK / "fluentd" / "fluent.conf": configuration.configuration(),
         _STACK / "elasticsearch" / "policy.json": _json(retention.policy()),

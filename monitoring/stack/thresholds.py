@@ -1,7 +1,6 @@
-"""From where on something is wrong: what alerts compare with, and what panels draw.
+"""Alert thresholds, shared by rules, tests and dashboards.
 
-Rules, tests and dashboards take their numbers from here, so that a line in a panel is where its
-alert fires.
+A threshold line in a panel is therefore exactly where its alert fires.
 """
 
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ MiB = 1 << 20
 
 
 class Severity(StrEnum):
-    """How urgent an alert is."""
+    """The severity of an alert."""
 
     CRITICAL = "critical"
     WARNING = "warning"
@@ -20,12 +19,12 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A number that an alert compares with.
+    """The threshold of an alert.
 
     Attributes:
         alert: The name of the alert, and of its runbook.
-        value: The alert fires beyond it, in the unit of what it compares.
-        severity: The alert's.
+        value: The threshold, in the unit of the alert's expression.
+        severity: The alert's severity.
         below: Whether it fires below the value, rather than above it.
     """
 
@@ -50,10 +49,10 @@ CIRCUIT_OPEN = Threshold("InterviewWorkerCircuitOpen", 1, Severity.WARNING)
 AVAILABILITY = Threshold(
     "InterviewWorkerAvailabilityBudgetBurn", 0.999, Severity.CRITICAL, below=True
 )
-"""The share of requests that are to be answered without a fault of ours."""
+"""The target share of requests without a server error."""
 LATENCY_SECONDS = 0.5
-"""The time within which they are to be answered; a bound of the histogram's buckets."""
+"""The latency objective in seconds; equal to a bucket bound of the histogram."""
 CRITICAL_ERRORS = 0.01
 """The share of critical operations that may fail."""
 FRESH_SECONDS = 300
-"""The time within which analytics are to learn of an event."""
+"""Seconds within which analytics must receive an event."""

@@ -1,6 +1,6 @@
-"""Traces: one for each interview, from the request to the calendar, by OpenTelemetry.
+"""Tracing by OpenTelemetry: one trace per interview, from the request to the calendar.
 
-The trace of an interview begins with the request that brought it. Messages carry it from stage to
-stage; the document keeps it, for what is published from the outbox and for what the reconciler
-sends on its way again.
+The trace of an interview begins with the request that submitted it. Messages carry it from stage to
+stage; the document stores it, for events published from the outbox and for messages that the
+reconciler dispatches again.
 """

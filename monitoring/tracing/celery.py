@@ -1,8 +1,8 @@
-"""Spans of Celery's messages, by the names of OpenTelemetry's conventions, and their wait.
+"""Spans of Celery messages, named by OpenTelemetry's conventions, and of their wait in the queue.
 
-The instrumentation of Celery makes a span for each publication and one for each run, and carries
-the trace along; its names are older than the conventions, and it does not tell how long a message
-waited in its queue. See "Semantic conventions for messaging spans", opentelemetry.io.
+Celery's instrumentation creates a span for each publication and each run, and propagates the trace.
+Its names predate the conventions, and it does not record how long a message waited in its queue.
+See "Semantic conventions for messaging spans", opentelemetry.io.
 """
 
 import time
@@ -25,8 +25,8 @@ _NANOSECONDS = 1_000_000_000
 
 @contextmanager
 def describe_spans(tracer: Tracer) -> Iterator[None]:
-    """Describe the spans of Celery's instrumentation, which must be there already."""
-    waits = _Waits(tracer)
+    """Describe the spans of Celery's instrumentation, which must be installed already."""
+    waits = _WaitSpans(tracer)
     with ExitStack() as stack:
         stack.enter_context(connected(signals.before_task_publish, _publishing))
         stack.enter_context(connected(signals.task_prerun, waits.running))
@@ -37,7 +37,7 @@ def _publishing(*, routing_key: str, **_: object) -> None:
     _describe("send", routing_key)
 
 
-class _Waits:
+class _WaitSpans:
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
 
@@ -50,7 +50,7 @@ class _Waits:
             self._wait(queue, published, request.get(HEADER))
 
     def _wait(self, queue: str, published: float, traceparent: str | None) -> None:
-        # Beside the span of the run, which begins when the wait is over.
+        # A sibling of the run's span, which begins when the wait ends.
         parent = TraceContextTextMapPropagator().extract({HEADER: traceparent or ""})
         start, end = round(published * _NANOSECONDS), time.time_ns()
         span = self._tracer.start_span(

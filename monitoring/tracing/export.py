@@ -1,4 +1,4 @@
-"""The way of spans out of a process, by OTLP over HTTP: the home of OpenTelemetry's SDK."""
+"""Export of spans by OTLP over HTTP. Only this module sets up OpenTelemetry's SDK."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +26,7 @@ from opentelemetry.sdk.trace.sampling import (
 )
 from opentelemetry.trace import Link, SpanKind, TraceState
 from opentelemetry.util.types import Attributes
+from typing_extensions import override
 
 from monitoring import SERVICE
 from monitoring.trace_context import attributes_of
@@ -51,21 +52,21 @@ _INSTRUMENTATIONS: tuple[tuple[Callable[[], Any], dict[str, Any]], ...] = (
     (KafkaInstrumentor, {"produce_hook": _name_record}),
 )
 
-_QUIET = "/health,/metrics"
-"""What is asked for every few seconds."""
+_POLLED_PATHS = "/health,/metrics"
+"""Paths that are polled every few seconds."""
 
 _TIMEOUT = 2.0
-"""Seconds to wait for the collector; a process that ends waits for it as well."""
+"""Seconds to wait for the collector, also when a process ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class TracingConfig:
-    """Where spans go, and which.
+    """The destination and sampling of spans.
 
     Attributes:
-        endpoint: The base URL of a collector; spans are posted to `/v1/traces` there.
-        ratio: The share of traces that are sampled where they begin, from 0 to 1.
-        headers: Sent with each post, such as one with a key.
+        endpoint: The base URL of a collector; spans are posted to its `/v1/traces`.
+        ratio: The share of new traces that are sampled, from 0 to 1.
+        headers: Headers of each request, such as an API key.
     """
 
     endpoint: str
@@ -75,16 +76,15 @@ class TracingConfig:
 
 @contextmanager
 def tracing_process(tracing: TracingConfig, component: str) -> Iterator[TracerProvider]:
-    """Trace this process, for as long as the context lasts; at its end all spans are sent.
+    """Trace this process for the duration of the context; all spans are sent at its end.
 
-    In a process that forks it belongs into the children: the thread that sends does not survive a
-    fork.
+    A process that forks must use it in the children: the sending thread does not survive a fork.
 
     Args:
-        tracing: Where spans go.
-        component: What kind of process it is.
+        tracing: The destination and sampling.
+        component: The kind of process.
     """
-    # The conventions that are stable now; the instrumentations keep to the older ones by default.
+    # The stable conventions; by default the instrumentations use the older ones.
     os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
     provider = _provider(tracing, component)
     with ExitStack() as stack:
@@ -100,12 +100,12 @@ def tracing_process(tracing: TracingConfig, component: str) -> Iterator[TracerPr
 
 
 def traced_application(application: Any, provider: TracerProvider, template: Any) -> Any:
-    """An ASGI application whose requests are traced.
+    """Wrap an ASGI application so that its requests are traced.
 
     Args:
         application: The application.
-        provider: Makes the spans.
-        template: Tells the template of the route that will answer a request.
+        provider: Creates the spans.
+        template: Returns the template of the route that will handle a request.
     """
 
     def details(scope: Any) -> tuple[str, dict[str, str]]:
@@ -114,7 +114,7 @@ def traced_application(application: Any, provider: TracerProvider, template: Any
 
     return OpenTelemetryMiddleware(
         application,
-        excluded_urls=_QUIET,
+        excluded_urls=_POLLED_PATHS,
         default_span_details=details,
         exclude_spans=["receive", "send"],
         tracer_provider=provider,
@@ -143,14 +143,15 @@ def _provider(tracing: TracingConfig, component: str) -> TracerProvider:
 
 
 class _RootSampler(Sampler):
-    """Samples what can begin a trace; a query that belongs to no work is none.
+    """Samples root spans of real work; a query outside of any trace is not sampled.
 
-    Redis is asked for messages all the time, the database for leases and outboxes.
+    Redis is polled for messages, and the database for leases and outboxes, all the time.
     """
 
     def __init__(self, sampler: Sampler) -> None:
         self._sampler = sampler
 
+    @override
     def should_sample(
         self,
         parent_context: Context | None,
@@ -161,23 +162,22 @@ class _RootSampler(Sampler):
         links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
-        """See `Sampler.should_sample`."""
         if kind in (SpanKind.CLIENT, SpanKind.INTERNAL):
             return SamplingResult(Decision.DROP)
         return self._sampler.should_sample(
             parent_context, trace_id, name, kind, attributes, links, trace_state
         )
 
+    @override
     def get_description(self) -> str:
-        """See `Sampler.get_description`."""
-        return f"Beginnings({self._sampler.get_description()})"
+        return f"RootSampler({self._sampler.get_description()})"
 
 
 class _AttributeProcessor(SpanProcessor):
-    """Tells each span what the work at hand is about."""
+    """Sets the contextual attributes on each new span."""
 
+    @override
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """See `SpanProcessor.on_start`."""
         del parent_context
         known = attributes()
         if known:

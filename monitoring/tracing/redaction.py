@@ -1,4 +1,4 @@
-"""What a span must not say: it goes by what is allowed, as instrumentations add what they like."""
+"""Redaction of spans by an allowlist, because instrumentations may add any attribute."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from opentelemetry.util.types import Attributes, AttributeValue
 
 from monitoring.redaction import redact
 
-_ALLOWED = (
+_ALLOWED_PREFIXES = (
     "interview.",
     "messaging.",
     "gen_ai.",
@@ -26,32 +26,32 @@ _ALLOWED = (
     "exception.type",
     "peer.service",
 )
-"""How the names of attributes begin that are told; not addresses, paths and texts."""
+"""Prefixes of allowed attributes, which hold no addresses, paths or texts."""
 
 _MAX_LENGTH = 200
-"""Characters of a value: what is told is ids, names of ours and numbers."""
+"""Maximum length of a value; ids, internal names and numbers are shorter."""
 
 
 class RedactingExporter(SpanExporter):
-    """Exports spans by another exporter, without what they must not say.
+    """Exports spans through another exporter, without unlisted attributes.
 
     Args:
-        exporter: Takes the spans.
+        exporter: The exporter.
     """
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Export copies of spans."""
+        """Export redacted copies of spans."""
         return self._exporter.export([_redacted(span) for span in spans])
 
     def shutdown(self) -> None:
-        """Close the exporter."""
+        """Shut down the exporter."""
         self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Export what waits."""
+        """Export pending spans."""
         return self._exporter.force_flush(timeout_millis)
 
 
@@ -65,7 +65,7 @@ def _redacted(span: ReadableSpan) -> ReadableSpan:
         events=[_redacted_event(event) for event in span.events],
         links=span.links,
         kind=span.kind,
-        # Its description would be the text of an exception.
+        # The description would be an exception's message.
         status=Status(span.status.status_code),
         start_time=span.start_time,
         end_time=span.end_time,
@@ -82,5 +82,5 @@ def _allowed_attributes(attributes: Attributes) -> dict[str, AttributeValue]:
     return {
         name: redact(value)[:_MAX_LENGTH] if isinstance(value, str) else value
         for name, value in known.items()
-        if name.startswith(_ALLOWED)
+        if name.startswith(_ALLOWED_PREFIXES)
     }

@@ -1,17 +1,18 @@
-"""Spans of what is announced: signal → span or event of a span.
+"""Spans and span events for signals.
 
-| signal              | span, or event of the span at hand                        |
-|---------------------|-----------------------------------------------------------|
-| transcription_ended | transcribe PROVIDER                                       |
-| analysis_ended      | chat MODEL where one was prompted, else analyse PART      |
-| scheduling_ended    | book                                                      |
-| service_called      | SERVICE ENDPOINT                                          |
-| attempt_ended       | the outcome of the span at hand; event retry where one is |
-| provider_retried    | event asked_again                                         |
-| provider_fallback   | event fell_back                                           |
-| circuit_opened      | event circuit_opened                                      |
+| signal              | span, or event of the current span                          |
+|---------------------|-------------------------------------------------------------|
+| transcription_ended | transcribe PROVIDER                                         |
+| analysis_ended      | chat MODEL if a model was prompted, else analyse PART       |
+| scheduling_ended    | book                                                        |
+| service_called      | SERVICE ENDPOINT                                            |
+| attempt_ended       | status of the current span; event retry if one is scheduled |
+| provider_retried    | event asked_again                                           |
+| provider_fallback   | event fell_back                                             |
+| circuit_opened      | event circuit_opened                                        |
 
-Spans are made when the work is over, of the time it took, so that whoever does it need not know.
+Spans are created with their past start time when the work has ended, so that the pipeline does not
+depend on tracing.
 """
 
 import time
@@ -45,7 +46,7 @@ _WRONG = (AttemptOutcome.RETRY, AttemptOutcome.FAILED)
 
 @contextmanager
 def emit_spans(tracer: Tracer) -> Iterator[None]:
-    """Make spans of what is announced, for as long as the context lasts."""
+    """Create spans from signals for the duration of the context."""
     spans = _Spans(tracer)
     with ExitStack() as stack:
         for context in (
@@ -100,7 +101,7 @@ class _Spans:
             "peer.service": event.service,
             "http.response.status_code": event.status,
         }
-        # A calendar that is not there yet is answered by 404, and no fault.
+        # A 404 for a calendar that does not exist yet is not an error.
         status = event.status
         wrong = status is None or status >= _SERVER_ERROR or status in _KEPT_OUT
         name = f"{event.service} {event.endpoint}"

@@ -35,7 +35,7 @@ def score_competencies(
 
 def unscored(rubric: Rubric, reason: str) -> tuple[CompetencyScore, ...]:
     """The competencies of a rubric, all without a score."""
-    return tuple(_null(competency, reason) for competency in rubric.competencies)
+    return tuple(_without_score(competency, reason) for competency in rubric.competencies)
 
 
 def follow_ups(rubric: Rubric, scored: Sequence[CompetencyScore]) -> tuple[FollowUpQuestion, ...]:
@@ -56,11 +56,13 @@ def _score(
     competency: Competency, finding: CompetencyFinding | None, quotes: Quotes, trust: float
 ) -> CompetencyScore:
     if finding is None or finding.level is None:
-        return _null(competency, finding.rationale if finding else "Nothing was found about it.")
+        return _without_score(
+            competency, finding.rationale if finding else "Nothing was found about it."
+        )
     found = [quotes.find(quote.text, quote.segment_ids) for quote in finding.quotes]
     verified = [quotation for quotation in found if quotation.match is not QuoteMatch.UNVERIFIED]
     if not verified:
-        return _null(competency, "None of the provider's quotes stands in the transcript.")
+        return _without_score(competency, "None of the provider's quotes stands in the transcript.")
     dropped = len(found) - len(verified)
     return CompetencyScore(
         id=competency.id,
@@ -73,7 +75,7 @@ def _score(
     )
 
 
-def _null(competency: Competency, reason: str) -> CompetencyScore:
+def _without_score(competency: Competency, reason: str) -> CompetencyScore:
     return CompetencyScore(
         id=competency.id,
         name=competency.name,

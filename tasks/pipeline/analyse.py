@@ -38,7 +38,7 @@ def _work(attempt: Attempt) -> StageResult:
     )
     for part, confidence in _confidences(report):
         analysis_scored.send(AnalysisScored(part, confidence))
-    provider = _answered(report) or services.language.name
+    provider = _providers_used(report) or services.language.name
     return StageResult(
         results={"report": report},
         provider=provider,
@@ -66,7 +66,7 @@ def _confidences(report: Report) -> Iterator[tuple[AnalysisType, float]]:
         yield AnalysisType.OVERALL, report.overall.confidence
 
 
-def _answered(report: Report) -> str:
+def _providers_used(report: Report) -> str:
     """The providers that answered, in the order of the parts."""
     found = (one.provider for one in report.provenance if one.stage is Stage.ANALYSE)
     return ",".join(dict.fromkeys(found))

@@ -116,8 +116,8 @@ class Search:
     def _no_slot(self) -> str:
         minutes = self.duration // timedelta(minutes=1)
         return (
-            f"no {minutes} minutes between {_shown(self.window.start)} and "
-            f"{_shown(self.window.end)} suit all {len(self.availabilities)} people"
+            f"no {minutes} minutes between {_formatted(self.window.start)} and "
+            f"{_formatted(self.window.end)} suit all {len(self.availabilities)} people"
         )
 
 
@@ -180,15 +180,15 @@ def calendar_of(person: Person, interview: Interview, provider: CalendarProvider
 def _no_window(interview: Interview, now: datetime) -> str:
     wishes = interview.follow_up
     wished = [
-        f"{word} {_shown(moment)}"
+        f"{word} {_formatted(moment)}"
         for word, moment in (("from", wishes.earliest), ("until", wishes.latest))
         if moment is not None
     ]
     return (
-        f"no time is left to meet: booking on {_shown(now)}, with {wishes.notice_hours} hours' "
+        f"no time is left to meet: booking on {_formatted(now)}, with {wishes.notice_hours} hours' "
         f"notice, {wishes.window_days} days ahead, {' '.join(wished) or 'at any time'}"
     )
 
 
-def _shown(moment: datetime) -> str:
+def _formatted(moment: datetime) -> str:
     return moment.isoformat(sep=" ", timespec="minutes")

@@ -104,14 +104,14 @@ def _fixed_offset_spans(zone: ZoneInfo, window: Interval) -> Iterator[tuple[_Spa
     start = window.start
     for before, after in pairwise(marks):
         if _offset(zone, before) != _offset(zone, after):
-            change = _change(zone, before, after)
+            change = _offset_change(zone, before, after)
             yield (start, change), _offset(zone, before)
             start = change
     if start < window.end:
         yield (start, window.end), _offset(zone, start)
 
 
-def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
+def _offset_change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
     """Find the first whole second of the zone's new offset by bisection."""
     old = _offset(zone, before)
     low, high = before, after

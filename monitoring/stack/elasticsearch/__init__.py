@@ -1,1 +1,1 @@
-"""Elasticsearch: the template and the retention of the log's data stream."""
+"""Elasticsearch: index template and retention of the log data stream."""

@@ -1,4 +1,4 @@
-"""The fields of a log line, and what they are in the Elastic Common Schema (ECS 8)."""
+"""Mapping of log fields to the Elastic Common Schema (ECS 8)."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,13 +8,13 @@ Type = Literal["date", "keyword", "long", "match_only_text", "wildcard"]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a line, and where it goes.
+    """The mapping of one log field.
 
     Attributes:
-        line: Its name in a line.
+        line: Its name in a log line.
         ecs: Its name in Elasticsearch.
-        type: Its type there.
-        ruby: What Fluentd makes of it, in Ruby; `value` is the field. None for the field itself.
+        type: Its type in Elasticsearch.
+        ruby: A Ruby expression over `value` by which Fluentd converts it; None to copy it.
     """
 
     line: str
@@ -24,7 +24,7 @@ class Field:
 
     @property
     def expression(self) -> str:
-        """What Fluentd puts in its place, in Ruby."""
+        """The Ruby expression for Fluentd's record."""
         value = f'record["{self.line}"]'
         return value if self.ruby is None else self.ruby.replace("value", value)
 
@@ -36,13 +36,13 @@ FIELDS = (
     Field("service", "service.name", "keyword"),
     Field("component", "service.node.name", "keyword"),
     Field("operation", "event.action", "keyword"),
-    # Lines have milliseconds, ECS has nanoseconds.
+    # Log lines use milliseconds, ECS nanoseconds.
     Field("duration", "event.duration", "long", "value && (value.to_f * 1_000_000).to_i"),
     Field(
         "status",
         "event.outcome",
         "keyword",
-        # Without braces, as those of Ruby would end Fluentd's.
+        # No braces: Ruby's would end Fluentd's placeholder.
         "value.nil? ? nil : %w(success completed).include?(value) ? 'success' : "
         "%w(failed error refused).include?(value) ? 'failure' : 'unknown'",
     ),
@@ -60,4 +60,4 @@ FIELDS = (
     Field("error.message", "error.message", "match_only_text"),
     Field("error.stack", "error.stack_trace", "wildcard"),
 )
-"""All of them; what else comes in a line stays out."""
+"""All mapped fields; other fields of a line are dropped."""

@@ -1,24 +1,24 @@
-"""How long lines are kept: written into an index for a day, deleted when it has aged enough."""
+"""Index lifecycle of logs: daily rollover, deletion by age."""
 
 from typing import Any
 
 KEPT_DAYS = 90
-"""Days after which the youngest line of an index is gone."""
+"""Days after which the newest line of an index is deleted."""
 
 ROLLOVER_DAYS = 1
-"""Days after which a new index is begun."""
+"""Days after which a new index is started."""
 
-_LARGEST = "10gb"
-"""Size of a primary shard at which a new index is begun before its day is over."""
+_MAX_SHARD_SIZE = "10gb"
+"""Size of a primary shard at which a new index is started early."""
 
 
 def policy() -> dict[str, Any]:
-    """The policy, as `PUT _ilm/policy/…` takes it.
+    """The policy in the format of `PUT _ilm/policy/…`.
 
-    The age at which an index is deleted counts from its rollover, not from its creation: its
-    youngest line is that old then, and its oldest a day older.
+    The age at deletion counts from the rollover, not from the creation: it is the age of the newest
+    line; the oldest is a day older.
     """
-    rollover = {"max_age": f"{ROLLOVER_DAYS}d", "max_primary_shard_size": _LARGEST}
+    rollover = {"max_age": f"{ROLLOVER_DAYS}d", "max_primary_shard_size": _MAX_SHARD_SIZE}
     return {
         "policy": {
             "phases": {

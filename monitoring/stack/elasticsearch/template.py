@@ -1,22 +1,22 @@
-"""The template of the data stream that lines are written to."""
+"""Index template of the log data stream."""
 
 from typing import Any
 
 from monitoring.stack.elasticsearch.fields import FIELDS
 
 STREAM = "logs-interview_worker-default"
-"""The data stream: type, dataset and namespace, by the scheme of Elastic."""
+"""The data stream: type, dataset and namespace, by Elastic's naming scheme."""
 
 POLICY = "interview-worker-logs"
 
 _PRIORITY = 501
-"""Above those of the templates for `logs-*-*` that Elasticsearch and its agents bring."""
+"""Higher than the built-in templates for `logs-*-*`."""
 
 
 def template() -> dict[str, Any]:
-    """The template, as `PUT _index_template/…` takes it.
+    """The template in the format of `PUT _index_template/…`.
 
-    What is not in the table is not indexed, so that no field that somebody adds grows the mapping.
+    Unmapped fields are not indexed, so that new fields do not grow the mapping.
     """
     properties: dict[str, Any] = {}
     for field in FIELDS:

@@ -1,1 +1,1 @@
-"""Fluentd: from log lines to Elasticsearch."""
+"""Fluentd: ships log lines to Elasticsearch."""

@@ -1,1 +1,1 @@
-"""Grafana's dashboards, made of the metrics' definitions: `make dashboards` writes them as JSON."""
+"""Grafana dashboards, generated from the metric definitions by `make dashboards`."""

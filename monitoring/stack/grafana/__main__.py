@@ -1,4 +1,4 @@
-"""`make dashboards`: writes all dashboards beside this file."""
+"""`make dashboards`: writes all dashboards as JSON beside this file."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ PLACE = Path(__file__).with_name("dashboards")
 
 
 def main() -> None:
-    """Write each dashboard to the file that bears its name."""
+    """Write each dashboard to the file named after it."""
     for dashboard in DASHBOARDS:
         (PLACE / f"{dashboard.uid}.json").write_text(as_text(dashboard))
 

@@ -1,4 +1,4 @@
-"""Language providers: what they do, what they cost, and how far people agree with them."""
+"""Dashboard: requests, cost and quality of language providers."""
 
 from grafana_foundation_sdk.models import units
 
@@ -27,13 +27,13 @@ _SUMMARY = Row(
     (
         figure(
             "Requests",
-            "Requests to language providers in the time shown.",
+            "Requests to language providers in the selected time range.",
             units.Short,
             or_zero(times(_ASKED)),
         ),
         figure(
             "Errors",
-            "Share of the requests in the time shown that were not answered.",
+            "Share of failed requests in the selected time range.",
             units.PercentUnit,
             share(counted(_ASKED, status="error"), counted(_ASKED)),
             limits=(AI_SERVICE_DOWN,),
@@ -41,25 +41,25 @@ _SUMMARY = Row(
         ),
         figure(
             "Tokens",
-            "Tokens in the time shown, read and written.",
+            "Input and output tokens in the selected time range.",
             units.Short,
             or_zero(times(metrics.ANALYSIS_TOKENS)),
         ),
         figure(
             "Cost",
-            "Estimated cost in the time shown, by the price list.",
+            "Estimated cost in the selected time range, by the price list.",
             units.Dollars,
             or_zero(counted(metrics.ANALYSIS_COST)),
         ),
         figure(
             "Fallbacks",
-            "Requests in the time shown that were passed on to another provider.",
+            "Requests in the selected time range that fell back to another provider.",
             units.Short,
             or_zero(times(metrics.ANALYSIS_FALLBACKS)),
         ),
         figure(
             "Without a price",
-            "Answers in the time shown of models that the price list does not know.",
+            "Answers in the selected time range of models missing from the price list.",
             units.Short,
             or_zero(times(metrics.EXTERNAL_UNPRICED)),
         ),
@@ -71,19 +71,19 @@ _PROVIDERS = Row(
     (
         lines(
             "Requests",
-            "Requests to language providers, by what came of them.",
+            "Requests to language providers, by outcome.",
             units.RequestsPerSecond,
             (per_second(_ASKED, "provider", "status"), "{{provider}} {{status}}"),
         ),
         lines(
-            "Time to answer (p95)",
-            "Time in which each provider answers 95 of 100 requests.",
+            "Response time (p95)",
+            "95th percentile of response times, by provider.",
             units.Seconds,
             (quantile(0.95, metrics.ANALYSIS_DURATION, "provider"), "{{provider}}"),
         ),
         lines(
             "Errors",
-            "Share of requests that each provider did not answer.",
+            "Share of failed requests, by provider.",
             units.PercentUnit,
             (
                 share(
@@ -96,14 +96,14 @@ _PROVIDERS = Row(
             maximum=1,
         ),
         lines(
-            "Time to answer by type (p95)",
-            "Time in which 95 of 100 questions of each type are answered.",
+            "Response time by type (p95)",
+            "95th percentile of response times, by type of request.",
             units.Seconds,
             (quantile(0.95, metrics.ANALYSIS_DURATION, "type"), "{{type}}"),
         ),
         Panel(
             title="Comparison",
-            description="The providers side by side, in the time shown.",
+            description="The providers compared, in the selected time range.",
             unit=units.Short,
             queries=(
                 Query(times(_ASKED, "provider"), "Requests"),
@@ -129,7 +129,7 @@ _COSTS = Row(
     (
         lines(
             "Tokens",
-            "Tokens a second, read (input) and written (output), by model.",
+            "Input and output tokens per second, by model.",
             units.CountsPerSecond,
             (
                 per_second(metrics.ANALYSIS_TOKENS, "provider", "model", "direction"),
@@ -137,14 +137,14 @@ _COSTS = Row(
             ),
         ),
         lines(
-            "Cost an hour",
-            "Estimated US dollars an hour at the present speed, by model.",
+            "Cost per hour",
+            "Estimated US dollars per hour at the current rate, by model.",
             units.Dollars,
             (per_hour(metrics.ANALYSIS_COST, "provider", "model"), _MODEL),
         ),
         Panel(
             title="Cost by model",
-            description="Estimated US dollars in the time shown.",
+            description="Estimated US dollars in the selected time range.",
             unit=units.Dollars,
             queries=(Query(counted(metrics.ANALYSIS_COST, "provider", "model"), _MODEL),),
             visualization=Visualization.BARS,
@@ -157,8 +157,8 @@ _QUALITY = Row(
     "Accuracy",
     (
         lines(
-            "Agreement of reviewers",
-            "Share of the human feedback that agrees with the analysis, by part.",
+            "Reviewer agreement",
+            "Share of human feedback that agrees with the analysis, by part.",
             units.PercentUnit,
             (highest(metrics.REVIEW_AGREEMENT, "type"), "{{type}}"),
             maximum=1,
@@ -172,7 +172,7 @@ _QUALITY = Row(
         ),
         lines(
             "Low confidence (p5)",
-            "The confidence that 5 of 100 parts of an analysis stay below.",
+            "5th percentile of the confidence of each part of an analysis.",
             units.PercentUnit,
             (quantile(0.05, metrics.ANALYSIS_CONFIDENCE, "type"), "{{type}}"),
             maximum=1,
@@ -185,7 +185,7 @@ _FALLBACKS = Row(
     (
         lines(
             "Fallbacks",
-            "Requests passed on to another provider after one could not answer.",
+            "Requests that fell back to another provider.",
             units.OpsPerSecond,
             (
                 per_second(metrics.ANALYSIS_FALLBACKS, "from_provider", "to_provider"),
@@ -194,7 +194,7 @@ _FALLBACKS = Row(
         ),
         Panel(
             title="Fallbacks by type",
-            description="Requests passed on in the time shown, by the type of question.",
+            description="Fallbacks in the selected time range, by type of request.",
             unit=units.Short,
             queries=(
                 Query(
@@ -206,8 +206,8 @@ _FALLBACKS = Row(
             empty="none",
         ),
         Panel(
-            title="Asked again",
-            description="Times in the time shown that a provider was asked again, by the reason.",
+            title="Retries",
+            description="Retries in the selected time range, by reason.",
             unit=units.Short,
             queries=(
                 Query(
@@ -224,6 +224,6 @@ _FALLBACKS = Row(
 DASHBOARD = Dashboard(
     uid="interview-worker-analysis",
     title="Interview Worker: AI Analysis",
-    description="Which models answer, how well, how fast, and at what cost?",
+    description="Which models answer, how well and how fast, and what do they cost?",
     rows=(_SUMMARY, _PROVIDERS, _COSTS, _QUALITY, _FALLBACKS),
 )

@@ -1,4 +1,4 @@
-"""Dashboards in Grafana's format, by its Foundation SDK."""
+"""Conversion of dashboards to Grafana's format with its Foundation SDK."""
 
 import json
 from typing import Any
@@ -23,7 +23,7 @@ from monitoring.stack.grafana.visualizations import BAD, GOOD, letter, threshold
 
 
 def built(given: Dashboard) -> models.Dashboard:
-    """A dashboard in Grafana's format; panels are placed one after the other."""
+    """Convert a dashboard to Grafana's format; panels are placed in reading order."""
     result = (
         sdk.Dashboard(given.title)
         .uid(given.uid)
@@ -49,7 +49,7 @@ def built(given: Dashboard) -> models.Dashboard:
 
 
 def as_text(given: Dashboard) -> str:
-    """A dashboard as JSON."""
+    """Convert a dashboard to JSON."""
     return json.dumps(built(given), cls=JSONEncoder, indent=2, ensure_ascii=False) + "\n"
 
 

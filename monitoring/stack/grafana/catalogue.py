@@ -1,4 +1,4 @@
-"""All dashboards, in the order in which they are read."""
+"""All dashboards, in reading order."""
 
 from monitoring.stack.grafana import analysis, interviews, production, transcription
 

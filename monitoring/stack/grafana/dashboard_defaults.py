@@ -1,4 +1,4 @@
-"""What all dashboards share: variables, annotations, and links to what is not metrics."""
+"""Elements common to all dashboards: variables, annotations, and links to logs and traces."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ TAG = "interview-worker"
 DATA = DataSourceRef(type_val="prometheus", uid="${datasource}")
 GRAFANA = DataSourceRef(type_val="grafana", uid="-- Grafana --")
 
-_SETTLING = "10m"
-"""For how long a version is called new."""
+_NEW_VERSION_PERIOD = "10m"
+"""How long a version is annotated as new."""
 
 _LOGS = (
     "${logs_url}/app/discover#/?_g=(time:(from:'${__from:date:iso}',to:'${__to:date:iso}'))"
@@ -30,7 +30,7 @@ _TRACES = f"${{traces_url}}/search?service={SERVICE}&start=${{__from}}000&end=${
 
 
 def variables() -> list[dashboard.DatasourceVariable | dashboard.QueryVariable]:
-    """Data source, job and instance: Grafana offers what it finds in the data source."""
+    """Variables for data source, job and instance, with values from the data source."""
     return [
         dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus"),
         _labels("job", "Job", f"label_values({HTTP_REQUESTS.name}, job)").current(
@@ -43,7 +43,7 @@ def variables() -> list[dashboard.DatasourceVariable | dashboard.QueryVariable]:
 
 
 def addresses() -> list[dashboard.ConstantVariable]:
-    """Where logs, traces and runbooks are; Grafana itself serves the runbooks."""
+    """Constants for the URLs of logs, traces and runbooks; Grafana itself serves the runbooks."""
     return [
         dashboard.ConstantVariable("logs_url").label("Logs").value("http://127.0.0.1:5601"),
         dashboard.ConstantVariable("traces_url").label("Traces").value("http://127.0.0.1:16686"),
@@ -52,7 +52,7 @@ def addresses() -> list[dashboard.ConstantVariable]:
 
 
 def annotations() -> list[dashboard.AnnotationQuery]:
-    """Deployments, as people's tools note them or a new version tells, and firing alerts."""
+    """Deployments, from external tools or a changed version, and firing alerts."""
     build = f'{BUILD.name}{{job=~"$job", instance=~"$instance"}}'
     return [
         dashboard.AnnotationQuery()
@@ -60,13 +60,13 @@ def annotations() -> list[dashboard.AnnotationQuery]:
         .datasource(GRAFANA)
         .enable(True)
         .icon_color("blue")
-        .target(_noted("deployment")),
+        .target(_annotations_tagged("deployment")),
         dashboard.AnnotationQuery()
         .name("New versions")
         .datasource(DATA)
         .enable(True)
         .icon_color("blue")
-        .target(_asked(f"count by (version) ({build} unless {build} offset {_SETTLING})"))
+        .target(_asked(f"count by (version) ({build} unless {build} offset {_NEW_VERSION_PERIOD})"))
         .title_format("Version {{version}}"),
         dashboard.AnnotationQuery()
         .name("Firing alerts")
@@ -80,7 +80,7 @@ def annotations() -> list[dashboard.AnnotationQuery]:
 
 
 def other_dashboards() -> dashboard.DashboardLink:
-    """Leads to the other dashboards, with the variables and the time that are chosen."""
+    """A link to the other dashboards that keeps variables and time range."""
     return (
         dashboard.DashboardLink("Interview Worker")
         .type(DashboardLinkType.DASHBOARDS)
@@ -92,7 +92,7 @@ def other_dashboards() -> dashboard.DashboardLink:
 
 
 def links(limits: tuple[Threshold, ...]) -> list[dashboard.DashboardLink]:
-    """From a panel to the runbooks of its alerts, and to logs and traces of the time shown."""
+    """A panel's links to the runbooks of its alerts, and to logs and traces of the time range."""
     runbooks = [
         _link(f"Runbook: {limit.alert}", f"${{runbooks_url}}/{limit.alert}.md") for limit in limits
     ]
@@ -118,8 +118,8 @@ def _labels(name: str, label: str, query: str) -> dashboard.QueryVariable:
     )
 
 
-def _noted(tag: str) -> Any:
-    """Annotations that were posted to Grafana; the SDK takes no such question for a query."""
+def _annotations_tagged(tag: str) -> Any:
+    """Annotations posted to Grafana; the SDK does not accept this target as a query."""
     return dashboard.AnnotationTarget().tags([tag]).match_any(False).limit(100).type("tags")
 
 

@@ -1,4 +1,4 @@
-"""What the service depends on: stores, providers, calendars and the event log."""
+"""Dashboard: stores, providers, calendars and Kafka."""
 
 from grafana_foundation_sdk.models import units
 
@@ -19,7 +19,7 @@ ROW = Row(
     (
         Panel(
             title="Stores",
-            description="Whether MongoDB, Redis and Kafka answer the sidecar.",
+            description="Whether the sidecar can reach MongoDB, Redis and Kafka.",
             unit=units.NoUnit,
             queries=(
                 Query(lowest(metrics.MONGODB_UP), "MongoDB"),
@@ -31,14 +31,14 @@ ROW = Row(
             words=WORDS,
         ),
         lines(
-            "Response times of services (p95)",
-            "Time in which each external service answers 95 of 100 requests.",
+            "Service response time (p95)",
+            "95th percentile of response times, by external service.",
             units.Seconds,
             (quantile(0.95, metrics.EXTERNAL_DURATION, "service"), "{{service}}"),
         ),
         lines(
-            "Errors of services",
-            "Share of requests without an answer, or answered with 401, 403, 408, 429 or 5xx.",
+            "Service errors",
+            "Share of requests without a response, or with 401, 403, 408, 429 or 5xx.",
             units.PercentUnit,
             (
                 share(
@@ -52,20 +52,20 @@ ROW = Row(
         ),
         lines(
             "Speech providers",
-            "Requests to speech providers, by what came of them.",
+            "Requests to speech providers, by outcome.",
             units.RequestsPerSecond,
             (per_second(metrics.TRANSCRIPTIONS, "provider", "status"), "{{provider}} {{status}}"),
         ),
         lines(
             "Calendars",
-            "Calls of calendars' interfaces, by what came of them.",
+            "Calls to calendar APIs, by outcome.",
             units.RequestsPerSecond,
             (per_second(metrics.CALENDAR_CALLS, "provider", "status"), "{{provider}} {{status}}"),
         ),
         lines(
             "Circuits",
-            "Endpoints that failed too often are left alone for a while: 0 requests go through, "
-            "1 one of them tries, 2 none does.",
+            "State of each circuit breaker: 0 closed (requests pass), 1 half-open (one trial "
+            "request passes), 2 open (no request passes).",
             units.Short,
             (highest(metrics.CIRCUIT_STATE, "service", "endpoint"), "{{service}} {{endpoint}}"),
             limits=(CIRCUIT_OPEN,),
@@ -73,20 +73,20 @@ ROW = Row(
         ),
         lines(
             "Broker throughput",
-            "Messages taken from each queue, by how often a task was started.",
+            "Tasks started per second, by queue.",
             units.OpsPerSecond,
             (per_second(metrics.QUEUE_WAIT, "queue"), "{{queue}}"),
         ),
         lines(
             "Kafka throughput",
-            "Records sent and taken, by topic.",
+            "Records produced and consumed, by topic.",
             units.OpsPerSecond,
             (per_second(metrics.KAFKA_PRODUCED, "topic", "status"), "sent: {{topic}} {{status}}"),
             (per_second(metrics.KAFKA_CONSUMED, "topic", "status"), "taken: {{topic}} {{status}}"),
         ),
         lines(
             "Consumer lag",
-            "Records that our consumer group has not come to yet.",
+            "Records not yet consumed by our consumer group.",
             units.Short,
             (highest(metrics.KAFKA_LAG, "group", "topic"), "{{group}}: {{topic}}"),
             limits=(CONSUMER_LAG,),

@@ -1,4 +1,4 @@
-"""The way of interviews through the pipeline."""
+"""Dashboard: interviews in the pipeline."""
 
 from grafana_foundation_sdk.models import units
 
@@ -25,56 +25,56 @@ _LIFE = Row(
     (
         figure(
             "Active",
-            "Interviews in the pipeline, waiting or worked on.",
+            "Interviews in the pipeline, waiting or running.",
             units.Short,
             highest(metrics.INTERVIEWS_ACTIVE),
         ),
         figure(
             "Completed",
-            "Interviews completed in the time shown.",
+            "Interviews completed in the selected time range.",
             units.Short,
             or_zero(times(_ENDED, status="success")),
         ),
         figure(
             "Failed",
-            "Interviews that failed in the time shown: `interview-worker dead` lists them.",
+            "Interviews that failed in the time range: `interview-worker dead` lists them.",
             units.Short,
             or_zero(times(_ENDED, status="failed")),
         ),
         figure(
             "Cancelled",
-            "Interviews cancelled in the time shown.",
+            "Interviews cancelled in the selected time range.",
             units.Short,
             or_zero(times(_ENDED, status="cancelled")),
         ),
         figure(
             "Success",
-            "Share of the interviews that came to their end in the time shown, and completed.",
+            "Share of interviews finished in the selected time range that completed.",
             units.PercentUnit,
             share(counted(_ENDED, status="success"), counted(_ENDED, status="success|failed")),
             empty="idle",
         ),
         figure(
-            "Sent on again",
-            "Interviews in the time shown whose message was lost, or whose worker had died.",
+            "Dispatched again",
+            "Interviews in the time range whose message was lost or whose worker died.",
             units.Short,
             or_zero(times(metrics.RESUMED, reason="lease_lapsed|message_lost")),
         ),
         areas(
             "Interviews by stage",
-            "Interviews in each stage, waiting or worked on.",
+            "Interviews in each stage, waiting or running.",
             units.Short,
             (highest(metrics.INTERVIEWS_IN_STAGE, "stage"), "{{stage}}"),
         ),
         percentiles(
             "Processing time",
             metrics.INTERVIEW_DURATION,
-            "Time from the queueing of an interview to its end, the wait in queues included.",
+            "Time from queueing to the end of an interview, including waits in queues.",
             limits=(SLOW_PROCESSING,),
         ),
         areas(
-            "Interviews ended",
-            "Interviews that came to their end, by what became of them.",
+            "Finished interviews",
+            "Finished interviews, by outcome.",
             units.CountsPerMinute,
             (f"60 * {per_second(_ENDED, 'status')}", "{{status}}"),
         ),
@@ -85,26 +85,26 @@ _STAGES = Row(
     "Stages",
     (
         lines(
-            "Time of an attempt (p95)",
-            "Time of 95 of 100 attempts at each stage, whatever came of them.",
+            "Attempt duration (p95)",
+            "95th percentile of attempt durations by stage, successful or not.",
             units.Seconds,
             (quantile(0.95, metrics.STAGE_DURATION, "stage"), "{{stage}}"),
         ),
         areas(
             "Work by stage",
-            "Attempts under way at once on average: which stage takes the workers' time.",
+            "Average number of concurrent attempts, which shows where workers spend time.",
             units.Short,
             (busy(metrics.STAGE_DURATION, "stage"), "{{stage}}"),
         ),
         lines(
             "Attempts",
-            "Attempts at each stage that came to their end, by what came of them.",
+            "Finished attempts by stage and outcome.",
             units.OpsPerSecond,
             (per_second(metrics.STAGE_DURATION, "stage", "status"), "{{stage}} {{status}}"),
         ),
         lines(
             "Failed attempts",
-            "Share of attempts at each stage after which another is due, or none can help.",
+            "Share of attempts by stage that failed, to be retried or permanently.",
             units.PercentUnit,
             (
                 share(
@@ -117,7 +117,7 @@ _STAGES = Row(
         ),
         Panel(
             title="Retries",
-            description="Attempts in the time shown after which another was due, by the reason.",
+            description="Attempts in the selected time range that were retried, by reason.",
             unit=units.Short,
             queries=(
                 Query(times(metrics.STAGE_RETRIES, "stage", "reason"), "{{stage}}: {{reason}}"),
@@ -127,7 +127,7 @@ _STAGES = Row(
         ),
         lines(
             "Scheduling",
-            "Attempts to book a follow-up, by what came of them.",
+            "Attempts to book a follow-up, by outcome.",
             units.OpsPerSecond,
             (per_second(metrics.SCHEDULINGS, "status"), "{{status}}"),
         ),
@@ -135,11 +135,11 @@ _STAGES = Row(
 )
 
 _TYPES = Row(
-    "Types of interview",
+    "Interview types",
     (
         lines(
             "Success by type",
-            "Share of the interviews of each type that completed, of those not cancelled.",
+            "Share of interviews that completed, by type; cancelled ones are not counted.",
             units.PercentUnit,
             (
                 share(
@@ -152,14 +152,14 @@ _TYPES = Row(
         ),
         lines(
             "Processing time by type (p95)",
-            "Time from queueing to the end of 95 of 100 interviews of each type.",
+            "95th percentile of the time from queueing to the end, by interview type.",
             units.Seconds,
             (quantile(0.95, metrics.INTERVIEW_DURATION, "type"), "{{type}}"),
             limits=(SLOW_PROCESSING,),
         ),
         Panel(
-            title="Ended, by type",
-            description="Interviews that came to their end in the time shown.",
+            title="Finished by type",
+            description="Interviews finished in the selected time range.",
             unit=units.Short,
             queries=(Query(times(_ENDED, "type", "status"), "{{type}}: {{status}}"),),
             visualization=Visualization.BARS,
@@ -172,38 +172,38 @@ _QUEUES = Row(
     (
         areas(
             "Queue depth",
-            "Messages that wait for a worker, by queue.",
+            "Messages waiting for a worker, by queue.",
             units.Short,
             (summed(metrics.QUEUE_DEPTH, "queue"), "{{queue}}"),
         ),
         areas(
-            "Held by workers",
-            "Messages of each queue that workers hold: running, prefetched or delayed.",
+            "Unacknowledged messages",
+            "Messages delivered to workers, by queue: running, prefetched or delayed.",
             units.Short,
             (summed(metrics.QUEUE_RESERVED, "queue"), "{{queue}}"),
         ),
         lines(
             "Processing rate",
-            "Messages taken from each queue, by how often a task was started.",
+            "Tasks started per second, by queue.",
             units.OpsPerSecond,
             (per_second(metrics.QUEUE_WAIT, "queue"), "{{queue}}"),
         ),
         lines(
-            "Wait in queues (p95)",
-            "Time that 95 of 100 messages wait for a worker.",
+            "Queue wait (p95)",
+            "95th percentile of the time that messages wait for a worker.",
             units.Seconds,
             (quantile(0.95, metrics.QUEUE_WAIT, "queue"), "{{queue}}"),
         ),
         lines(
             "Oldest message",
-            "Age of the message that waits longest in each queue.",
+            "Age of the oldest waiting message, by queue.",
             units.Seconds,
             (highest(metrics.QUEUE_OLDEST_AGE, "queue"), "{{queue}}"),
             limits=(OLDEST_MESSAGE,),
         ),
         lines(
             "Depth by priority",
-            "Messages that wait, by priority, in all queues.",
+            "Waiting messages in all queues, by priority.",
             units.Short,
             (summed(metrics.QUEUE_DEPTH, "priority"), "{{priority}}"),
         ),

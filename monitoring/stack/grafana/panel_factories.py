@@ -1,4 +1,4 @@
-"""Shapes of panels that several dashboards have."""
+"""Factories for panels used by several dashboards."""
 
 from grafana_foundation_sdk.models import units
 
@@ -18,7 +18,7 @@ def percentiles(
     limits: tuple[Threshold, ...] = (),
     unit: str = units.Seconds,
 ) -> Panel:
-    """The median, the 95th and the 99th percentile of a histogram."""
+    """A panel with the median, 95th and 99th percentile of a histogram."""
     return Panel(
         title=title,
         description=description,
@@ -36,7 +36,7 @@ def lines(
     limits: tuple[Threshold, ...] = (),
     maximum: float | None = None,
 ) -> Panel:
-    """Lines over time, of queries and their legends."""
+    """A time series of lines; queries are pairs of PromQL and legend."""
     asked = tuple(Query(*query) for query in queries)
     return Panel(
         title=title,
@@ -49,7 +49,7 @@ def lines(
 
 
 def areas(title: str, description: str, unit: str, *queries: tuple[str, str]) -> Panel:
-    """Areas over time that add up, of queries and their legends."""
+    """A time series of stacked areas; queries are pairs of PromQL and legend."""
     asked = tuple(Query(*query) for query in queries)
     return Panel(
         title=title,
@@ -70,7 +70,7 @@ def figure(
     words: dict[int, str] | None = None,
     empty: str | None = None,
 ) -> Panel:
-    """One figure."""
+    """A panel with a single value."""
     return Panel(
         title=title,
         description=description,
@@ -85,7 +85,7 @@ def figure(
 
 
 WORDS = {1: "Up", 0: "Down"}
-"""What the values of a metric such as `up` are called."""
+"""Display texts for the values of metrics such as `up`."""
 
 FAILING = "5..|401|403|408|429|error"
-"""The statuses of a request that its service is to blame for; other 4xx are of our making."""
+"""Statuses that are failures of the service; other 4xx are caused by our requests."""

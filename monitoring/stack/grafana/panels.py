@@ -1,4 +1,4 @@
-"""What a dashboard is, before Grafana's format."""
+"""Types for dashboards, independent of Grafana's format."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,26 +7,26 @@ from monitoring.stack.thresholds import Threshold
 
 
 class Visualization(StrEnum):
-    """How figures are shown."""
+    """The kind of a panel."""
 
     LINES = "lines"
     AREAS = "areas"
-    """Lines on top of each other, whose heights add up."""
+    """Stacked areas."""
     FIGURE = "figure"
     STATES = "states"
-    """Whether something is up, over time."""
+    """A state timeline: whether something is up."""
     BARS = "bars"
     TABLE = "table"
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked of Prometheus.
+    """A query of a panel.
 
     Attributes:
         expression: PromQL.
-        legend: What a series is called, with labels in double braces; in a table, the column.
-        unit: The unit of a table's column, if it is not the panel's.
+        legend: The name of a series, with labels in double braces; in a table, the column.
+        unit: The unit of a table's column, if not the panel's.
     """
 
     expression: str
@@ -36,19 +36,19 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """One panel.
+    """A panel.
 
     Attributes:
-        title: What it shows, in a few words.
-        description: How it is to be read.
+        title: A short title.
+        description: An explanation of the values.
         unit: Grafana's id of the unit.
-        queries: What it shows.
-        visualization: How.
-        limits: Thresholds of alerts, drawn at their values; the first one's runbook is linked.
-        maximum: The highest value there can be.
-        width: Of 24 columns.
-        words: What values are called; the first one is good, and others are bad.
-        empty: What is shown where there is nothing to show.
+        queries: The queries.
+        visualization: The kind of panel.
+        limits: Alert thresholds, drawn at their values; the first one's runbook is linked.
+        maximum: The upper end of the axis.
+        width: Width in columns, of 24.
+        words: Display texts for values; the first is good, the others are bad.
+        empty: Text shown if there is no data.
     """
 
     title: str
@@ -65,7 +65,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Panels under one heading."""
+    """A row of panels with a heading."""
 
     title: str
     panels: tuple[Panel, ...]
@@ -73,13 +73,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dashboard:
-    """One dashboard.
+    """A dashboard.
 
     Attributes:
-        uid: The last part of its address, and the name of its file.
+        uid: The last part of its URL, and the name of its file.
         title: Its title.
-        description: What questions it answers.
-        rows: What it shows.
+        description: The questions that it answers.
+        rows: Its rows.
     """
 
     uid: str
@@ -89,5 +89,5 @@ class Dashboard:
 
     @property
     def panels(self) -> tuple[Panel, ...]:
-        """All panels, in their order."""
+        """All panels, in order."""
         return tuple(panel for row in self.rows for panel in row.panels)

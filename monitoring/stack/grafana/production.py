@@ -1,4 +1,4 @@
-"""The dashboard that is looked at first: how the service is, as a whole."""
+"""Dashboard: overview of the service, the first to look at."""
 
 from grafana_foundation_sdk.models import units
 
@@ -31,7 +31,7 @@ _OVERVIEW = Row(
     (
         figure(
             "Health",
-            "Whether all instances answer Prometheus.",
+            "Whether Prometheus can scrape all instances.",
             units.NoUnit,
             lowest(UP),
             limits=(DOWN,),
@@ -39,13 +39,13 @@ _OVERVIEW = Row(
         ),
         figure(
             "Uptime",
-            "Time since the sidecar that was started last came up.",
+            "Time since the most recently started sidecar came up.",
             units.Seconds,
             f"time() - {highest(metrics.PROCESS_STARTED, role='sidecar')}",
         ),
         figure(
             "Availability",
-            "Share of the requests in the time shown that were answered without a fault of ours.",
+            "Share of requests in the selected time range without a server error.",
             units.PercentUnit,
             "1 - "
             + share(counted(metrics.HTTP_REQUESTS, status="5.."), counted(metrics.HTTP_REQUESTS)),
@@ -54,25 +54,25 @@ _OVERVIEW = Row(
         ),
         figure(
             "Active interviews",
-            "Interviews in the pipeline, waiting or worked on.",
+            "Interviews in the pipeline, waiting or running.",
             units.Short,
             highest(metrics.INTERVIEWS_ACTIVE),
         ),
         figure(
             "Waiting messages",
-            "Messages that wait in all queues, of all priorities.",
+            "Messages waiting in all queues, all priorities.",
             units.Short,
             summed(metrics.QUEUE_DEPTH),
         ),
         figure(
             "Workers",
-            "Workers that are alive.",
+            "Live workers.",
             units.Short,
             summed(metrics.CELERY_WORKER_UP),
         ),
         lines(
             "Error rate",
-            "Share of requests answered with 5xx, and of interviews that failed.",
+            "Share of requests with a 5xx response, and of interviews that failed.",
             units.PercentUnit,
             (
                 share(
@@ -92,13 +92,13 @@ _OVERVIEW = Row(
         ),
         areas(
             "Queue length",
-            "Messages that wait for a worker. What workers hold already is not counted.",
+            "Messages waiting for a worker; unacknowledged ones are not counted.",
             units.Short,
             (summed(metrics.QUEUE_DEPTH, "queue"), "{{queue}}"),
         ),
         lines(
             "Oldest message",
-            "Age of the message that waits longest in each queue.",
+            "Age of the oldest waiting message, by queue.",
             units.Seconds,
             (highest(metrics.QUEUE_OLDEST_AGE, "queue"), "{{queue}}"),
             limits=(OLDEST_MESSAGE,),
@@ -112,30 +112,30 @@ _PERFORMANCE = Row(
         percentiles(
             "API response time",
             metrics.HTTP_DURATION,
-            "Time to answer a request, uploads included.",
+            "Duration of requests, including uploads.",
             limits=(HIGH_LATENCY,),
         ),
         percentiles(
             "Interview processing time",
             metrics.INTERVIEW_DURATION,
-            "Time from the queueing of an interview to its end, the wait in queues included.",
+            "Time from queueing to the end of an interview, including waits in queues.",
             limits=(SLOW_PROCESSING,),
         ),
         areas(
             "Throughput",
-            "Interviews that came to their end, by what became of them.",
+            "Finished interviews, by outcome.",
             units.CountsPerMinute,
             (f"60 * {per_second(metrics.INTERVIEWS, 'status')}", "{{status}}"),
         ),
         lines(
             "Transcription latency (p95)",
-            "Time in which speech providers answer 95 of 100 requests.",
+            "95th percentile of speech providers' response times.",
             units.Seconds,
             (quantile(0.95, metrics.TRANSCRIPTION_DURATION, "provider"), "{{provider}}"),
         ),
         lines(
             "Analysis time (p95)",
-            "Time in which language providers answer 95 of 100 requests.",
+            "95th percentile of language providers' response times.",
             units.Seconds,
             (quantile(0.95, metrics.ANALYSIS_DURATION, "type"), "{{type}}"),
         ),
@@ -154,14 +154,14 @@ _OBJECTIVES = Row(
     "Objectives",
     (
         lines(
-            "Error budget left",
-            "Share of what may go wrong in 30 days that has not; below 0 the objective is missed.",
+            "Remaining error budget",
+            "Unspent share of the 30-day error budget; below 0 the objective is missed.",
             units.PercentUnit,
             ('slo:error_budget_remaining:ratio{job=~"$job"}', "{{slo}}"),
         ),
         lines(
             "Burn rate",
-            "How fast the last hour used the budget: at 1 it lasts 30 days; 14.4 is an alert.",
+            "Rate at which the last hour spent the budget: 1 spends it in 30 days; 14.4 alerts.",
             units.Short,
             (_BURN, "{{slo}}"),
         ),
@@ -171,6 +171,6 @@ _OBJECTIVES = Row(
 DASHBOARD = Dashboard(
     uid="interview-worker-production",
     title="Interview Worker: Production",
-    description="Is the service healthy, is it fast enough, and what do its dependencies do?",
+    description="Is the service healthy and fast enough, and how are its dependencies?",
     rows=(_OVERVIEW, _OBJECTIVES, _PERFORMANCE, resources.ROW, dependencies.ROW),
 )

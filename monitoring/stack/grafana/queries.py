@@ -1,6 +1,6 @@
-"""PromQL for panels, written by the definitions of the metrics.
+"""PromQL for panels, built from the metric definitions.
 
-A label that a metric does not have is refused here, rather than found out from an empty panel.
+An unknown label raises an error here, instead of producing an empty panel.
 """
 
 from monitoring.metrics.definitions import Counter, Gauge, Histogram, Metric
@@ -13,7 +13,7 @@ _SHOWN = "$__range"
 
 
 def series(metric: Metric, suffix: str = "", /, **where: str) -> str:
-    """The series of a metric, of the jobs and instances that are chosen in the dashboard.
+    """Select the series of a metric, for the dashboard's jobs and instances.
 
     Args:
         metric: The metric.
@@ -29,74 +29,74 @@ def series(metric: Metric, suffix: str = "", /, **where: str) -> str:
 
 
 def summed(gauge: Metric, *by: str, **where: str) -> str:
-    """A gauge, added up over all labels but some."""
+    """The sum of a gauge, grouped by labels."""
     return _over("sum", gauge, by, series(gauge, **where))
 
 
 def highest(gauge: Metric, *by: str, **where: str) -> str:
-    """The highest of a gauge; right as well where an exporter tells the same a second time."""
+    """The maximum of a gauge, which ignores duplicates from a second exporter."""
     return _over("max", gauge, by, series(gauge, **where))
 
 
 def lowest(gauge: Metric, *by: str, **where: str) -> str:
-    """The lowest of a gauge."""
+    """The minimum of a gauge."""
     return _over("min", gauge, by, series(gauge, **where))
 
 
 def per_second(counter: Metric, *by: str, **where: str) -> str:
-    """How fast a counter goes up, or how often a histogram is observed."""
+    """The per-second rate of a counter, or of a histogram's observations."""
     return _over("sum", counter, by, f"rate({series(counter, _count(counter), **where)}[{_SHORT}])")
 
 
 def per_second_once(counter: Counter, *by: str) -> str:
-    """How fast a counter goes up that exporters may tell a second time."""
+    """The per-second rate of a counter that a second exporter may expose as well."""
     return _over("max", counter, by, f"rate({series(counter)}[{_SHORT}])")
 
 
 def per_hour(counter: Counter, *by: str, **where: str) -> str:
-    """How much a counter goes up in an hour, at its present speed."""
+    """The hourly rate of a counter."""
     return f"3600 * {per_second(counter, *by, **where)}"
 
 
 def counted(counter: Metric, *by: str, **where: str) -> str:
-    """How far a counter went up in the time that the dashboard shows."""
+    """The increase of a counter over the selected time range."""
     rise = f"increase({series(counter, _count(counter), **where)}[{_SHOWN}])"
     return _over("sum", counter, by, rise)
 
 
 def times(counter: Metric, *by: str, **where: str) -> str:
-    """The same of what is counted one by one: Prometheus reckons with parts of it."""
+    """The same, rounded to whole events, because Prometheus extrapolates to fractions."""
     return f"round({counted(counter, *by, **where)})"
 
 
 def quantile(q: float, histogram: Histogram, *by: str, **where: str) -> str:
-    """A quantile of what was observed of late."""
+    """A quantile of a histogram's recent observations."""
     rates = f"rate({series(histogram, '_bucket', **where)}[{_SHORT}])"
     return f"histogram_quantile({q}, {_over('sum', histogram, ('le', *by), rates)})"
 
 
 def mean(histogram: Histogram, *by: str, **where: str) -> str:
-    """The mean of what was observed of late."""
+    """The mean of a histogram's recent observations."""
     return _mean(histogram, by, where, "rate", _SHORT)
 
 
 def mean_of_all(histogram: Histogram, *by: str, **where: str) -> str:
-    """The mean of what was observed in the time that the dashboard shows."""
+    """The mean of a histogram's observations over the selected time range."""
     return _mean(histogram, by, where, "increase", _SHOWN)
 
 
 def busy(histogram: Histogram, *by: str, **where: str) -> str:
-    """How many were at work at once on average, of a histogram of the time that work takes."""
+    """Average concurrency, from a histogram of durations."""
     return _over("sum", histogram, by, f"rate({series(histogram, '_sum', **where)}[{_SHORT}])")
 
 
 def share(part: str, whole: str) -> str:
-    """A part of a whole; 0 where there is no such part, and nothing where there is no whole."""
+    """A ratio; 0 if only the part has no series, and empty if the whole has none."""
     return f"({part} or 0 * {whole}) / ({whole} > 0)"
 
 
 def or_zero(query: str) -> str:
-    """One figure that is 0 where nothing was ever counted."""
+    """A single value that is 0 if nothing was ever counted."""
     return f"{query} or vector(0)"
 
 

@@ -1,4 +1,4 @@
-"""What the service takes of machines and stores."""
+"""Dashboard: resource usage of processes and stores."""
 
 from grafana_foundation_sdk.models import units
 
@@ -15,40 +15,40 @@ ROW = Row(
     (
         lines(
             "CPU",
-            "Cores in use, by process; a pool's children count by themselves.",
+            "CPU cores in use, by process; pool processes are listed separately.",
             units.Short,
             (series(metrics.PROCESS_CPU), _PROCESS),
         ),
         lines(
             "Memory",
-            "Resident memory, by process. Models are most of it.",
+            "Resident memory, by process; most of it is models.",
             units.BytesIEC,
             (series(metrics.PROCESS_MEMORY), _PROCESS),
             limits=(HIGH_MEMORY,),
         ),
         lines(
             "Heap",
-            "Private memory in use, by process; what is shared with other processes is left out.",
+            "Private memory in use, by process; shared memory is not counted.",
             units.BytesIEC,
             (series(metrics.HEAP_USED), _PROCESS),
         ),
         lines(
             "Database connections",
-            "Open connections to MongoDB, and those that it would still accept.",
+            "Open connections to MongoDB, and remaining ones that it accepts.",
             units.Short,
             (highest(metrics.MONGODB_CONNECTIONS, "type"), "open, {{type}}"),
             (highest(metrics.MONGODB_AVAILABLE), "available"),
         ),
         lines(
             "Database operations",
-            "Operations of MongoDB, by kind.",
+            "MongoDB operations, by type.",
             units.OpsPerSecond,
             (per_second_once(metrics.MONGODB_OPERATIONS, "type"), "{{type}}"),
         ),
         lines(
             "Cache hit rate",
-            "Share of the keys looked up in Redis that were found. The broker asks for keys that "
-            "are mostly not there, so that a low share is no fault.",
+            "Share of successful key lookups in Redis. Celery often looks up keys that do "
+            "not exist, so a low share is normal.",
             units.PercentUnit,
             (
                 share(
@@ -62,20 +62,20 @@ ROW = Row(
         ),
         lines(
             "Redis memory",
-            "Memory that Redis uses. Messages are lost if it has to evict keys.",
+            "Memory used by Redis. Messages are lost if it has to evict keys.",
             units.BytesIEC,
             (highest(metrics.REDIS_MEMORY), "used"),
         ),
         lines(
             "Network I/O",
-            "Bytes on all interfaces of the sidecar's host or container.",
+            "Network traffic of the sidecar's host or container, all interfaces.",
             units.BytesPerSecondSI,
             (per_second_once(metrics.NETWORK_RECEIVED, "instance"), "received, {{instance}}"),
             (per_second_once(metrics.NETWORK_SENT, "instance"), "sent, {{instance}}"),
         ),
         lines(
             "File descriptors",
-            "Open file descriptors as a share of those allowed, by process.",
+            "Open file descriptors as a share of the limit, by process.",
             units.PercentUnit,
             (f"{series(metrics.PROCESS_OPEN_FDS)} / {series(metrics.PROCESS_MAX_FDS)}", _PROCESS),
         ),

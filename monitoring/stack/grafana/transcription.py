@@ -1,4 +1,4 @@
-"""Speech providers, and the recordings that they are given."""
+"""Dashboard: speech providers and recordings."""
 
 from grafana_foundation_sdk.models import units
 
@@ -22,7 +22,7 @@ _ASKED = metrics.TRANSCRIPTIONS
 
 
 def _spread(title: str, histogram: Histogram, description: str, unit: str) -> Panel:
-    """Where most recordings lie: the median, and what 10 of 100 are below and above."""
+    """The distribution of a histogram: median, 10th and 90th percentile."""
     levels = ((0.1, "p10"), (0.5, "p50"), (0.9, "p90"))
     queries = ((quantile(q, histogram), name) for q, name in levels)
     return lines(title, description, unit, *queries)
@@ -33,19 +33,19 @@ _SUMMARY = Row(
     (
         figure(
             "Audio transcribed",
-            "Length of the recordings transcribed in the time shown.",
+            "Length of recordings transcribed in the selected time range.",
             units.Seconds,
             or_zero(counted(metrics.TRANSCRIPTION_AUDIO)),
         ),
         figure(
             "Transcriptions",
-            "Requests to speech providers in the time shown that were answered.",
+            "Successful requests to speech providers in the selected time range.",
             units.Short,
             or_zero(times(_ASKED, status="success")),
         ),
         figure(
             "Errors",
-            "Share of the requests in the time shown that were not answered.",
+            "Share of failed requests in the selected time range.",
             units.PercentUnit,
             share(counted(_ASKED, status="error"), counted(_ASKED)),
             limits=(AI_SERVICE_DOWN,),
@@ -53,20 +53,20 @@ _SUMMARY = Row(
         ),
         figure(
             "Real-time factor",
-            "Seconds of work for a second of audio, on average over the time shown.",
+            "Average processing time per second of audio in the selected time range.",
             units.Short,
             mean_of_all(metrics.TRANSCRIPTION_REAL_TIME_FACTOR),
             empty="idle",
         ),
         figure(
             "Recovered",
-            "Transcriptions in the time shown that succeeded after an attempt that had not.",
+            "Transcriptions in the time range that succeeded after a failed attempt.",
             units.Short,
             or_zero(times(metrics.TRANSCRIPTION_RECOVERIES)),
         ),
         figure(
             "Cost",
-            "Estimated cost of speech providers in the time shown, by the price list.",
+            "Estimated cost of speech providers in the selected time range, by the price list.",
             units.Dollars,
             or_zero(counted(metrics.TRANSCRIPTION_COST)),
         ),
@@ -78,20 +78,20 @@ _MODES = Row(
     (
         areas(
             "Audio by mode",
-            "Seconds of audio transcribed a second, of recordings (batch) and live (realtime).",
+            "Seconds of audio transcribed per second, recorded (batch) and live (realtime).",
             units.Short,
             (per_second(metrics.TRANSCRIPTION_AUDIO, "mode"), "{{mode}}"),
         ),
         lines(
             "Real-time factor (p95)",
-            "Seconds of work for a second of audio, of 95 of 100 recordings; "
-            "a provider above 1 cannot keep up with people who talk.",
+            "95th percentile of the processing time per second of audio; "
+            "above 1 a provider is too slow for live audio.",
             units.Short,
             (quantile(0.95, metrics.TRANSCRIPTION_REAL_TIME_FACTOR, "provider"), "{{provider}}"),
         ),
         lines(
-            "Time to answer (p95)",
-            "Time in which each provider answers 95 of 100 requests.",
+            "Response time (p95)",
+            "95th percentile of response times, by provider.",
             units.Seconds,
             (quantile(0.95, metrics.TRANSCRIPTION_DURATION, "provider"), "{{provider}}"),
         ),
@@ -104,7 +104,7 @@ _QUALITY = Row(
         _spread(
             "Signal-to-noise ratio",
             metrics.AUDIO_SNR,
-            "Estimated from the recordings; below 10 dB words are lost.",
+            "Estimated from the recordings; below 10 dB, recognition misses words.",
             units.Decibel,
         ),
         _spread(
@@ -127,7 +127,7 @@ _PROVIDERS = Row(
     (
         Panel(
             title="Comparison",
-            description="The providers side by side, in the time shown.",
+            description="The providers compared, in the selected time range.",
             unit=units.Short,
             queries=(
                 Query(times(_ASKED, "provider"), "Requests"),
@@ -156,7 +156,7 @@ _PROVIDERS = Row(
         ),
         lines(
             "Confidence",
-            "Mean confidence of the words heard, by provider.",
+            "Mean word confidence, by provider.",
             units.PercentUnit,
             (mean(metrics.TRANSCRIPTION_CONFIDENCE, "provider"), "{{provider}}"),
             maximum=1,
@@ -169,7 +169,7 @@ _ERRORS = Row(
     (
         lines(
             "Errors",
-            "Share of requests that each provider did not answer.",
+            "Share of failed requests, by provider.",
             units.PercentUnit,
             (
                 share(
@@ -183,7 +183,7 @@ _ERRORS = Row(
         ),
         lines(
             "Recovery rate",
-            "Transcriptions that succeeded after an attempt that had not, for each error.",
+            "Transcriptions that succeeded after a failed attempt, per error.",
             units.PercentUnit,
             (
                 share(
@@ -195,7 +195,7 @@ _ERRORS = Row(
         ),
         Panel(
             title="Fallbacks",
-            description="Requests in the time shown that were passed on to another provider.",
+            description="Requests in the selected time range that fell back to another provider.",
             unit=units.Short,
             queries=(
                 Query(
@@ -212,6 +212,6 @@ _ERRORS = Row(
 DASHBOARD = Dashboard(
     uid="interview-worker-transcription",
     title="Interview Worker: Transcription",
-    description="How well do we hear, how fast, and what do the providers make of bad audio?",
+    description="How accurate and fast is transcription, and how do providers handle bad audio?",
     rows=(_SUMMARY, _MODES, _QUALITY, _PROVIDERS, _ERRORS),
 )

@@ -1,4 +1,4 @@
-"""Each way to show figures, in Grafana's format."""
+"""Builders of Grafana panels, one for each visualization."""
 
 from typing import Any
 
@@ -23,20 +23,20 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def letter(number: int) -> str:
-    """What Grafana calls the n-th query of a panel, counted from 0."""
+    """Grafana's reference id of a panel's n-th query, counted from 0."""
     return _LETTERS[number]
 
 
 def visualization(panel: Panel) -> Any:
-    """The builder of a panel, with what is peculiar to its look.
+    """The SDK's builder of a panel, with the options of its visualization.
 
-    The builders of the SDK have the same methods, but no type in common.
+    The SDK's builders have the same methods, but no common type.
     """
     return _VISUALIZATIONS[panel.visualization](panel)
 
 
 def thresholds(limits: tuple[Threshold, ...]) -> dashboard.ThresholdsConfig:
-    """Green on the good side of all limits, and each limit's colour on its bad side."""
+    """Green on the good side of all limits; each limit's colour on its bad side."""
     below = [limit for limit in limits if limit.below]
     above = sorted((limit for limit in limits if not limit.below), key=lambda limit: limit.value)
     base = _COLOURS[below[0].severity] if below else GOOD
@@ -111,7 +111,7 @@ def _bars(_: Panel) -> bargauge.Panel:
 
 
 def _table(panel: Panel) -> table.Panel:
-    """One row for each set of labels, and one column for each query."""
+    """A table with one row per label set, and one column per query."""
     headings = {f"Value #{letter(n)}": query.legend for n, query in enumerate(panel.queries)}
     built = (
         table.Panel()

@@ -42,7 +42,7 @@ _SEARCHES = (
     ),
     _Search(
         "interview-worker-story",
-        "One interview's story (add labels.interview_id to the query)",
+        "Timeline of one interview (add labels.interview_id to the query)",
         ("service.node.name", "event.action", "labels.attempt", "message", "trace.id"),
         "labels.interview_id: *",
     ),
@@ -50,7 +50,7 @@ _SEARCHES = (
 
 
 def saved_objects() -> list[dict[str, Any]]:
-    """All objects, each after those that it refers to."""
+    """All objects, in order of dependency."""
     view = {
         "type": "index-pattern",
         "id": VIEW,
@@ -66,7 +66,7 @@ def saved_objects() -> list[dict[str, Any]]:
 
 
 def ndjson() -> str:
-    """The objects as Kibana imports them."""
+    """The objects in Kibana's import format."""
     lines = ({**one, "coreMigrationVersion": _VERSION} for one in saved_objects())
     return "".join(f"{json.dumps(one, sort_keys=True)}\n" for one in lines)
 
@@ -148,7 +148,7 @@ def _dashboard(charts: Sequence[str]) -> dict[str, Any]:
         "id": DASHBOARD,
         "attributes": {
             "title": "Interview Worker: operations",
-            "description": "Errors by component, the slowest operations, one interview's story.",
+            "description": "Errors by component, slowest operations, timeline of one interview.",
             "timeRestore": True,
             "timeFrom": "now-24h",
             "timeTo": "now",

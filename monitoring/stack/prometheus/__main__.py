@@ -1,4 +1,4 @@
-"""`make rules`: writes all files of rules beside this one."""
+"""`make rules`: writes the rule files beside this one."""
 
 from monitoring.stack.prometheus.files import PLACE, contents
 

@@ -1,4 +1,4 @@
-"""The alerts."""
+"""Alert rules."""
 
 from monitoring import metrics
 from monitoring.stack import thresholds
@@ -13,13 +13,13 @@ from monitoring.stack.prometheus.rules import JOB, Alert, Group, Priority
 from monitoring.stack.thresholds import Severity
 
 _MONGODB = "interview-worker-mongodb"
-_BUSY = 0.1
-"""Requests a second; of fewer, one that fails would be a large share."""
-_ENOUGH = 20
-"""Events in a window; of fewer, a quantile or a share says little."""
+_MIN_RPS = 0.1
+"""Minimum requests per second; below it, one failure would be a large share."""
+_MIN_EVENTS = 20
+"""Minimum events in a window for a meaningful quantile or share."""
 
-_SOME = 3
-"""Requests in a window to a service that a circuit breaker keeps us from asking more often."""
+_MIN_REQUESTS = 3
+"""Minimum requests in a window to a service, low because circuit breakers limit the attempts."""
 
 _UP = f'up{{job="{JOB}"}}'
 
@@ -31,16 +31,17 @@ CRITICAL = (
         Severity.CRITICAL,
         Priority.P1,
         "Interview Worker is down",
-        "No sidecar of Interview Worker has answered Prometheus for 5 minutes.",
+        "Prometheus has not reached any sidecar of Interview Worker for 5 minutes.",
     ),
     Alert(
         thresholds.CRITICAL_ERROR_RATE.alert,
-        f"{HTTP_ERROR_RATE} / ({HTTP_RATE} > {_BUSY}) > {thresholds.CRITICAL_ERROR_RATE.value:g}",
+        f"{HTTP_ERROR_RATE} / ({HTTP_RATE} > {_MIN_RPS}) "
+        f"> {thresholds.CRITICAL_ERROR_RATE.value:g}",
         "5m",
         Severity.CRITICAL,
         Priority.P1,
         "Critical error rate",
-        "{{ $value | humanizePercentage }} of the requests were answered with 5xx.",
+        "{{ $value | humanizePercentage }} of requests returned 5xx.",
     ),
     Alert(
         thresholds.DATABASE_DOWN.alert,
@@ -51,7 +52,7 @@ CRITICAL = (
         Severity.CRITICAL,
         Priority.P1,
         "Database connection lost",
-        "MongoDB has not answered for 2 minutes, or nobody tells whether it does.",
+        "MongoDB has been unreachable for 2 minutes, or its state is not reported.",
     ),
     Alert(
         thresholds.BROKER_DOWN.alert,
@@ -60,7 +61,7 @@ CRITICAL = (
         Severity.CRITICAL,
         Priority.P1,
         "Broker connection lost",
-        "The broker has not answered for 2 minutes: no stage begins.",
+        "The broker has been unreachable for 2 minutes, so no stage can start.",
     ),
 )
 
@@ -70,12 +71,12 @@ WARNING = (
     Alert(
         thresholds.HIGH_LATENCY.alert,
         f"{quantile(0.95, metrics.HTTP_DURATION, '5m')} > {thresholds.HIGH_LATENCY.value:g} "
-        f"and on (job) {HTTP_RATE} > {_BUSY}",
+        f"and on (job) {HTTP_RATE} > {_MIN_RPS}",
         "10m",
         Severity.WARNING,
         Priority.P2,
         "High API latency",
-        "5 % of the requests take longer than {{ $value | humanizeDuration }}.",
+        "5 % of requests take longer than {{ $value | humanizeDuration }}.",
     ),
     Alert(
         thresholds.HIGH_MEMORY.alert,
@@ -89,12 +90,12 @@ WARNING = (
     Alert(
         thresholds.AI_SERVICE_DOWN.alert,
         f"{EXTERNAL_UNUSABLE_RATE} / {EXTERNAL_RATE} > {thresholds.AI_SERVICE_DOWN.value:g} "
-        f"and {increase(metrics.EXTERNAL_REQUESTS, '5m', 'service')} >= {_SOME}",
+        f"and {increase(metrics.EXTERNAL_REQUESTS, '5m', 'service')} >= {_MIN_REQUESTS}",
         "5m",
         Severity.WARNING,
         Priority.P2,
-        "An external service fails",
-        "{{ $value | humanizePercentage }} of the requests to {{ $labels.service }} failed.",
+        "External service failing",
+        "{{ $value | humanizePercentage }} of requests to {{ $labels.service }} failed.",
         "/d/interview-worker-analysis",
     ),
     Alert(
@@ -103,8 +104,8 @@ WARNING = (
         "15m",
         Severity.WARNING,
         Priority.P2,
-        "Interviews wait and nothing moves",
-        "{{ $value }} interviews or more have been waiting, and no stage has ended.",
+        "Queue stuck",
+        "{{ $value }} or more interviews are waiting, and no stage has finished.",
         "/d/interview-worker-interviews",
     ),
     Alert(
@@ -114,7 +115,7 @@ WARNING = (
         "10m",
         Severity.WARNING,
         Priority.P2,
-        "A message waits too long",
+        "Message waiting too long",
         "The oldest message of {{ $labels.queue }} is {{ $value | humanizeDuration }} old.",
         "/d/interview-worker-interviews",
     ),
@@ -126,8 +127,8 @@ WARNING = (
         "5m",
         Severity.WARNING,
         Priority.P2,
-        "Interviews fail",
-        "{{ $value | humanize }} interviews have failed within 30 minutes.",
+        "High interview failure count",
+        "{{ $value | humanize }} interviews failed within 30 minutes.",
         "/d/interview-worker-interviews",
     ),
     Alert(
@@ -137,8 +138,8 @@ WARNING = (
         "15m",
         Severity.WARNING,
         Priority.P2,
-        "Requests by Kafka pile up",
-        "{{ $value }} requests by Kafka have not been read.",
+        "Kafka consumer lag",
+        "{{ $value }} submissions in Kafka have not been consumed.",
     ),
     Alert(
         thresholds.CIRCUIT_OPEN.alert,
@@ -146,8 +147,8 @@ WARNING = (
         "5m",
         Severity.WARNING,
         Priority.P2,
-        "A service is left alone",
-        "{{ $labels.service }}{{ $labels.endpoint }} fails so often that it is left alone.",
+        "Circuit breaker open",
+        "{{ $labels.service }}{{ $labels.endpoint }} is suspended after repeated failures.",
         "/d/interview-worker-analysis",
     ),
     Alert(
@@ -156,8 +157,8 @@ WARNING = (
         "5m",
         Severity.WARNING,
         Priority.P2,
-        "Interviews are lost and found",
-        "{{ $value | humanize }} interviews had to be sent on their way again in 15 minutes.",
+        "Interviews dispatched again",
+        "{{ $value | humanize }} interviews had to be dispatched again within 15 minutes.",
         "/d/interview-worker-interviews",
     ),
     Alert(
@@ -169,7 +170,7 @@ WARNING = (
         Severity.WARNING,
         Priority.P2,
         "A disk fills up",
-        "At this speed {{ $labels.mountpoint }} of {{ $labels.instance }} is full within a day.",
+        "At this rate {{ $labels.mountpoint }} of {{ $labels.instance }} fills up within a day.",
     ),
     Alert(
         "InterviewWorkerCertificateExpiring",
@@ -177,7 +178,7 @@ WARNING = (
         "1h",
         Severity.WARNING,
         Priority.P2,
-        "A certificate expires",
+        "Certificate expiring",
         "The certificate of {{ $labels.instance }} expires in {{ $value | humanizeDuration }}.",
     ),
     Alert(
@@ -187,8 +188,8 @@ WARNING = (
         "5m",
         Severity.WARNING,
         Priority.P2,
-        "No worker runs",
-        "The sidecar knows of no worker that runs on its host.",
+        "No worker running",
+        "The sidecar sees no running worker on its host.",
         "/d/interview-worker-interviews",
     ),
     Alert(
@@ -198,8 +199,8 @@ WARNING = (
         "10m",
         Severity.WARNING,
         Priority.P2,
-        "Figures are missing",
-        "The figures of {{ $labels.collector }} cannot be read.",
+        "Metrics source failing",
+        "The metrics of {{ $labels.collector }} cannot be read.",
     ),
 )
 
@@ -211,7 +212,7 @@ ALWAYS = (
     metrics.EVENTS_OLDEST_AGE,
     metrics.PROCESS_MEMORY,
 )
-"""What alerts go by that is there from the first scrape on, whatever has happened."""
+"""Metrics used by alerts that exist from the first scrape on, regardless of activity."""
 
 _MISSING = " or ".join(
     f'label_replace(absent({series(one)}), "metric", "{one.name}", "", "")' for one in ALWAYS
@@ -222,12 +223,12 @@ INFO = (
         thresholds.SLOW_PROCESSING.alert,
         f"{quantile(0.95, metrics.INTERVIEW_DURATION, '30m', 'type')} "
         f"> {thresholds.SLOW_PROCESSING.value:g} "
-        f"and {increase(metrics.INTERVIEW_DURATION, '30m', 'type')} >= {_ENOUGH}",
+        f"and {increase(metrics.INTERVIEW_DURATION, '30m', 'type')} >= {_MIN_EVENTS}",
         "15m",
         Severity.INFO,
         Priority.P3,
         "Slow interview processing",
-        "5 % of the {{ $labels.type }} interviews take over {{ $value | humanizeDuration }}.",
+        "5 % of {{ $labels.type }} interviews take longer than {{ $value | humanizeDuration }}.",
         "/d/interview-worker-interviews",
     ),
     Alert(
@@ -236,8 +237,8 @@ INFO = (
         "",
         Severity.INFO,
         Priority.P3,
-        "A provider's budget of the day is spent",
-        "{{ $labels.provider }} is passed over until midnight, UTC.",
+        "Daily budget of a provider spent",
+        "{{ $labels.provider }} is skipped until midnight UTC.",
         "/d/interview-worker-analysis",
     ),
     Alert(
@@ -246,8 +247,8 @@ INFO = (
         "",
         Severity.INFO,
         Priority.P3,
-        "A model has no price",
-        "The price list does not know {{ $labels.model }} of {{ $labels.provider }}.",
+        "Model without a price",
+        "{{ $labels.model }} of {{ $labels.provider }} is not in the price list.",
         "/d/interview-worker-analysis",
     ),
     Alert(
@@ -257,8 +258,8 @@ INFO = (
         "10m",
         Severity.INFO,
         Priority.P3,
-        "A metric is missing",
-        "{{ $labels.metric }} is not exposed, and alerts that go by it are blind.",
+        "Metric missing",
+        "{{ $labels.metric }} is not exposed, so alerts based on it cannot fire.",
     ),
 )
 
@@ -268,8 +269,8 @@ WATCHDOG = Alert(
     "",
     Severity.INFO,
     Priority.P3,
-    "Alerts get through",
-    "This alert fires always. Whoever waits for it learns when alerts do not get through.",
+    "Watchdog: alerting works",
+    "This alert always fires. Its absence shows that alerts are not delivered.",
     labels={"watchdog": "true"},
 )
 

@@ -1,16 +1,16 @@
-"""Pieces of PromQL, written by the definitions of the metrics."""
+"""PromQL expressions, built from the metric definitions."""
 
 from monitoring.metrics.definitions import Counter, Histogram, Metric
 from monitoring.stack.prometheus.rules import JOB
 
 FAILED = "5..|error"
-"""Statuses of external requests that are a fault of the other side."""
+"""Statuses of external requests that are the service's fault."""
 UNUSABLE = "5..|401|403|408|429|error"
-"""And those that mean that it does nothing for us; other 4xx are of our own making."""
+"""Statuses that make a service unusable for us; other 4xx are caused by our requests."""
 
 
 def series(metric: Metric, suffix: str = "", /, job: str = JOB, **where: str) -> str:
-    """The series of a metric.
+    """Select the series of a metric.
 
     Args:
         metric: The metric.
@@ -29,13 +29,13 @@ def series(metric: Metric, suffix: str = "", /, job: str = JOB, **where: str) ->
 
 
 def rate(counter: Counter | Histogram, window: str, *by: str, **where: str) -> str:
-    """How fast a counter goes up, or how often a histogram is observed, a second."""
+    """The per-second rate of a counter, or of a histogram's observations."""
     suffix = "_count" if isinstance(counter, Histogram) else ""
     return f"sum by ({_by(by)}) (rate({series(counter, suffix, **where)}[{window}]))"
 
 
 def increase(counter: Counter | Histogram, window: str, *by: str, **where: str) -> str:
-    """How much a counter went up, or how often a histogram was observed."""
+    """The increase of a counter, or of a histogram's observations."""
     suffix = "_count" if isinstance(counter, Histogram) else ""
     return f"sum by ({_by(by)}) (increase({series(counter, suffix, **where)}[{window}]))"
 

@@ -1,4 +1,4 @@
-"""The files of rules."""
+"""The rule files."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ PLACE = Path(__file__).with_name("rules")
 
 
 def contents() -> dict[str, str]:
-    """The text of each file, by its name."""
+    """The text of each file, by name."""
     return {
         "recording.yml": as_text(recording.GROUPS),
         "alerts.yml": as_text(alerts.GROUPS),
@@ -18,6 +18,6 @@ def contents() -> dict[str, str]:
 
 
 def all_alerts() -> list[Alert]:
-    """Every alert."""
+    """All alerts."""
     groups = (*alerts.GROUPS, *objectives.groups())
     return [rule for group in groups for rule in group.rules if isinstance(rule, Alert)]

@@ -1,9 +1,8 @@
-"""Objectives as rules: multi-window, multi-burn-rate alerts.
+"""Service level objectives: multi-window, multi-burn-rate alerts.
 
-After chapter 5 of Google's Site Reliability Workbook: an alert fires where so much of the error
-budget of thirty days is being spent that somebody has to know, and goes on only as long as it is.
-Windows are weighted by requests, errors by all that was asked in them, so an idle hour counts for
-nothing and divides nothing by zero.
+Based on chapter 5 of Google's Site Reliability Workbook: an alert fires while the 30-day error
+budget is being spent too fast. Both windows weight by requests (all errors over all requests), so
+an idle hour counts for nothing and does not cause a division by zero.
 """
 
 from collections.abc import Iterator
@@ -19,19 +18,19 @@ from monitoring.stack.thresholds import Severity
 SOURCE = Path(__file__).with_name("objectives.yml")
 
 PERIOD = "30d"
-"""What an error budget is for."""
+"""The period of an error budget."""
 
 
 @dataclass(frozen=True, slots=True)
 class Burn:
-    """How fast a budget burns, from when on that is too fast, and who hears of it.
+    """A burn rate, its threshold and severity.
 
     Attributes:
-        long: The window that decides.
-        short: The window that ends it soon after.
-        factor: How many times as fast as would use it up exactly within thirty days.
-        for_: For how long before it fires.
-        share: What share of the budget is gone by then.
+        long: The window that triggers the alert.
+        short: The window that resolves it soon after recovery.
+        factor: The burn rate; 1 spends the budget in exactly thirty days.
+        for_: How long the condition must hold.
+        share: The share of the budget spent by then.
     """
 
     long: str
@@ -55,15 +54,15 @@ WINDOWS = tuple(dict.fromkeys(w for burn in BURNS for w in (burn.short, burn.lon
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What is promised.
+    """A service level objective.
 
     Attributes:
         name: Its name.
-        share: The share that is to be good.
-        errors: The query that counts what is not, with a place for the window.
-        total: The query that counts all of it.
+        share: The target share of good events.
+        errors: The query that counts bad events, with a placeholder for the window.
+        total: The query that counts all events.
         alert: The name of its alerts.
-        summary: What they say.
+        summary: The summary of its alerts.
     """
 
     name: str
@@ -75,25 +74,26 @@ class Objective:
 
     @property
     def budget(self) -> float:
-        """The share that may be bad."""
+        """The share of events that may be bad."""
         return round(1 - self.share, 6)
 
     def ratio(self, window: str) -> str:
-        """The share that was bad within a window; nothing where nothing was asked.
+        """The share of bad events within a window; empty if there were no events.
 
-        Without any error there may be no series of errors, so 0 of the total stands in.
+        Without errors there may be no series of errors, so the query falls back to 0 times the
+        total.
         """
         errors, total = (one.replace("{{.window}}", window) for one in (self.errors, self.total))
         return f"(({errors}) or 0 * ({total})) / (({total}) > 0)"
 
 
 def recorded(window: str) -> str:
-    """The name of the series of bad shares."""
+    """The name of the recorded error ratio."""
     return f"slo:sli_error:ratio_rate{window}"
 
 
 def read() -> tuple[Objective, ...]:
-    """The objectives of the file."""
+    """Read the objectives from the file."""
     content = yaml.safe_load(SOURCE.read_text())
     return tuple(_objective(one) for one in content["slos"])
 
@@ -132,7 +132,7 @@ def _alert(objective: Objective, burn: Burn) -> Alert:
         burn.priority,
         objective.summary,
         f"{{{{ $value | humanizePercentage }}}} were bad within {burn.long}: {burn.share} of the "
-        f"budget of thirty days, {burn.factor:g} times as fast as it lasts.",
+        f"30-day error budget, {burn.factor:g} times the sustainable rate.",
         labels={"window": burn.long},
     )
 

@@ -1,7 +1,7 @@
-"""Series that are worked out beforehand.
+"""Recording rules.
 
-Quantiles have the names of their histograms and a label `quantile`, as a summary would: queries
-that were written for summaries work, and the same names are in the dashboards.
+Quantiles are named after their histograms, with a label `quantile` as in a summary, so that queries
+written for summaries work; the dashboards use the same names.
 """
 
 from monitoring import metrics
@@ -43,10 +43,9 @@ GROUPS = (
     Group(
         "interview-worker-rates",
         (
-            # Scrapes and probes succeed while all else fails, and would make it look like less.
+            # Scrapes and probes succeed while everything else fails, and would hide the failures.
             Recording(HTTP_RATE, rate(metrics.HTTP_REQUESTS, "5m", path=_API)),
-            # Where there is no error there is no series: 0 stands for it, as long as there is
-            # anything at all.
+            # Without errors there is no series, so fall back to 0 if there are any requests at all.
             Recording(
                 HTTP_ERROR_RATE,
                 f"{rate(metrics.HTTP_REQUESTS, '5m', path=_API, status='5..')} or 0 * {HTTP_RATE}",

@@ -1,4 +1,4 @@
-"""Rules, and how they are written.
+"""Types for Prometheus rules, and their YAML format.
 
 https://prometheus.io/docs/prometheus/latest/configuration/recording_rules/
 """
@@ -12,14 +12,14 @@ import yaml
 from monitoring.stack.thresholds import Severity
 
 JOB = "interview-worker"
-"""The job by which Prometheus scrapes us."""
+"""The Prometheus job that scrapes the service."""
 
 _RUNBOOKS = "http://127.0.0.1:3000/public/runbooks"
 _PRODUCTION = "/d/interview-worker-production"
 
 
 class Priority(StrEnum):
-    """How soon somebody has to look."""
+    """How soon somebody must react."""
 
     P1 = "P1"
     P2 = "P2"
@@ -28,32 +28,32 @@ class Priority(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A series that is worked out beforehand."""
+    """A recording rule."""
 
     name: str
     expr: str
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, object]:
-        """As it stands in a file."""
+        """The rule in the format of a rule file."""
         labels = {"labels": dict(self.labels)} if self.labels else {}
         return {"record": self.name, "expr": self.expr, **labels}
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert.
+    """An alert rule.
 
     Attributes:
         name: Its name, and that of its runbook.
-        expr: True as long as something is wrong.
-        for_: For how long, as Prometheus writes times.
-        severity: How it is routed.
-        priority: How soon somebody has to look.
-        summary: What is wrong, in a few words.
-        description: What is wrong, with its value.
+        expr: The condition.
+        for_: How long the condition must hold, as a Prometheus duration.
+        severity: The severity, used for routing.
+        priority: How soon somebody must react.
+        summary: A short title.
+        description: A sentence with the value.
         dashboard: The path of the dashboard that shows it.
-        labels: Further labels.
+        labels: Additional labels.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Alert:
 
     @property
     def all_labels(self) -> dict[str, str]:
-        """The labels that it adds to those of its series."""
+        """The labels that the rule adds to its series."""
         return {
             "severity": str(self.severity),
             "priority": str(self.priority),
@@ -79,7 +79,7 @@ class Alert:
 
     @property
     def annotations(self) -> dict[str, str]:
-        """What it says to people."""
+        """The annotations."""
         return {
             "summary": self.summary,
             "description": self.description,
@@ -88,7 +88,7 @@ class Alert:
         }
 
     def plain(self) -> dict[str, object]:
-        """As it stands in a file."""
+        """The rule in the format of a rule file."""
         lasts = {"for": self.for_} if self.for_ else {}
         return {
             "alert": self.name,
@@ -101,20 +101,20 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rules that are evaluated one after the other."""
+    """A group of rules that are evaluated in order."""
 
     name: str
     rules: tuple[Recording | Alert, ...]
     interval: str | None = None
 
     def plain(self) -> dict[str, object]:
-        """As it stands in a file."""
+        """The group in the format of a rule file."""
         interval = {"interval": self.interval} if self.interval else {}
         return {"name": self.name, **interval, "rules": [rule.plain() for rule in self.rules]}
 
 
 def as_text(groups: Iterable[Group]) -> str:
-    """The contents of a file of rules."""
+    """The contents of a rule file."""
     content = {"groups": [group.plain() for group in groups]}
     text: str = yaml.safe_dump(content, sort_keys=False, width=100, allow_unicode=True)
     return f"# Written by `make rules`; change monitoring/stack/prometheus/*.py instead.\n{text}"

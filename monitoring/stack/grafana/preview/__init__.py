@@ -1,1 +1,1 @@
-"""Dashboards without Grafana: their JSON and a Prometheus become pages and pictures."""
+"""Previews of dashboards without Grafana, as pages and pictures with data from a Prometheus."""

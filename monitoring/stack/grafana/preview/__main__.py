@@ -1,4 +1,4 @@
-"""`make dashboard-preview`: pages, and pictures where there is a Chromium, from a Prometheus."""
+"""`make dashboard-preview`: renders HTML pages, and pictures if Chromium is installed."""
 
 import shutil
 import subprocess
@@ -20,10 +20,10 @@ _COLOURS = 32
 
 
 def main() -> None:
-    """Render all dashboards from the Prometheus that is named."""
+    """Render all dashboards with data from the given Prometheus."""
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("prometheus", help="its URL, such as http://127.0.0.1:9090")
-    parser.add_argument("--minutes", type=float, default=180, help="the time shown, until now")
+    parser.add_argument("--minutes", type=float, default=180, help="minutes shown, up to now")
     parser.add_argument("--job", default="interview-worker", help="a regular expression")
     parser.add_argument("--out", type=Path, default=Path("build/dashboards"))
     chosen = parser.parse_args()
@@ -34,11 +34,11 @@ def main() -> None:
 
 
 def render(source: Source, out: Path) -> None:
-    """Write a page for each dashboard, and a picture of it where there is a browser."""
+    """Write a page for each dashboard, and a picture of it if there is a browser."""
     out.mkdir(parents=True, exist_ok=True)
     browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if browser is None:
-        sys.stderr.write("There is no Chromium: pages, but no pictures\n")
+        sys.stderr.write("Chromium not found: writing pages without pictures\n")
     for file in sorted(PLACE.glob("*.json")):
         text = file.read_text()
         html = out / f"{file.stem}.html"

@@ -1,4 +1,4 @@
-"""Panels over time as pictures, drawn by Vega-Lite.
+"""Time series panels as SVG, drawn by Vega-Lite.
 
 https://vega.github.io/vega-lite/docs/
 """
@@ -13,7 +13,7 @@ from monitoring.stack.grafana.preview.source import Series, Window
 from monitoring.stack.grafana.preview.units import axis_format
 
 COLOURS = {"green": "#73bf69", "yellow": "#f2cc0c", "orange": "#ff9830", "red": "#f2495c"}
-"""What Grafana's names of colours look like."""
+"""Grafana's named colours as hexadecimal values."""
 
 PALETTE = (
     *("#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#b877d9", "#5794f2", "#fade2a"),
@@ -26,19 +26,18 @@ _FONT = "Inter, Helvetica, Arial, sans-serif"
 def render_chart(
     panel: Mapping[str, Any], series: Mapping[str, Series], window: Window, size: tuple[int, int]
 ) -> str:
-    """A panel of lines or areas as SVG.
+    """Draw a panel of lines or areas as SVG.
 
     Args:
         panel: The panel, in Grafana's format.
-        series: What it shows, by their legends.
-        window: The time that it shows.
+        series: Its series by legend.
+        window: The time range.
         size: Width and height, in pixels.
     """
     defaults = panel["fieldConfig"]["defaults"]
     highest = max((one.highest for one in series.values() if one.highest >= 0), default=0.0)
     steps = [step for step in defaults["thresholds"]["steps"] if step["value"] is not None]
-    # A line far above all others would press them to the bottom; where nothing happens, it is
-    # the only measure there is.
+    # A threshold far above all series would flatten them; without data it is the only scale.
     top = defaults.get("max", 2 * highest or max((one["value"] for one in steps), default=1))
     layers = [_series(series, window, defaults, top if not highest else None)]
     layers += [_rule(step) for step in steps if step["value"] <= top]
@@ -46,7 +45,7 @@ def render_chart(
 
 
 def sparkline(series: Series, colour: str, size: tuple[int, int]) -> str:
-    """A series as a small picture without axes."""
+    """Draw a series as a small chart without axes."""
     values = [{"at": moment, "value": value} for moment, value in series.points if value == value]
     mark = {
         "data": {"values": values},
@@ -65,7 +64,7 @@ def sparkline(series: Series, colour: str, size: tuple[int, int]) -> str:
 
 
 def bands(series: Mapping[str, Series], window: Window, size: tuple[int, int]) -> str:
-    """Whether things are up, over time, as SVG: green where they are, red where they are not."""
+    """Draw a state timeline as SVG: green while up, red while down."""
     values = [
         {
             "from": begin * 1000,
@@ -74,7 +73,7 @@ def bands(series: Mapping[str, Series], window: Window, size: tuple[int, int]) -
             "colour": COLOURS["green" if up else "red"],
         }
         for name, one in series.items()
-        for up, begin, end in _runs(one)
+        for up, begin, end in _periods(one)
     ]
     mark = {
         "data": {"values": values},
@@ -89,8 +88,8 @@ def bands(series: Mapping[str, Series], window: Window, size: tuple[int, int]) -
     return _svg({"layer": [mark]}, size)
 
 
-def _runs(series: Series) -> Iterator[tuple[bool, float, float]]:
-    """Stretches of time in which something was up or was not: whether, from when, to when."""
+def _periods(series: Series) -> Iterator[tuple[bool, float, float]]:
+    """Periods of equal state: whether up, start and end."""
     for up, points in groupby(series.points, lambda point: point[1] > 0):
         moments = [moment for moment, _ in points]
         yield up, moments[0], moments[-1]

@@ -1,4 +1,4 @@
-"""A dashboard as one page of HTML, with its pictures inside."""
+"""HTML pages of dashboards, with embedded pictures."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from monitoring.stack.grafana.preview.source import Series, Source
 from monitoring.stack.grafana.preview.units import readable
 
 COLUMN, ROW, GAP = 56, 38, 8
-"""Pixels of a column and of a row of the grid, and between two panels."""
+"""Pixels of a grid column, of a grid row, and of the gap between panels."""
 
 _HEADING, _LEGEND_LINE, _SPARKLINE = 30, 17, 40
 _PLAIN = "#d8d9da"
@@ -19,11 +19,11 @@ _STYLE = files("monitoring.stack.grafana.preview") / "page.css"
 
 
 def page(text: str, source: Source) -> str:
-    """A dashboard as HTML.
+    """Render a dashboard as HTML.
 
     Args:
         text: The dashboard, in Grafana's format.
-        source: What it shows.
+        source: The data source.
     """
     dashboard = json.loads(text)
     panels = "".join(_placed(panel, source) for panel in dashboard["panels"])
@@ -37,7 +37,7 @@ def page(text: str, source: Source) -> str:
 
 
 def height(text: str) -> int:
-    """How high the page of a dashboard is, in pixels."""
+    """The height of a dashboard's page, in pixels."""
     places = [panel["gridPos"] for panel in json.loads(text)["panels"]]
     rows: int = max(place["y"] + place["h"] for place in places)
     return rows * ROW + 90
@@ -59,7 +59,7 @@ def _placed(panel: Mapping[str, Any], source: Source) -> str:
 
 
 def _chart(panel: Mapping[str, Any], source: Source, size: tuple[int, int]) -> str:
-    series = _named(panel, source)
+    series = _series_by_legend(panel, source)
     if not series:
         return _nothing(panel)
     shown = list(series.items())[: 4 if len(series) == 4 else 3]
@@ -83,11 +83,11 @@ def _legend(series: Sequence[tuple[str, Series]], unit: str, more: int) -> str:
 
 
 def _states(panel: Mapping[str, Any], source: Source, size: tuple[int, int]) -> str:
-    return bands(_named(panel, source), source.window, size)
+    return bands(_series_by_legend(panel, source), source.window, size)
 
 
 def _figure(panel: Mapping[str, Any], source: Source, size: tuple[int, int]) -> str:
-    found = list(_named(panel, source).values())
+    found = list(_series_by_legend(panel, source).values())
     if not found:
         return _nothing(panel)
     defaults = panel["fieldConfig"]["defaults"]
@@ -102,7 +102,7 @@ def _figure(panel: Mapping[str, Any], source: Source, size: tuple[int, int]) -> 
 
 
 def _bars(panel: Mapping[str, Any], source: Source, _: tuple[int, int]) -> str:
-    found = sorted(_named(panel, source).items(), key=lambda one: -one[1].last)[:9]
+    found = sorted(_series_by_legend(panel, source).items(), key=lambda one: -one[1].last)[:9]
     if not found:
         return _nothing(panel)
     unit = panel["fieldConfig"]["defaults"]["unit"]
@@ -140,8 +140,8 @@ def _table(panel: Mapping[str, Any], source: Source, _: tuple[int, int]) -> str:
     return f"<table class=cells><tr><th></th>{head}</tr>{body}</table>"
 
 
-def _named(panel: Mapping[str, Any], source: Source) -> dict[str, Series]:
-    """The series of all queries, by their legends with the labels filled in."""
+def _series_by_legend(panel: Mapping[str, Any], source: Source) -> dict[str, Series]:
+    """The series of all queries, by legend with labels filled in."""
     found: dict[str, Series] = {}
     for target in panel["targets"]:
         for one in source.over_time(target["expr"]):

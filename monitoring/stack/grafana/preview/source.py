@@ -1,4 +1,4 @@
-"""Prometheus, asked as Grafana would ask it.
+"""Prometheus queries with Grafana's variables and intervals.
 
 https://prometheus.io/docs/prometheus/latest/querying/api/
 """
@@ -13,13 +13,13 @@ import httpx2
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The time that a dashboard shows.
+    """The time range of a dashboard.
 
     Attributes:
-        start: Its beginning, in seconds since the epoch.
-        end: Its end.
+        start: Start, in seconds since the epoch.
+        end: End, in seconds since the epoch.
         step: Seconds between two points.
-        rate_interval: Seconds over which rates are taken: some scrapes, as Grafana has it.
+        rate_interval: Seconds over which rates are computed: several scrapes, as in Grafana.
     """
 
     start: float
@@ -30,29 +30,29 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series: its labels, and its values at moments in seconds since the epoch."""
+    """A series: its labels, and its values by time in seconds since the epoch."""
 
     labels: Mapping[str, str]
     points: tuple[tuple[float, float], ...]
 
     @property
     def last(self) -> float:
-        """The latest value that is a number; not a number where there is none."""
+        """The latest numeric value; NaN if there is none."""
         return next((value for _, value in reversed(self.points) if value == value), nan)
 
     @property
     def highest(self) -> float:
-        """The highest value; not a number where there is none."""
+        """The highest value; NaN if there is none."""
         return max((value for _, value in self.points if value == value), default=nan)
 
 
 class Source:
-    """A Prometheus, and the variables of the dashboards that ask it.
+    """A Prometheus server, and the values of the dashboards' variables.
 
     Args:
-        url: Where it is.
-        window: The time that is shown.
-        variables: What is chosen, as regular expressions.
+        url: The URL of the server.
+        window: The time range.
+        variables: The values, as regular expressions.
     """
 
     def __init__(self, url: str, window: Window, variables: Mapping[str, str]) -> None:
@@ -65,10 +65,10 @@ class Source:
         }
 
     def over_time(self, expression: str) -> list[Series]:
-        """The series of a query over the time shown.
+        """Run a range query over the time range.
 
         Raises:
-            httpx2.HTTPError: Prometheus does not answer, or refuses the query.
+            httpx2.HTTPError: Prometheus is unavailable, or rejects the query.
         """
         window = self.window
         asked = {"start": window.start, "end": window.end, "step": window.step}
@@ -76,10 +76,10 @@ class Source:
         return [_series(one["metric"], one["values"]) for one in found if one["values"]]
 
     def at_end(self, expression: str) -> list[Series]:
-        """The series of a query at the end of the time shown.
+        """Run an instant query at the end of the time range.
 
         Raises:
-            httpx2.HTTPError: Prometheus does not answer, or refuses the query.
+            httpx2.HTTPError: Prometheus is unavailable, or rejects the query.
         """
         found = self._query("query", expression, {"time": self.window.end})
         return [_series(one["metric"], [one["value"]]) for one in found]

@@ -1,4 +1,4 @@
-"""Figures as people read them, by Grafana's units."""
+"""Number formatting by Grafana's units."""
 
 import math
 
@@ -9,10 +9,10 @@ _SUFFIXES = {"reqps": " req/s", "ops": " ops/s", "cps": " c/s", "cpm": " c/min",
 
 
 def readable(value: float, unit: str) -> str:
-    """A figure with its unit, in at most four digits or so.
+    """Format a value with its unit, in about four digits.
 
     Args:
-        value: The figure.
+        value: The value.
         unit: Grafana's id of its unit.
     """
     if not math.isfinite(value):

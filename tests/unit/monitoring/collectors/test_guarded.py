@@ -1,4 +1,4 @@
-"""Sources that hang or fail, and what is still told then."""
+"""Sources that hang or fail do not affect the others."""
 
 import logging
 import threading
@@ -17,7 +17,7 @@ from tests.timing import wait_until, within
 
 
 class Scripted(Collector):
-    """Does something, and tells of one Redis client."""
+    """Runs a script, and reports one Redis client."""
 
     def __init__(self, script: Callable[[], object] = lambda: None) -> None:
         self.script = script
@@ -62,12 +62,12 @@ def test_those_that_hang_are_waited_for_together(gate: threading.Event) -> None:
     timeout, number = 0.2, 50
     sources = [Source(f"source-{n}", Scripted(gate.wait)) for n in range(number)]
     guarded = GuardedCollectors([*sources, Source("redis", Scripted())], timeout=timeout)
-    # One after the other they would take ten seconds.
+    # In sequence they would take ten seconds.
     with within(3, before=timeout * number):
         found = figures_of(guarded)
     assert found.value(metrics.REDIS_CLIENTS) == 1
     waited = [found.value(metrics.COLLECTOR_DURATION, source.name) or 0 for source in sources]
-    # A thread may begin a little after it is waited for.
+    # The thread may start slightly after the wait begins.
     assert max(waited) >= timeout * 0.9
 
 
@@ -90,4 +90,4 @@ def test_tells_of_a_change_once(caplog: pytest.LogCaptureFixture) -> None:
         for script in (away, away, lambda: None, lambda: None):
             source.script = script
             figures_of(guarded)
-    assert caplog.messages == ["redis cannot be read: it is away", "redis can be read again"]
+    assert caplog.messages == ["redis cannot be read: it is away", "redis is readable again"]

@@ -1,4 +1,4 @@
-"""The dashboards by the rules of Grafana's dashboard-linter, and by what was promised.
+"""Dashboards follow the rules of Grafana's dashboard-linter, and have all specified panels.
 
 https://github.com/grafana/dashboard-linter/blob/main/docs/index.md
 """
@@ -46,23 +46,23 @@ PROMISED = {
         *("Health", "Uptime", "Active interviews", "Queue length", "Error rate"),
         *("API response time", "Interview processing time", "Transcription latency (p95)"),
         *("Analysis time (p95)", "CPU", "Memory", "Database connections", "Cache hit rate"),
-        *("Network I/O", "Response times of services (p95)", "Speech providers", "Calendars"),
+        *("Network I/O", "Service response time (p95)", "Speech providers", "Calendars"),
         *("Broker throughput", "Kafka throughput"),
     ],
     "interview-worker-interviews": [
-        *("Interviews by stage", "Time of an attempt (p95)", "Work by stage", "Success by type"),
+        *("Interviews by stage", "Attempt duration (p95)", "Work by stage", "Success by type"),
         *("Queue depth", "Processing rate"),
     ],
     "interview-worker-analysis": [
-        *("Comparison", "Time to answer (p95)", "Tokens", "Cost an hour", "Cost by model"),
-        *("Agreement of reviewers", "Confidence", "Fallbacks"),
+        *("Comparison", "Response time (p95)", "Tokens", "Cost per hour", "Cost by model"),
+        *("Reviewer agreement", "Confidence", "Fallbacks"),
     ],
     "interview-worker-transcription": [
         *("Audio by mode", "Real-time factor (p95)", "Signal-to-noise ratio", "Silence"),
         *("Clipping", "Comparison", "Errors", "Recovery rate"),
     ],
 }
-"""The panels that the brief asks for."""
+"""The specified panels."""
 
 
 def as_json(dashboard: Dashboard) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def test_queries_are_right(panel: Panel) -> None:
                 for one in selector.matchers.matchers
                 if one.op == promql_parser.MatchOp.Re
             }
-            # What is recorded is of all instances.
+            # Recorded series cover all instances.
             wanted = (
                 {("job", "j")} if selector.name in RECORDED else {("job", "j"), ("instance", "i")}
             )
@@ -189,12 +189,12 @@ def test_counters_are_looked_at_as_rates(panel: Panel) -> None:
         bare = {one.name for one in selectors(query.expression)} - {
             name for _, name, _ in ranges(promql_parser.parse(readable(query.expression)))
         }
-        # The brief gave this gauge its name.
+        # The name of this gauge was specified.
         assert not [n for n in bare - {INTERVIEWS_ACTIVE.name} if n.endswith("_total")]
 
 
 def ranges(node: Any, function: str = "") -> Iterator[tuple[str, str, str]]:
-    """The function, the metric and the window of each range that is selected."""
+    """The function, the metric and the window of each range selector."""
     if isinstance(node, promql_parser.MatrixSelector):
         seconds = node.range.total_seconds()
         yield function, str(node.vector_selector.name), {60: "1m", 3600: "1h"}[int(seconds)]
@@ -222,7 +222,7 @@ def test_thresholds_are_those_of_the_alerts(dashboard: Dashboard) -> None:
 
 @EACH
 def test_grafana_takes_every_value(dashboard: Dashboard) -> None:
-    """The SDK checks no types at run time, and Grafana ignores what it does not understand."""
+    """The SDK checks no types at run time, and Grafana ignores unknown values."""
     check_types(built(dashboard))
 
 
@@ -233,7 +233,7 @@ def test_grafana_knows_every_field(dashboard: Dashboard) -> None:
 
 
 def check_types(value: Any) -> None:
-    """See that all attributes of a model have the types that the SDK declares for them."""
+    """Check that all attributes of a model have the types that the SDK declares."""
     if isinstance(value, list | dict):
         for one in value.values() if isinstance(value, dict) else value:
             check_types(one)
@@ -241,7 +241,7 @@ def check_types(value: Any) -> None:
         return
     for name, declared in typing.get_type_hints(type(value)).items():
         found = getattr(value, name)
-        # A question to Grafana's own annotations; the SDK knows no such query.
+        # A target for Grafana's own annotations, which is not a query type in the SDK.
         if not isinstance(found, models.AnnotationTarget):
             adapter = TypeAdapter[Any](declared, config=ConfigDict(arbitrary_types_allowed=True))
             adapter.validate_python(found)
