@@ -1,4 +1,4 @@
-"""Who may do what: API keys as bearer tokens (RFC 6750), and whose interviews a key sees."""
+"""Authentication by API keys as bearer tokens (RFC 6750), and authorisation by scope and tenant."""
 
 from math import ceil
 from typing import Annotated, Any
@@ -18,35 +18,35 @@ _REALM = 'Bearer realm="interview-worker"'
 _bearer = HTTPBearer(
     scheme_name="key",
     auto_error=False,
-    description="A key made by `interview-worker keys create`. Under open access none is needed.",
+    description="An API key from `interview-worker keys create`. Not needed when `AUTH` is `open`.",
 )
 
 
 def authorise(context: Context, authorization: str | None, *scopes: str) -> Caller:
-    """Tell who sends a request, and whether they may do what it asks for.
+    """Authenticate a request and check its scopes.
 
     Args:
         context: The adapters.
-        authorization: The request's header of this name.
-        scopes: What it takes.
+        authorization: The value of the `Authorization` header.
+        scopes: The scopes that the route requires.
 
     Raises:
-        HTTPException: 401 without a valid key, 403 with one that is not for this.
-        Transient: The store of the keys is away.
+        HTTPException: 401 without a valid key, 403 if the key lacks a scope.
+        Transient: The key store is unavailable.
     """
     if not context.settings.keys_required:
         return ANYONE
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer":
-        raise _refusal(401, "this needs an API key, sent as `Authorization: Bearer …`", _REALM)
+        raise _refusal(401, "an API key is required: send `Authorization: Bearer …`", _REALM)
     caller = context.keys.caller(token.strip())
     if caller is None:
         challenge = f'{_REALM}, error="invalid_token"'
-        raise _refusal(401, "the API key is not valid, or no longer", challenge)
+        raise _refusal(401, "the API key is invalid, expired or revoked", challenge)
     if not caller.may(*scopes):
         wanted = " ".join(scopes)
         challenge = f'{_REALM}, error="insufficient_scope", scope="{wanted}"'
-        raise _refusal(403, f"this needs a key with the scope {wanted}", challenge)
+        raise _refusal(403, f"an API key with the scope {wanted} is required", challenge)
     return caller
 
 
@@ -60,13 +60,14 @@ def _caller(
     scopes: SecurityScopes,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
 ) -> Caller:
-    # Documented by `credentials`, which are None for any other scheme, and read from the header.
+    # `credentials` only documents the scheme in OpenAPI: it is None for any other scheme, so the
+    # header is read directly.
     del credentials
     authorization = request.headers.get("authorization")
     try:
         caller = authorise(context, authorization, *scopes.scopes)
     except HTTPException:
-        # Whoever guesses keys is slowed down as well.
+        # Failed attempts count too, to slow down guessing of keys.
         _count(context, request, None)
         raise
     _count(context, request, caller.key)
@@ -81,7 +82,7 @@ def _count(context: Context, request: Request, key: str | None) -> None:
     address = request.client.host if request.client else "unknown"
     wait = context.limit.take(f"key:{key}" if key else f"address:{address}")
     if wait:
-        detail = f"more than {context.settings.rate_limit} requests a minute"
+        detail = f"the rate limit of {context.settings.rate_limit} requests per minute is exceeded"
         raise HTTPException(429, detail, {"Retry-After": str(ceil(wait))})
 
 
@@ -90,9 +91,9 @@ def _own_interview(
     context: ContextDep,
     caller: Annotated[Caller, Security(_caller)],
 ) -> str:
-    """The id of an interview that the caller may know of."""
+    """The id of an interview of the caller's tenant."""
     if context.stores.interviews.tenant_of(str(interview_id)) != caller.tenant:
-        # The very answer to an id that was never given to any interview.
+        # The same response as for an unknown id, so that ids of other tenants are not disclosed.
         raise NotFound(f"there is no interview {interview_id}")
     return str(interview_id)
 

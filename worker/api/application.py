@@ -35,7 +35,7 @@ def create_api(
     Args:
         settings: The settings.
         open_context: Opens the adapters when the application starts, and closes them at its end.
-        recorder: Takes the figures of requests; a new one in memory if not given.
+        recorder: Records the request metrics; by default a new one in memory.
     """
 
     @asynccontextmanager
@@ -50,7 +50,7 @@ def create_api(
     app = FastAPIOffline(
         title="Interview Worker",
         version=version("interview-worker"),
-        description="Recorded interviews in; transcript, analysis and booked follow-up out.",
+        description="Transcribes and analyses recorded interviews, and schedules the follow-up.",
         lifespan=lifespan,
         redoc_url=None,
     )
@@ -69,7 +69,7 @@ def create_api(
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(SecurityHeaders)
     app.state.in_flight = RequestsInFlight()
-    # The last one added is the outermost.
+    # The middleware added last is the outermost.
     app.add_middleware(
         HttpMonitor,
         recorder=recorder or Recorder(),
@@ -84,9 +84,10 @@ def create_api(
 
 
 def _complete_documentation(app: FastAPI) -> None:
-    """Document what FastAPI cannot know: problems, and the body of `POST /api/v1/interviews`.
+    """Add to the OpenAPI document what FastAPI cannot derive.
 
-    That body is read by hand, as it is streamed.
+    These are the problem documents and the body of `POST /api/v1/interviews`, which the route
+    reads itself because it streams the body.
     """
     generate = app.openapi
 

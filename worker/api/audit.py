@@ -19,7 +19,7 @@ class TrailPage(BaseModel):
 
     items: list[Entry]
     next_cursor: str | None
-    """Where the next page begins; None on the last one."""
+    """The cursor of the next page; None on the last page."""
 
 
 @router.get("")
@@ -27,12 +27,15 @@ def read_trail(
     context: ContextDep,
     caller: Admin,
     interview_id: Annotated[
-        UUID | None, Query(description="Only what was done to this one")
+        UUID | None, Query(description="Only entries of this interview")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(pattern="^[0-9a-f]{32}$")] = None,
 ) -> TrailPage:
-    """Who saw or changed what, and when; erased interviews are in it by their ids."""
+    """List audit entries: who read or changed what, and when.
+
+    Entries of erased interviews are kept; they hold only the interview's id.
+    """
     query = TrailQuery(
         tenant=caller.tenant,
         interview_id=str(interview_id) if interview_id else None,

@@ -1,4 +1,4 @@
-"""What the routes work with."""
+"""The request context: the adapters and use cases that the routes depend on."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from worker.telemetry.sidecar import SidecarMonitoring
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The adapters of the API's process."""
+    """The adapters and use cases of the API process."""
 
     settings: Settings
     stores: Stores
@@ -31,15 +31,15 @@ class Context:
     keys: KeyRing
     limit: RateLimit | None
     change_level: Callable[[LevelName], Collection[str]]
-    """Changes what all processes log; gives the names of those that do."""
+    """Changes the log level of all processes; returns the names of those that confirmed it."""
 
     def record(
         self, caller: Caller, action: Action, interview_id: str, detail: str | None = None
     ) -> None:
-        """Put on record what a request is about to be given, or to do.
+        """Record an action in the audit trail, before it is performed.
 
         Raises:
-            Transient: It cannot be recorded, so the request is refused.
+            Transient: The entry cannot be stored, so the request must be rejected.
         """
         record(self.stores.audit, actor_of(caller), action, interview_id, detail)
 

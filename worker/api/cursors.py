@@ -1,4 +1,4 @@
-"""Opaque cursors: where the next page of a list begins."""
+"""Opaque pagination cursors."""
 
 import base64
 import binascii
@@ -9,16 +9,16 @@ from tasks.interviews.interview import Interview
 
 
 def cursor_after(interview: Interview) -> str:
-    """The cursor of the page that follows an interview."""
+    """The cursor of the page that starts after an interview."""
     text = f"{interview.created_at.isoformat()} {interview.id}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def parse_cursor(cursor: str) -> tuple[datetime, str]:
-    """Read a cursor.
+    """Decode a cursor.
 
     Raises:
-        InvalidInput: It is none of ours.
+        InvalidInput: The cursor is malformed.
     """
     try:
         text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
@@ -26,7 +26,7 @@ def parse_cursor(cursor: str) -> tuple[datetime, str]:
         created_at = datetime.fromisoformat(moment)
         in_utc = created_at.astimezone(UTC)
     except (binascii.Error, OverflowError, ValueError) as error:
-        raise InvalidInput("this is not a cursor of ours", pointer="/cursor") from error
+        raise InvalidInput("the cursor is invalid", pointer="/cursor") from error
     if created_at.tzinfo is None or not interview_id:
-        raise InvalidInput("this is not a cursor of ours", pointer="/cursor")
+        raise InvalidInput("the cursor is invalid", pointer="/cursor")
     return in_utc, interview_id

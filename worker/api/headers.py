@@ -1,4 +1,4 @@
-"""Headers that tell browsers to do no more than they must."""
+"""Security headers for browsers."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -14,11 +14,11 @@ HEADERS: Mapping[str, str] = MappingProxyType(
         "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
     }
 )
-"""What every answer carries."""
+"""The headers of every response."""
 
 _DOCS = "/docs"
-# Swagger UI is started by a script in its page, styles itself and draws its icons as data. The
-# page holds nothing that anybody sent.
+# Swagger UI needs an inline script, inline styles and `data:` images. This is safe because the page
+# contains no user input.
 _DOCS_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -26,10 +26,10 @@ _DOCS_POLICY = (
 
 
 class SecurityHeaders:
-    """ASGI middleware that adds `HEADERS` to every answer.
+    """ASGI middleware that adds `HEADERS` to every response.
 
     Args:
-        app: The application behind it.
+        app: The wrapped application.
     """
 
     def __init__(self, app: ASGIApp) -> None:

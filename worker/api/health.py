@@ -1,6 +1,7 @@
-"""`/health`: whether the service can do its work.
+"""The health checks under `/health`.
 
-What blocks runs in threads of asyncio's, as those of the API may all wait for a store.
+Blocking checks run in asyncio's default thread pool, because all threads of the API's pool may be
+waiting for a store.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ router = APIRouter(prefix="/health", tags=["health"])
 
 _NEVER_STORED = {"Cache-Control": "no-store"}
 _REFUSED = documented(401, 403, 422)
-_UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: {"description": "It cannot do its work"}}
+_UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: {"description": "The service is down"}}
 
 
 @router.get("", responses={**_REFUSED, **_UNAVAILABLE})
@@ -28,12 +29,12 @@ async def health(
     request: Request,
     context: ContextDep,
     verbose: Annotated[
-        bool, Query(description="Tell what was found out, too; needs a key with `admin`")
+        bool, Query(description="Include the details of each check; requires the `admin` scope")
     ] = False,
 ) -> Response:
-    """How the service is, and what it depends on: ok, degraded or down."""
+    """The health of the service and of its dependencies: ok, degraded or down."""
     if verbose:
-        # Among the API's threads, as it asks the database; the others are for what watches.
+        # In the API's pool, as it queries the database; asyncio's pool is reserved for monitoring.
         presented = request.headers.get("authorization")
         await run_in_threadpool(authorise, context, presented, Scope.ADMIN)
     found = await asyncio.to_thread(context.monitoring.health.check)
@@ -52,13 +53,13 @@ async def health(
 
 @router.get("/live")
 async def live() -> Response:
-    """Whether this process answers."""
+    """Liveness: this process responds."""
     return _answer({"status": "ok"}, ready=True)
 
 
 @router.get("/ready", responses=_UNAVAILABLE)
 async def ready(context: ContextDep) -> Response:
-    """Whether interviews can be taken in and worked on, and why not."""
+    """Readiness: interviews can be accepted and processed; otherwise the reasons."""
     found = await asyncio.to_thread(context.monitoring.health.check)
     reasons = [f"{name} is down" for name in found.missing]
     dead = await asyncio.to_thread(context.monitoring.dead_workers)

@@ -1,4 +1,4 @@
-"""The header `Idempotency-Key`: a request's name, by which it is known when it comes again."""
+"""The `Idempotency-Key` request header (draft-ietf-httpapi-idempotency-key-header)."""
 
 import re
 from typing import Annotated
@@ -9,19 +9,19 @@ from tasks.errors import InvalidInput
 
 _NAME = "Idempotency-Key"
 
-# A String of RFC 9651, and what nearly everybody sends: the key without quotes around it.
+# A quoted String as in RFC 9651, and the bare form without quotes that most clients send.
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')
 _BARE = re.compile(r"[!#-+\--~]*")
 _MAX_LENGTH = 255
 
 _DESCRIPTION = """\
-Makes it safe to send a request again that was not answered: with the same key and the same content
-it is carried out once, and answered with 202 and `Idempotent-Replayed: true` from then on, and with
-the interview as it is by then (410 if it was erased). The same key with other content is refused
-with 422 (`idempotency_key_reused`), and while the first request is being carried out with 409
-(`idempotency_in_flight`) and `Retry-After`. A request that is refused, or fails, leaves its key
-free. Keys are kept for 24 hours, those of each tenant apart: 1 to 255 printable ASCII characters,
-such as a UUID, as a quoted string (RFC 9651) or bare; see
+Makes it safe to retry a request. Requests with the same key and the same content are executed once;
+repeats return 202 with `Idempotent-Replayed: true` and the current state of the interview, or 410
+if it was erased. The same key with different content is rejected with 422
+(`idempotency_key_reused`). While the first request is still in progress, repeats are rejected with
+409 (`idempotency_in_flight`) and `Retry-After`. A request that is rejected or fails does not use up
+its key. Keys are kept for 24 hours, separately for each tenant. A key has 1 to 255 printable ASCII
+characters, such as a UUID, as a quoted string (RFC 9651) or bare. See
 draft-ietf-httpapi-idempotency-key-header.
 """
 
@@ -30,21 +30,21 @@ def _key(
     request: Request,
     idempotency_key: Annotated[str | None, Header(alias=_NAME, description=_DESCRIPTION)] = None,
 ) -> str | None:
-    # Documented by the parameter, and read from the request, since it may be there twice.
+    # The parameter only documents the header: it is read from the request, as it may occur twice.
     del idempotency_key
     given = request.headers.getlist(_NAME)
     return parse_key(", ".join(given)) if given else None
 
 
 IdempotencyKey = Annotated[str | None, Depends(_key)]
-"""The key that a request brings, if any."""
+"""The key of the request, or None."""
 
 
 def parse_key(text: str) -> str:
-    """Read the value of the header.
+    """Parse the value of the header.
 
     Raises:
-        InvalidInput: It is no key.
+        InvalidInput: The value is not a valid key.
     """
     text = text.strip(" \t")
     if quoted := _QUOTED.fullmatch(text):
@@ -56,7 +56,7 @@ def parse_key(text: str) -> str:
     if not 1 <= len(key) <= _MAX_LENGTH:
         raise InvalidInput(
             f"{_NAME} must have 1 to {_MAX_LENGTH} printable ASCII characters, "
-            "in quotes if there is a space, a comma or a quote among them",
+            "in quotes if it contains a space, a comma or a quote",
             code="idempotency_key_invalid",
         )
     return key

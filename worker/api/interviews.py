@@ -43,11 +43,11 @@ class InterviewPage(BaseModel):
 
     items: list[Interview]
     next_cursor: str | None
-    """Where the next page begins; None on the last one."""
+    """The cursor of the next page; None on the last page."""
 
 
 class TranscriptFormat(StrEnum):
-    """The forms a transcript can be had in."""
+    """The formats of a transcript."""
 
     JSON = "json"
     SRT = "srt"
@@ -68,8 +68,8 @@ async def submit(
 ) -> Interview:
     """Submit a recording.
 
-    Either `multipart/form-data` with the parts `audio` (the recording) and `interview` (JSON), or
-    `application/json` with an `audio_url` from which the recording is fetched.
+    Send either `multipart/form-data` with the parts `audio` (the recording) and `interview` (JSON),
+    or `application/json` with an `audio_url` from which the recording is downloaded.
     """
     by_cli = request.headers.get("user-agent", "").startswith("interview-worker-cli/")
     intake = replace(context.intake, tenant=caller.tenant)
@@ -113,7 +113,7 @@ def list_interviews(
 
 @router.get("/{interview_id}")
 def get_interview(interview_id: ReadId, context: ContextDep) -> Interview:
-    """Show an interview; a failed one is an answer like any other."""
+    """Get an interview, whatever its status."""
     return context.stores.interviews.get(interview_id)
 
 
@@ -128,7 +128,7 @@ def get_transcript(
     context: ContextDep,
     format: Annotated[TranscriptFormat, Query()] = TranscriptFormat.JSON,  # noqa: A002
 ) -> Transcript | Response:
-    """The transcript, once the recording is transcribed."""
+    """Get the transcript, available once the recording is transcribed."""
     transcript = context.stores.interviews.transcript(interview_id)
     if transcript is None:
         raise NotFound("there is no transcript yet", code="not_ready")
@@ -141,10 +141,10 @@ def get_transcript(
 
 @router.get("/{interview_id}/analysis")
 def get_analysis(interview_id: ReadId, caller: Reader, context: ContextDep) -> Report:
-    """The analysis, once the transcript is analysed."""
+    """Get the analysis, available once the transcript is analysed."""
     report = context.stores.interviews.report(interview_id)
     if report is None:
-        raise NotFound("there is no analysis (yet)", code="not_ready")
+        raise NotFound("there is no analysis yet", code="not_ready")
     context.record(caller, Action.ANALYSIS_READ, interview_id)
     return report
 
@@ -155,7 +155,7 @@ def get_analysis(interview_id: ReadId, caller: Reader, context: ContextDep) -> R
     responses={200: {"content": {"text/calendar": {}}}},
 )
 def get_invitation(interview_id: ReadId, caller: Reader, context: ContextDep) -> Response:
-    """The invitation to the follow-up meeting (iTIP REQUEST), once it is booked."""
+    """Get the invitation to the follow-up meeting (iTIP REQUEST), available once it is booked."""
     booking = context.stores.interviews.get(interview_id).booking
     if booking is None or booking.invitation is None:
         raise NotFound("no meeting is booked", code="not_ready")
@@ -166,18 +166,18 @@ def get_invitation(interview_id: ReadId, caller: Reader, context: ContextDep) ->
 
 @router.post("/{interview_id}/cancel")
 def cancel(interview_id: WriteId, context: ContextDep) -> Interview:
-    """Call an interview off; a stage at work stops at its next step."""
+    """Cancel an interview; a running stage stops at its next step."""
     return operations.cancel(context.stores.interviews, interview_id)
 
 
 @router.post("/{interview_id}/retry", status_code=202)
 def retry(interview_id: WriteId, context: ContextDep) -> Interview:
-    """Send a failed interview on its way again, from the stage that failed."""
+    """Retry a failed interview from the stage that failed."""
     return operations.retry(context.stores.interviews, context.dispatcher, interview_id)
 
 
 class ReviewRequest(Decision):
-    """A reviewer's decision, and who takes it, and why."""
+    """A reviewer's decision, with the reviewer and the reason."""
 
     by: str = Field(min_length=1, max_length=200)
     reason: str = Field(default="", max_length=2000)
@@ -187,7 +187,7 @@ class ReviewRequest(Decision):
 def review(
     interview_id: WriteId, request: ReviewRequest, caller: Writer, context: ContextDep
 ) -> Report:
-    """Confirm the analysis, or override it; what the machine had said is kept."""
+    """Confirm the analysis, or override parts of it; the original values are kept."""
     decision = Decision.model_validate(request.model_dump(exclude={"by", "reason"}))
     context.record(caller, Action.REVIEW, interview_id)
     return operations.review(
@@ -203,14 +203,14 @@ def review(
 def give_feedback(
     interview_id: WriteId, opinion: Opinion, caller: Writer, context: ContextDep
 ) -> Feedback:
-    """Say whether you agree with a part of the analysis; what you said of it before is replaced."""
+    """Agree or disagree with a part of the analysis; replaces your earlier feedback on it."""
     context.record(caller, Action.FEEDBACK, interview_id)
     return operations.give_feedback(context.stores.interviews, interview_id, opinion)
 
 
 @router.get("/{interview_id}/feedback")
 def get_feedback(interview_id: ReadId, caller: Reader, context: ContextDep) -> Sequence[Feedback]:
-    """What people say of the analysis, oldest first."""
+    """List the feedback on the analysis, oldest first."""
     given = context.stores.interviews.feedback(interview_id)
     context.record(caller, Action.FEEDBACK_READ, interview_id)
     return given
@@ -218,5 +218,5 @@ def get_feedback(interview_id: ReadId, caller: Reader, context: ContextDep) -> S
 
 @router.delete("/{interview_id}", status_code=204)
 def erase(interview_id: EraseId, caller: Remover, context: ContextDep) -> None:
-    """Erase audio, transcript, analysis and booking; a tombstone without any person is left."""
+    """Erase audio, transcript, analysis and booking; an anonymous tombstone remains."""
     context.eraser.erase(interview_id, actor_of(caller))

@@ -1,6 +1,6 @@
-"""No request body grows beyond what is allowed, declared or not, or comes too slowly.
+"""Limits on the size and the transfer rate of request bodies.
 
-Starlette has a limit of size too, but answers a declared excess in plain text.
+Starlette limits the size too, but rejects an excessive `Content-Length` in plain text.
 """
 
 import asyncio
@@ -13,26 +13,26 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from worker.api.problems import problem
 
 _FORM_OVERHEAD = 1 << 20
-"""Bytes a multipart body may have beside the recording."""
+"""Bytes of a multipart body in addition to the recording."""
 
 _MAX_JSON = 1 << 20
-"""Bytes of a body that is no upload."""
+"""Maximum size, in bytes, of a body that is not an upload."""
 
-_PACE = 8192
-"""Bytes a second below which a body comes too slowly (like Apache's `RequestReadTimeout`)."""
+_MIN_RATE = 8192
+"""Minimum transfer rate, in bytes per second (like Apache's `RequestReadTimeout`)."""
 
-# The sender is not read to the end, so the connection cannot be used again.
+# The body is not read to its end, so the connection cannot be reused.
 _CLOSE = {"Connection": "close"}
 
 
 class BodyLimit:
-    """ASGI middleware that ends a request whose body is too large, or comes too slowly.
+    """ASGI middleware that rejects a request whose body is too large or arrives too slowly.
 
     Args:
-        app: The application behind it.
-        max_bytes: The largest recording.
-        uploads: The path to which recordings are posted; bodies elsewhere are small.
-        timeout: Seconds a body may take, beside those that its bytes take at the slowest pace.
+        app: The wrapped application.
+        max_bytes: Maximum size of a recording.
+        uploads: The path to which recordings are posted; a smaller limit applies elsewhere.
+        timeout: Seconds for a body, in addition to its transfer time at the minimum rate.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int, uploads: str, timeout: float) -> None:
@@ -57,7 +57,7 @@ class BodyLimit:
 
 
 class _Body:
-    """The body of one request, as it comes in."""
+    """The body of one request, as it arrives."""
 
     def __init__(self, receive: Receive, max_bytes: int, timeout: float) -> None:
         self.max_length = max_bytes + _FORM_OVERHEAD
@@ -68,16 +68,16 @@ class _Body:
         self._complete = False
 
     async def receive(self) -> Message:
-        """Pass on a message of the client."""
+        """Receive the next ASGI message of the request."""
         if self._complete:
-            # What follows the body is the end of the connection, for which anybody may wait.
+            # After the body only `http.disconnect` follows, which has no deadline.
             return await self._receive()
-        patience = self._deadline + self._read / _PACE - monotonic()
+        remaining = self._deadline + self._read / _MIN_RATE - monotonic()
         try:
-            message = await asyncio.wait_for(self._receive(), max(patience, 0))
+            message = await asyncio.wait_for(self._receive(), max(remaining, 0))
         except TimeoutError:
             status = HTTPStatus.REQUEST_TIMEOUT
-            raise HTTPException(status, "the body comes too slowly", _CLOSE) from None
+            raise HTTPException(status, "the body arrives too slowly", _CLOSE) from None
         self._complete = not message.get("more_body", False)
         self._read += len(message.get("body", b""))
         if self._read > self.max_length:

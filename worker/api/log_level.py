@@ -12,19 +12,19 @@ router = APIRouter(prefix="/api/v1/log-level", tags=["logs"], responses=RESPONSE
 
 
 class LogLevel(BaseModel):
-    """From which level on lines are logged."""
+    """The lowest level that is logged."""
 
     level: LevelName
 
 
 class ChangedLevel(LogLevel):
-    """Who logs from that level on now; until it is started anew."""
+    """The processes that changed their level. It is reset when a process restarts."""
 
     processes: list[str]
 
 
 @router.put("")
 def change_log_level(context: ContextDep, caller: Admin, wanted: LogLevel) -> ChangedLevel:
-    """Change the level of this process and of all workers, while they run."""
+    """Change the log level of this process and of all running workers."""
     del caller
     return ChangedLevel(level=wanted.level, processes=sorted(context.change_level(wanted.level)))

@@ -1,4 +1,4 @@
-"""`/metrics`."""
+"""The metrics endpoint, `/metrics`."""
 
 import asyncio
 
@@ -12,9 +12,9 @@ router = APIRouter(tags=["monitoring"])
 
 @router.get("/metrics", response_class=Response)
 async def metrics(request: Request, context: ContextDep) -> Response:
-    """Every metric, in Prometheus' text format or, where asked for, as OpenMetrics."""
+    """All metrics, in the Prometheus text format, or as OpenMetrics by content negotiation."""
     exposition = Exposition((context.monitoring.collector, request.app.state.in_flight))
-    # Not in the threads of the API, which may all wait for a store.
+    # Not in the API's thread pool, whose threads may all be waiting for a store.
     accept = request.headers.get("accept", "")
     body, content_type = await asyncio.to_thread(exposition.encode, accept)
     return Response(body, media_type=content_type)

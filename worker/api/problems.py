@@ -67,13 +67,13 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    code: str = Field(description="Stable name of the fault, for programs")
+    code: str = Field(description="Stable, machine-readable error code")
     errors: list[FieldError] = []
-    request_id: str | None = Field(None, description="By which the log lines are found")
+    request_id: str | None = Field(None, description="Id of the request in the logs")
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route's documentation says of the problems it may answer with."""
+    """OpenAPI responses for the error statuses of a route."""
     content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": content}
@@ -82,11 +82,11 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 RESPONSES = documented(400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 429, 503, 507)
-"""What the OpenAPI document says of refusals."""
+"""The error responses of all API routes in the OpenAPI document."""
 
 
 def install(app: FastAPI) -> None:
-    """Let every error of an application leave it as a problem document."""
+    """Render every error of an application as a problem document."""
     app.add_exception_handler(InterviewWorkerError, _ours)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
@@ -100,7 +100,7 @@ def problem(
     errors: Iterable[FieldError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """A response that is a problem document."""
+    """A response with a problem document."""
     body = Problem(
         title=HTTPStatus(status).phrase,
         status=status,
@@ -113,11 +113,11 @@ def problem(
 
 
 def field_errors(errors: Iterable[Mapping[str, Any]], skip: int = 0) -> list[FieldError]:
-    """Pydantic's errors as ours.
+    """Convert the errors of a pydantic `ValidationError`.
 
     Args:
-        errors: What `ValidationError.errors()` returns.
-        skip: Leading parts of each location that are not part of the document.
+        errors: The result of `ValidationError.errors()`.
+        skip: The number of leading parts of each location that are not part of the document.
     """
     return [
         FieldError(pointer="".join(f"/{part}" for part in e["loc"][skip:]), detail=e["msg"])
@@ -160,5 +160,5 @@ def _http(request: Request, error: Exception) -> JSONResponse:
 def _unexpected(_: Request, error: Exception) -> JSONResponse:
     log.error("unexpected %s", type(error).__name__, exc_info=error)
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    # Starlette answers for an unexpected error outside of all middleware.
-    return problem(status, "something went wrong here", "internal_error", headers=HEADERS)
+    # Starlette handles unexpected errors outside of all middleware, so the headers are added here.
+    return problem(status, "an internal error occurred", "internal_error", headers=HEADERS)

@@ -1,4 +1,4 @@
-"""What a request is about: its id, in the answer too, and a line when it is answered."""
+"""Request ids and the access log."""
 
 import logging
 import re
@@ -18,19 +18,19 @@ _TRACE_HEADER = b"traceparent"
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 _QUIET = ("/health", "/health/live", "/health/ready", "/metrics")
-"""What is asked for every few seconds."""
+"""Paths that are polled every few seconds; successes are logged at DEBUG."""
 
 _REFUSED, _FAILED = 400, 500
 
 
 class RequestLog:
-    """ASGI middleware that binds what a request is about, and writes a line at its end.
+    """ASGI middleware that binds a request's id to the log context and logs each response.
 
-    The id is that of the header `X-Request-ID` where it is a plain one, else a new one.
+    The id is taken from the `X-Request-ID` header if it is well-formed, otherwise generated.
 
     Args:
-        app: The application behind it.
-        template: Tells the template of the route that will answer a request.
+        app: The wrapped application.
+        template: Returns the path template of the route that matches a request.
     """
 
     def __init__(self, app: Application, template: Callable[[Scope], str]) -> None:
@@ -49,7 +49,7 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                # The router has found it in the path.
+                # The router has set `path_params` by now.
                 bind(**interview_field(scope.get("path_params", {}).get("interview_id")))
                 describe(attributes())
                 ids = [(HEADER.lower().encode(), request_id.encode())]
@@ -67,7 +67,7 @@ class RequestLog:
 
 
 def current_request_id() -> str | None:
-    """The id of the request that is being answered; None outside of any."""
+    """The id of the current request; None outside of a request."""
     found = attributes().get("request_id")
     return None if found is None else str(found)
 

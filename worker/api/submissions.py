@@ -1,4 +1,4 @@
-"""Reading what is posted: a recording with its particulars, or particulars with an `audio_url`."""
+"""Parsing of submissions: a multipart upload, or JSON with an `audio_url`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,40 +24,40 @@ from worker.ports import UrlSubmission
 Model = TypeVar("Model", bound=BaseModel)
 
 _MAX_JSON = 256 * 1024
-"""Bytes of JSON that any submission fits into."""
+"""Maximum size of a submission's JSON, in bytes."""
 
 _CHUNK = 1 << 20
-"""Bytes of a recording that are copied at once."""
+"""Bytes of a recording that are copied per read."""
 
 _MIN_RATE = 4 << 20
-"""Bytes a second of a recording that are looked through and stored at least."""
+"""The slowest rate, in bytes per second, at which a recording is probed and stored."""
 
 _LATENCY = timedelta(seconds=60)
-"""How long all the rest takes at most."""
+"""The longest time that all other steps take."""
 
 ACCEPTED_HEADERS = {
-    "Location": {"description": "Where the interview is", "schema": {"type": "string"}},
+    "Location": {"description": "URL of the interview", "schema": {"type": "string"}},
     "Retry-After": {
-        "description": "Seconds after which to look how far it is",
+        "description": "Seconds after which to poll the interview",
         "schema": {"type": "integer"},
     },
     "Idempotent-Replayed": {
-        "description": "`true` if the request came before, by its Idempotency-Key",
+        "description": "`true` if a request with this Idempotency-Key was accepted before",
         "schema": {"type": "string"},
     },
 }
-"""The headers of the answer, for its description."""
+"""The headers of a 202 response, for the OpenAPI document."""
 
 
 async def accept(
     request: Request, intake: Intake, once: IdempotencyGuard, source: Source
 ) -> Accepted:
-    """Take in the interview that a request posts, unless it was before.
+    """Accept the interview that a request submits, at most once for each idempotency key.
 
     Raises:
-        InvalidInput: It cannot be used, or its key stands for another request.
-        Transient: A server is away, or the same request is being carried out.
-        Erased: It was taken in before, and is erased.
+        InvalidInput: The request is invalid, or its key belongs to a different request.
+        Transient: A server is unavailable, or the same request is in progress.
+        Erased: The interview was accepted before and has been erased.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
@@ -77,17 +77,18 @@ def _accept_upload(
 ) -> Accepted:
     upload, payload = form.get("audio"), form.get("interview")
     if not isinstance(upload, UploadFile):
-        raise InvalidAudio("the part `audio` with the recording is missing")
+        raise InvalidAudio("the part `audio` (the recording) is missing")
     if not isinstance(payload, str):
-        raise InvalidInput("the part `interview` with the JSON is missing", pointer="/interview")
+        raise InvalidInput("the part `interview` (JSON) is missing", pointer="/interview")
     submission = _parse(Submission, payload)
     if once.key is None:
-        # Refused before a large recording is copied. What has a key may have been taken in long
-        # ago, when there was nothing wrong with it.
+        # Reject it before a large recording is copied. A request with a key may have been accepted
+        # earlier, when it was valid, and must then be replayed.
         intake.check(submission)
     name = Path(upload.filename or "recording").name[:255]
     with scratch_file() as (file, recording):
-        # Decoders open a recording more than once, and the form's file may be in memory.
+        # Decoders open a recording more than once, so they need a path; the form's file may be in
+        # memory.
         digest = sha256(_canonical(submission))
         while piece := upload.file.read(_CHUNK):
             digest.update(piece)
@@ -122,8 +123,8 @@ def _stored_within(size: int) -> timedelta:
 
 
 def _canonical(submission: Submission) -> bytes:
-    """What a request says, the same however it is written."""
-    # Without defaults, so that it stays the same when an update adds a field.
+    """A normal form of a request, independent of its formatting."""
+    # Without defaults, so that the fingerprint does not change when a release adds a field.
     return submission.model_dump_json(exclude_unset=True).encode()
 
 

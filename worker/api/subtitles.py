@@ -1,6 +1,6 @@
-"""Transcripts as subtitles and as text.
+"""Transcripts as subtitles and as plain text.
 
-Written out here since the subtitle libraries take braces and angle brackets in speech for markup.
+Written by hand because the subtitle libraries treat braces and angle brackets in speech as markup.
 """
 
 import html
@@ -25,7 +25,7 @@ def vtt(transcript: Transcript) -> str:
 
 
 def text(transcript: Transcript) -> str:
-    """The transcript as plain text, a line for each segment."""
+    """The transcript as plain text, one line per segment."""
     return "".join(f"{_line(segment)}\n" for segment in transcript.segments)
 
 

@@ -1,4 +1,4 @@
-"""The templates of the API's routes, by which requests are counted."""
+"""Path templates of the API's routes, used as labels of request metrics."""
 
 from collections.abc import Callable
 
@@ -11,13 +11,13 @@ UNMATCHED = "unmatched"
 
 
 def templates_of(app: FastAPI) -> Callable[[Scope], str]:
-    """What tells the template of the route that will answer a request.
+    """Make a function that returns the path template of the route that matches a request.
 
-    The routes are looked at with the first request, when all of them are there.
+    The routes are read at the first request, when all of them have been added.
 
     Returns:
-        A function from an ASGI scope to a template, such as `/api/v1/interviews/{interview_id}`;
-        to `unmatched` where no route answers.
+        A function from an ASGI scope to a template such as `/api/v1/interviews/{interview_id}`, or
+        `unmatched` if no route matches.
     """
     routes: list[tuple[Callable[[Scope], tuple[Match, Scope]], str]] = []
 

@@ -1,4 +1,4 @@
-"""One secret word for a page that programs read, such as the metrics."""
+"""Bearer-token protection of the metrics endpoint."""
 
 import hmac
 
@@ -9,12 +9,12 @@ from worker.api.problems import problem
 
 
 class TokenGuard:
-    """ASGI middleware that lets in only who sends a token, as `Authorization: Bearer …`.
+    """ASGI middleware that requires a token, sent as `Authorization: Bearer …`.
 
     Args:
-        app: The application behind it.
-        token: What to send; without one, everybody is let in.
-        path: The one path that is guarded; all of them if not given.
+        app: The wrapped application.
+        token: The expected token; None allows every request.
+        path: The only protected path; None protects all paths.
     """
 
     def __init__(self, app: ASGIApp, token: SecretStr | None, path: str | None = None) -> None:
@@ -32,7 +32,7 @@ class TokenGuard:
             await self._app(scope, receive, send)
             return
         headers = {"WWW-Authenticate": 'Bearer realm="metrics"'}
-        refusal = problem(401, "this needs the METRICS_TOKEN", "unauthorized", headers=headers)
+        refusal = problem(401, "METRICS_TOKEN is required", "unauthorized", headers=headers)
         await refusal(scope, receive, send)
 
     def _guards(self, scope: Scope) -> bool:

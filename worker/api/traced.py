@@ -1,4 +1,4 @@
-"""The API as part of traces."""
+"""OpenTelemetry instrumentation of the API."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def traced_api(api: FastAPI, provider: "TracerProvider | None") -> Any:
-    """The API, whose requests are traced where there is a provider."""
+    """Wrap the API so that its requests are traced; unchanged if there is no provider."""
     if provider is None:
         return api
     from monitoring.tracing.export import traced_application
