@@ -217,7 +217,7 @@ def check_api(url: str, interview_id: str) -> None:
 def test_the_demo(tmp_path: Path) -> None:
     shown = run(tmp_path, "demo")
     check_report(shown)
-    assert shown.rstrip().endswith("Everything that was started is stopped again.")
+    assert shown.rstrip().endswith("All processes stopped.")
     assert list(tmp_path.iterdir()) == []
 
 

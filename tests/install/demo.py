@@ -85,7 +85,7 @@ def _check_demo(place: Path, version: str, python: Path) -> list[str]:
     )
     size = _megabytes(clone / ".venv")
     print(f"{version}: installed in {installed:.0f} s, {size} MB after the demo", flush=True)
-    wanted = ("Advice to the reviewer", "Booked", "Everything that was started is stopped again.")
+    wanted = ("Advice to the reviewer", "Booked", "All processes stopped.")
     lacking = [part for part in wanted if part not in shown.stdout]
     faults = []
     if shown.returncode or lacking:

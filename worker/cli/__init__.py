@@ -17,7 +17,7 @@ app.add_typer(silences.app, name="silences")
 
 
 def main() -> None:
-    """Run the command line; what goes wrong is one line on standard error, and exit code 1."""
+    """Run the command line. An error is printed on standard error and exits with code 1."""
     try:
         app()
     except InterviewWorkerError as error:

@@ -1,4 +1,4 @@
-"""The API, as the command line calls it."""
+"""The API client of the command line."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -26,14 +26,14 @@ _AUDIT = "/api/v1/audit"
 _LOG_LEVEL = "/api/v1/log-level"
 
 _TIMEOUT = httpx2.Timeout(10.0, read=120.0)
-"""Seconds; an upload is answered when it is stored."""
+"""Seconds. The response to an upload arrives only when the recording is stored."""
 
 
 class ApiClient:
     """A client of the interviews API.
 
     Args:
-        settings: Say where the API is: `API_URL`, else the stack that runs in this directory.
+        settings: The settings. Without `API_URL`, the stack running in this directory is used.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -60,7 +60,7 @@ class ApiClient:
         self._http.close()
 
     def submit(self, recording: Path, submission: Mapping[str, Any]) -> Interview:
-        """Submit a recording with its particulars, once, even if it must be sent again."""
+        """Submit a recording; retries carry the same idempotency key."""
         headers = {"Idempotency-Key": f'"{uuid4()}"'}
         data = {"interview": json.dumps(submission)}
 
@@ -72,11 +72,11 @@ class ApiClient:
         return Interview.model_validate(self._answer(partial(send_with_retry, send)))
 
     def get(self, interview_id: UUID | str) -> Interview:
-        """Show an interview."""
+        """Get an interview."""
         return Interview.model_validate(self._call("GET", f"/{interview_id}"))
 
     def report(self, interview_id: UUID | str) -> Report | None:
-        """The analysis, or None where there is none."""
+        """Get the analysis, or None if there is none."""
         answer = self._call("GET", f"/{interview_id}/analysis", missing=True)
         return None if answer is None else Report.model_validate(answer)
 
@@ -98,7 +98,7 @@ class ApiClient:
         return Report.model_validate(answer)
 
     def give_feedback(self, interview_id: UUID | str, opinion: Mapping[str, Any]) -> Feedback:
-        """Say whether somebody agrees with a part of an analysis."""
+        """Submit feedback on a part of an analysis."""
         answer = self._call("POST", f"/{interview_id}/feedback", json=dict(opinion))
         return Feedback.model_validate(answer)
 
@@ -107,13 +107,13 @@ class ApiClient:
         self._call("DELETE", f"/{interview_id}")
 
     def audit(self, interview_id: UUID | None, limit: int) -> Sequence[Entry]:
-        """Who did what, newest first."""
+        """List audit entries, newest first."""
         query = {"limit": limit, **({"interview_id": str(interview_id)} if interview_id else {})}
         answer = self._call("GET", "", prefix=_AUDIT, params=query)
         return [Entry.model_validate(item) for item in answer["items"]]
 
     def change_log_level(self, level: LevelName) -> Sequence[str]:
-        """Change what is logged; gives the processes that do."""
+        """Change the log level; returns the processes that changed it."""
         answer = self._call("PUT", "", prefix=_LOG_LEVEL, json={"level": level})
         processes: list[str] = answer["processes"]
         return processes
@@ -135,7 +135,7 @@ class ApiClient:
             answer = send()
         except httpx2.HTTPError as error:
             raise Transient(
-                f"the API at {self.base_url} does not answer ({error}); is it running? "
+                f"the API at {self.base_url} does not respond ({error}); is it running? "
                 "Start it with `interview-worker up`, or set API_URL"
             ) from error
         if missing and answer.status_code == httpx2.codes.NOT_FOUND:
@@ -151,4 +151,4 @@ def _problem(answer: httpx2.Response) -> str:
         fields = "".join(f"\n  {e['pointer']}: {e['detail']}" for e in problem.get("errors", []))
         return f"{problem['detail']} ({problem['code']}, {answer.status_code}){fields}"
     except (ValueError, KeyError, TypeError, AttributeError):
-        return f"the API answered {answer.status_code}"
+        return f"the API returned status {answer.status_code}"

@@ -1,4 +1,4 @@
-"""The commands, each a few lines that call what does the work."""
+"""The commands of the command line."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
-    help="Recorded interviews in; transcript, analysis and booked follow-up out.",
+    help="Transcribe and analyse recorded interviews, and schedule the follow-up.",
 )
 out = Console()
 
@@ -34,28 +34,29 @@ def submit(
     recording: Recording,
     type: Annotated[  # noqa: A002
         str | None,
-        typer.Option(help="Type of interview, such as screening, unless --particulars names it."),
+        typer.Option(help="Interview type, such as screening; required unless in --particulars."),
     ] = None,
     candidate: Annotated[
         str, typer.Option(help="The candidate, as 'Name <e-mail>'.")
     ] = "Candidate <candidate@example.invalid>",
     interviewer: Annotated[
-        list[str] | None, typer.Option(help="Who meets the candidate next; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Interviewer of the follow-up, as 'Name <e-mail>'; repeatable."),
     ] = None,
-    time_zone: Annotated[str, typer.Option(help="Zone of all who name no other.")] = "UTC",
-    priority: Annotated[Priority, typer.Option()] = Priority.NORMAL,
+    time_zone: Annotated[str, typer.Option(help="Default time zone of all attendees.")] = "UTC",
+    priority: Annotated[Priority, typer.Option(help="Priority in the queues.")] = Priority.NORMAL,
     left: Annotated[
-        str | None, typer.Option(help="Who speaks on the left channel: interviewer or candidate.")
+        str | None, typer.Option(help="Speaker on the left channel: interviewer or candidate.")
     ] = None,
     analysis: Annotated[
-        list[AnalysisType] | None, typer.Option(help="Only these parts; may be repeated.")
+        list[AnalysisType] | None, typer.Option(help="Analysis to run; repeatable. Default: all.")
     ] = None,
     no_analysis: Annotated[bool, typer.Option("--no-analysis", help="Transcribe only.")] = False,
     consent: Annotated[
-        str | None, typer.Option(help="Id of the candidate's consent to the analysis.")
+        str | None, typer.Option(help="Id of the candidate's consent record for the analysis.")
     ] = None,
     callback_url: Annotated[
-        str | None, typer.Option(help="Where the interview's events are posted.")
+        str | None, typer.Option(help="URL to which the interview's events are posted.")
     ] = None,
     payload_file: Annotated[
         Path | None,
@@ -63,10 +64,10 @@ def submit(
             "--particulars",
             exists=True,
             dir_okay=False,
-            help="A JSON file with any of it; what it says comes before the other options.",
+            help="JSON file with the submission; its fields take precedence over other options.",
         ),
     ] = None,
-    wait: Annotated[bool, typer.Option(help="Show the progress, and then the report.")] = False,
+    wait: Annotated[bool, typer.Option(help="Show the progress, then print the report.")] = False,
 ) -> None:
     """Submit a recording."""
     given = payloads.submission(
@@ -93,9 +94,11 @@ def submit(
 
 @app.command("list")
 def list_interviews(
-    status: Annotated[list[Status] | None, typer.Option(help="Only these; repeatable.")] = None,
-    type: Annotated[list[str] | None, typer.Option(help="Only these; repeatable.")] = None,  # noqa: A002
-    limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
+    status: Annotated[list[Status] | None, typer.Option(help="Only this status; repeatable.")] = (
+        None
+    ),
+    type: Annotated[list[str] | None, typer.Option(help="Only this type; repeatable.")] = None,  # noqa: A002
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Maximum number of rows.")] = 20,
 ) -> None:
     """List interviews, newest first."""
     with ApiClient(load_settings()) as api:
@@ -105,9 +108,9 @@ def list_interviews(
 @app.command()
 def show(
     interview_id: InterviewId,
-    wait: Annotated[bool, typer.Option(help="Show the progress until it is done.")] = False,
+    wait: Annotated[bool, typer.Option(help="Show the progress until it has finished.")] = False,
 ) -> None:
-    """Show an interview, and the report where there is one."""
+    """Show an interview and its report."""
     with ApiClient(load_settings()) as api:
         interview = api.get(interview_id)
         if wait:
@@ -117,7 +120,7 @@ def show(
 
 @app.command()
 def cancel(interview_id: InterviewId) -> None:
-    """Call an interview off."""
+    """Cancel an interview."""
     with ApiClient(load_settings()) as api:
         interview = api.act(interview_id, "cancel")
     out.print(f"Interview {interview.id} is {interview.status}", highlight=False)
@@ -125,15 +128,15 @@ def cancel(interview_id: InterviewId) -> None:
 
 @app.command()
 def dead(
-    type: Annotated[list[str] | None, typer.Option(help="Only these; repeatable.")] = None,  # noqa: A002
-    limit: Annotated[int, typer.Option(min=1, max=200)] = 20,
+    type: Annotated[list[str] | None, typer.Option(help="Only this type; repeatable.")] = None,  # noqa: A002
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Maximum number of rows.")] = 20,
 ) -> None:
-    """List the interviews that failed: at which stage, why, and since when."""
+    """List failed interviews with stage, error and time."""
     with ApiClient(load_settings()) as api:
         failed = api.list([Status.FAILED], type or [], limit)
     out.print(listing.dead_table(failed))
     if failed:
-        out.print("Send them on their way again: interview-worker retry ID …", highlight=False)
+        out.print("Retry them with: interview-worker retry ID …", highlight=False)
 
 
 @app.command()
@@ -142,7 +145,7 @@ def retry(
         list[UUID], typer.Argument(metavar="ID...", help="The ids of the interviews.")
     ],
 ) -> None:
-    """Send failed interviews on their way again, each from the stage that failed."""
+    """Retry failed interviews, each from the stage that failed."""
     with ApiClient(load_settings()) as api:
         for interview_id in interview_ids:
             interview = api.act(interview_id, "retry")
@@ -152,11 +155,11 @@ def retry(
 @app.command()
 def audit(
     interview_id: Annotated[
-        UUID | None, typer.Argument(metavar="[INTERVIEW]", help="Only what was done to this one.")
+        UUID | None, typer.Argument(metavar="[INTERVIEW]", help="Only entries of this interview.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="Maximum number of rows.")] = 50,
 ) -> None:
-    """List who saw or changed what, newest first."""
+    """List the audit trail (who read or changed what), newest first."""
     with ApiClient(load_settings()) as api:
         out.print(listing.audit_table(api.audit(interview_id, limit)))
 
@@ -164,13 +167,13 @@ def audit(
 @app.command()
 def review(
     interview_id: InterviewId,
-    by: Annotated[str, typer.Option(help="Who reviews.")],
+    by: Annotated[str, typer.Option(help="Name of the reviewer.")],
     score: Annotated[
         list[str] | None,
         typer.Option(help="Override a score, as COMPETENCY=1…5 or COMPETENCY=none; repeatable."),
     ] = None,
-    recommendation: Annotated[str | None, typer.Option(help="Override the advice.")] = None,
-    reason: Annotated[str, typer.Option(help="Why; an override needs one.")] = "",
+    recommendation: Annotated[str | None, typer.Option(help="Override the recommendation.")] = None,
+    reason: Annotated[str, typer.Option(help="Reason; required for an override.")] = "",
 ) -> None:
     """Confirm an analysis, or override parts of it."""
     given = payloads.review(score or [], recommendation, by=by, reason=reason)
@@ -183,11 +186,11 @@ def review(
 def feedback(
     interview_id: InterviewId,
     type: Annotated[AnalysisType, typer.Option(help="The part of the analysis.")],  # noqa: A002
-    agrees: Annotated[bool, typer.Option("--agree/--disagree", help="With what it says.")],
-    by: Annotated[str, typer.Option(help="Who says so.")],
-    comment: Annotated[str, typer.Option(help="Why.")] = "",
+    agrees: Annotated[bool, typer.Option("--agree/--disagree", help="Whether you agree with it.")],
+    by: Annotated[str, typer.Option(help="Name of the person who gives the feedback.")],
+    comment: Annotated[str, typer.Option(help="Comment.")] = "",
 ) -> None:
-    """Say whether you agree with a part of an analysis; it changes nothing in it."""
+    """Agree or disagree with a part of an analysis, without changing it."""
     opinion = {"type": type, "agrees": agrees, "by": by, "comment": comment}
     with ApiClient(load_settings()) as api:
         stored = api.give_feedback(interview_id, opinion)
@@ -198,11 +201,11 @@ def feedback(
 @app.command()
 def erase(
     interview_id: InterviewId,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Erase an interview: its audio, transcript, analysis and booking."""
     if not yes:
-        typer.confirm(f"Erase interview {interview_id} for good?", abort=True)
+        typer.confirm(f"Permanently erase interview {interview_id}?", abort=True)
     with ApiClient(load_settings()) as api:
         api.erase(interview_id)
     out.print(f"Interview {interview_id} is erased", highlight=False)
@@ -214,16 +217,16 @@ def compare_providers(
     providers: Annotated[str, typer.Option(help="Speech providers, separated by commas.")],
     reference: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="A text file with what is said."),
+        typer.Option(exists=True, dir_okay=False, help="Text file with the reference transcript."),
     ] = None,
     left: Annotated[
-        str | None, typer.Option(help="Who speaks on the left channel: interviewer or candidate.")
+        str | None, typer.Option(help="Speaker on the left channel: interviewer or candidate.")
     ] = None,
     picture: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Draw the same, as SVG.")
+        Path | None, typer.Option(dir_okay=False, help="Also write the table as an SVG file.")
     ] = None,
 ) -> None:
-    """Compare speech providers on a recording: errors, speed, confidence and cost."""
+    """Compare speech providers on a recording: word error rate, speed, confidence, cost."""
     from worker.cli.comparing import run_comparison
 
     names = [name.strip() for name in providers.split(",") if name.strip()]
@@ -242,9 +245,9 @@ def compare_providers(
 
 @app.command()
 def log_level(
-    level: Annotated[LevelName, typer.Argument(help="From which on lines are logged.")],
+    level: Annotated[LevelName, typer.Argument(help="The lowest level to log.")],
 ) -> None:
-    """Change what the running processes log, until they are started anew."""
+    """Change the log level of the running processes, until they restart."""
     with ApiClient(load_settings()) as api:
         for process in api.change_log_level(level):
             out.print(f"{process} logs {level} and above", highlight=False)
@@ -252,13 +255,13 @@ def log_level(
 
 @app.command()
 def config() -> None:
-    """Print every setting, its value with secrets masked, and what it is for."""
+    """Print every setting with its value (secrets masked) and its meaning."""
     out.print(listing.settings_table(load_settings()))
 
 
 @app.command()
 def up() -> None:
-    """Run all of it until Ctrl-C: servers, workers, API and Flower."""
+    """Run the whole stack until Ctrl-C: servers, workers, API and Flower."""
     from worker.local.stack import run_stack
 
     run_stack(load_settings(), out)
@@ -266,7 +269,7 @@ def up() -> None:
 
 @app.command()
 def demo() -> None:
-    """Run all of it for one bundled interview, print its report, and stop it again."""
+    """Run the whole stack for one bundled interview, print its report, then stop."""
     from worker.cli.demo import run_demo
 
     run_demo(load_settings(), out)
@@ -275,11 +278,11 @@ def demo() -> None:
 @app.command()
 def worker(
     queues: Annotated[
-        str, typer.Option(help="Queues, separated by commas; all of them if not given.")
+        str, typer.Option(help="Queues to consume, separated by commas. Default: all.")
     ] = "",
-    concurrency: Annotated[int, typer.Option(min=1, help="Child processes.")] = 1,
-    name: Annotated[str, typer.Option(help="Name of this worker on its host.")] = "worker",
-    events: Annotated[bool, typer.Option(help="Send task events, which Flower shows.")] = False,
+    concurrency: Annotated[int, typer.Option(min=1, help="Number of child processes.")] = 1,
+    name: Annotated[str, typer.Option(help="Name of this worker, unique on its host.")] = "worker",
+    events: Annotated[bool, typer.Option(help="Send task events, for Flower.")] = False,
 ) -> None:
     """Run a Celery worker."""
     from worker.celery_app.worker import run_worker

@@ -1,4 +1,4 @@
-"""`interview-worker compare`."""
+"""The `compare` command."""
 
 from collections.abc import Sequence
 from io import StringIO
@@ -17,7 +17,7 @@ from worker.plugins import SPEECH
 from worker.settings import Settings
 
 _WIDTH = 100
-"""Columns of the picture."""
+"""Width of the SVG, in columns."""
 
 
 def run_comparison(
@@ -30,28 +30,28 @@ def run_comparison(
     picture: Path | None,
     out: Console,
 ) -> bool:
-    """Compare speech providers, and print what comes of it.
+    """Compare speech providers on a recording, and print a table of the results.
 
     Args:
         settings: The settings.
-        recording: A file with the recording.
-        providers: Their names.
-        reference: A file with the words that are said in it.
-        left: Who speaks on the left channel: interviewer or candidate.
-        picture: Where the same is drawn, as SVG.
-        out: Where it is printed.
+        recording: The recording.
+        providers: The names of the providers.
+        reference: A text file with the reference transcript.
+        left: The speaker on the left channel: interviewer or candidate.
+        picture: An SVG file to write the table to.
+        out: The console to print to.
 
     Returns:
-        Whether any of them answered.
+        Whether at least one provider returned a transcript.
 
     Raises:
-        InvalidInput: The recording cannot be used.
-        Permanent: There is no such provider, or it cannot be made.
+        InvalidInput: The recording is invalid.
+        Permanent: A provider does not exist or cannot be created.
     """
     audio = probe(recording, name=recording.name, max_duration=settings.max_audio_seconds)
     channels = Channels.model_validate(speakers(left)) if left else None
     if channels is not None and audio.channels != 2:
-        raise InvalidInput("only a recording of two channels has a left one")
+        raise InvalidInput("--left requires a recording with two channels")
     words = reference.read_text(encoding="utf-8") if reference else None
     with provider_context(settings) as context:
         made = [SPEECH.open(name, context) for name in providers]

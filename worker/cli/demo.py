@@ -1,4 +1,4 @@
-"""One bundled interview through the whole of it."""
+"""The `demo` command: one bundled interview through the whole stack."""
 
 import json
 import signal
@@ -25,11 +25,11 @@ _DRAIN_SECONDS = 10.0
 
 
 def run_demo(settings: Settings, out: Console) -> None:
-    """Start everything in a place of its own, submit the sample, print its report, stop it all.
+    """Run the stack in a temporary directory, submit the sample, print its report, and stop.
 
     Raises:
         Permanent: The interview was not completed.
-        ProcessFailed: A process did not come up.
+        ProcessFailed: A process failed to start.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     with ExitStack() as stack:
@@ -62,8 +62,8 @@ def run_demo(settings: Settings, out: Console) -> None:
             final = follow(api, interview, out)
             render(api, final, out)
     if final.status is not Status.COMPLETED:
-        raise Permanent(f"the demo's interview ended as {final.status}")
-    out.print("\nEverything that was started is stopped again.")
+        raise Permanent(f"the demo interview ended with status {final.status}")
+    out.print("\nAll processes stopped.")
 
 
 def _payload() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Following one interview on its way, with a progress bar."""
+"""A progress display for one interview."""
 
 import time
 
@@ -9,14 +9,14 @@ from tasks.interviews.interview import Interview, Stage, StageRecord, Status
 from worker.cli.client import ApiClient
 
 _POLL = 0.3
-"""Seconds between two looks."""
+"""Seconds between two polls."""
 
 
 def follow(api: ApiClient, interview: Interview, out: Console) -> Interview:
-    """Show an interview's progress until nothing more happens to it.
+    """Show an interview's progress until it reaches a final status.
 
     Returns:
-        The interview as it is then.
+        The interview in its final status.
     """
     columns = (
         TextColumn("{task.description:<11}"),

@@ -1,4 +1,4 @@
-"""Sending again what is safe to be sent again."""
+"""Retries of idempotent HTTP requests."""
 
 import time
 from collections.abc import Callable
@@ -6,29 +6,29 @@ from collections.abc import Callable
 import httpx2
 
 _ATTEMPTS = 3
-"""How often a request is sent that gets no answer."""
+"""Maximum number of attempts if there is no response."""
 
-_LATER = (409, 429, 503)
-"""The answers after which it is worth waiting; others, such as a full disk, take longer."""
+_RETRYABLE = (409, 429, 503)
+"""Statuses that are retried; others with `Retry-After`, such as a full disk (507), take longer."""
 
 _FIRST_WAIT = 0.5
-"""Seconds before it is sent again, and twice as many each time after that."""
+"""Seconds before the second attempt; doubled for each further attempt."""
 
 _MAX_WAIT = 90.0
-"""Seconds for which the API may ask to come again later; longer than a killed request blocks."""
+"""Seconds to wait at most for `Retry-After`; longer than a killed request blocks its key."""
 
 
 def send_with_retry(send: Callable[[], httpx2.Response]) -> httpx2.Response:
-    """Send a request until it is answered with anything but to come again later.
+    """Send a request, retrying without a response or after a response with `Retry-After`.
 
     Args:
-        send: Sends it; to do that again must be safe.
+        send: Sends the request, which must be idempotent.
 
     Returns:
-        The last answer, which asks to come again later where there is no patience left for it.
+        The last response. It may still be a retryable one if the time to wait is exhausted.
 
     Raises:
-        httpx2.HTTPError: There is no answer.
+        httpx2.HTTPError: There was no response to the last attempt.
     """
     deadline = time.monotonic() + _MAX_WAIT
     failures = 0
@@ -41,7 +41,7 @@ def send_with_retry(send: Callable[[], httpx2.Response]) -> httpx2.Response:
                 raise
             time.sleep(_FIRST_WAIT * 2 ** (failures - 1))
             continue
-        wait = answer.headers.get("retry-after", "") if answer.status_code in _LATER else ""
+        wait = answer.headers.get("retry-after", "") if answer.status_code in _RETRYABLE else ""
         if not wait.isdigit() or time.monotonic() + int(wait) > deadline:
             return answer
         time.sleep(int(wait))

@@ -1,4 +1,4 @@
-"""The commands that make, list and revoke API keys, in the database itself."""
+"""The `keys` commands, which create, list and revoke API keys directly in the database."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,18 +22,20 @@ from worker.settings import Settings, load_settings
 if TYPE_CHECKING:
     from worker.bootstrap import Stores
 
-app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
+app = typer.Typer(no_args_is_help=True, help="Create, list and revoke API keys.")
 out = Console(soft_wrap=True)
 
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Option(help="Who or what it is for.")],
-    scope: Annotated[list[Scope], typer.Option(help="What it may do; repeatable.")],
-    tenant: Annotated[str, typer.Option(help="Whose interviews it is for.")] = DEFAULT_TENANT,
-    days: Annotated[int | None, typer.Option(min=1, help="Days after which it expires.")] = None,
+    name: Annotated[str, typer.Option(help="Name of the key's user.")],
+    scope: Annotated[list[Scope], typer.Option(help="Granted scope; repeatable.")],
+    tenant: Annotated[str, typer.Option(help="Tenant of the key.")] = DEFAULT_TENANT,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Days until it expires. Default: never.")
+    ] = None,
 ) -> None:
-    """Make a key, and print it: this once, since only a hash of it is kept."""
+    """Create a key and print it. It cannot be shown again: only its hash is stored."""
     expires_at = now() + timedelta(days=days) if days else None
     try:
         key, token = issue(name, tenant, scope, expires_at)
@@ -55,7 +57,7 @@ def list_keys() -> None:
 
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id.")]) -> None:
-    """Let a key be valid no more."""
+    """Revoke a key."""
     with _stores(load_settings()) as stores:
         key = stores.keys.get(key_id)
         if key is not None:
@@ -66,7 +68,7 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's i
 
 @contextmanager
 def _stores(settings: Settings) -> Iterator["Stores"]:
-    # Loading drivers takes longer than most commands.
+    # Imported here because loading the drivers takes longer than most commands.
     from worker.bootstrap import open_stores
     from worker.local.embedded.servers import EmbeddedServers
     from worker.local.stack_file import running_mongodb
@@ -75,14 +77,14 @@ def _stores(settings: Settings) -> Iterator["Stores"]:
         settings = settings.with_environment({"MONGODB_URL": running})
     with ExitStack() as stack:
         if settings.mongodb_url is None:
-            # The stack is not up: a first key has to be there before it listens to others.
+            # The stack is not running: the first key must exist before it accepts remote requests.
             addresses = stack.enter_context(EmbeddedServers(settings.data_dir, {"mongodb"}))
             settings = settings.with_environment(addresses)
         yield stack.enter_context(open_stores(settings))
 
 
 def _actor(key: Key) -> Actor:
-    # Whoever can reach the database; there is no key to know them by.
+    # Anyone with access to the database can run this: there is no key to identify the user.
     return Actor(who="command line", tenant=key.tenant)
 
 

@@ -16,8 +16,8 @@ _COLOURS = {Status.COMPLETED: "green", Status.FAILED: "red", Status.CANCELLED: "
 
 
 def table(interviews: Sequence[Interview]) -> Table:
-    """Interviews, one a line."""
-    # Ids are copied from here into other commands, so they are never cut short.
+    """A table of interviews."""
+    # Users copy ids from here into other commands, so ids are never truncated.
     found = Table(Column("id", min_width=36, no_wrap=True), box=None)
     for name in ("type", "status", "created", "minutes", "candidate"):
         found.add_column(name)
@@ -34,7 +34,7 @@ def table(interviews: Sequence[Interview]) -> Table:
 
 
 def dead_table(interviews: Sequence[Interview]) -> Table:
-    """Interviews that failed, one a line."""
+    """A table of failed interviews."""
     found = Table(Column("id", min_width=36, no_wrap=True), box=None)
     for name in ("type", "stage", "error", "attempts", "failed"):
         found.add_column(name, overflow="fold")
@@ -53,7 +53,7 @@ def dead_table(interviews: Sequence[Interview]) -> Table:
 
 
 def audit_table(entries: Sequence[Entry]) -> Table:
-    """Entries of the audit trail, one a line."""
+    """A table of audit entries."""
     found = Table(box=None)
     for name in ("at", "who", "action"):
         found.add_column(name, overflow="fold")
@@ -71,12 +71,12 @@ def audit_table(entries: Sequence[Entry]) -> Table:
 
 
 def coloured(status: Status) -> Text:
-    """A status in its colour."""
+    """A status as coloured text."""
     return Text(status, style=_COLOURS.get(status, "cyan"))
 
 
 def settings_table(settings: Settings) -> Table:
-    """Settings, their values with secrets mask_url, and what they are for."""
+    """A table of settings, with their values (secrets masked) and meanings."""
     found = Table("setting", "value", "meaning", box=None)
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
@@ -93,7 +93,7 @@ def _shown(name: str, value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, SecretStr):
-        # The address of a server is worth seeing; of other secrets nothing is.
+        # A URL is shown without its password; other secrets are hidden entirely.
         return mask_url(value.get_secret_value()) if name.endswith("_url") else "***"
     if isinstance(value, dict):
         value = tuple(f"{key}={each}" for key, each in value.items())

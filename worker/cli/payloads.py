@@ -1,4 +1,4 @@
-"""From the options of `submit` to the JSON the API takes."""
+"""Request bodies built from command-line options."""
 
 import json
 from collections.abc import Sequence
@@ -25,10 +25,10 @@ def submission(
     consent: str | None,
     callback_url: str | None,
 ) -> dict[str, Any]:
-    """The submission that the options describe; what a file says comes first.
+    """Build a submission from the options; fields of the file take precedence.
 
     Raises:
-        InvalidInput: An option or the file cannot be understood, or neither names the type.
+        InvalidInput: An option or the file is invalid, or the type is missing.
     """
     given: dict[str, Any] = {
         "candidate": _person(candidate),
@@ -48,17 +48,17 @@ def submission(
         given["callback_url"] = callback_url
     given |= _read(file) if file else {}
     if "type" not in given:
-        raise InvalidInput("name the type of the interview: --type screening")
+        raise InvalidInput("the interview type is missing: add, for example, --type screening")
     return given
 
 
 def review(
     scores: Sequence[str], recommendation: str | None, *, by: str, reason: str
 ) -> dict[str, Any]:
-    """The review that the options describe: an override where they change anything.
+    """Build a review from the options; it is an override if they change anything.
 
     Raises:
-        InvalidInput: A score cannot be understood.
+        InvalidInput: A score is malformed.
     """
     overridden = bool(scores) or recommendation is not None
     return {
@@ -83,7 +83,7 @@ def _read(file: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InvalidInput(f"{file} is not JSON: {error}") from error
     if not isinstance(content, dict):
-        raise InvalidInput(f"{file} does not hold a JSON object")
+        raise InvalidInput(f"{file} does not contain a JSON object")
     return content
 
 
@@ -95,12 +95,12 @@ def _person(text: str) -> dict[str, str]:
 
 
 def speakers(left: str) -> dict[str, str]:
-    """Who speaks on which channel, by who speaks on the left one.
+    """The speakers of both channels, given the speaker on the left one.
 
     Raises:
-        InvalidInput: It is nobody we know.
+        InvalidInput: The speaker is unknown.
     """
     if left not in tuple(Speaker):
-        raise InvalidInput("--left is either interviewer or candidate")
+        raise InvalidInput("--left must be interviewer or candidate")
     right = Speaker.CANDIDATE if left == Speaker.INTERVIEWER else Speaker.INTERVIEWER
     return {"left": left, "right": right}

@@ -1,4 +1,4 @@
-"""An interview and its report, for people to read."""
+"""Terminal output of an interview and its report."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,13 +16,13 @@ from worker.cli.client import ApiClient
 from worker.cli.listing import coloured
 
 _QUOTES = 2
-"""Quotes shown for each competency; the report has them all."""
+"""Number of quotes shown per competency; the report contains all of them."""
 
 _LAYOUTS = {1: "mono", 2: "stereo"}
 
 
 def render(api: ApiClient, interview: Interview, out: Console) -> None:
-    """Print what is known of an interview."""
+    """Print an interview with its report and booking."""
     out.print()
     out.print(_head(interview))
     report = api.report(interview.id)
@@ -61,7 +61,9 @@ def _sound(quality: AudioQuality) -> str:
 def _report(report: Report) -> Iterable[ConsoleRenderable]:
     if report.input_quality.reasons:
         reasons = ", ".join(report.input_quality.reasons)
-        yield _section("Not scored", Text(f"The transcript is too poor to be scored: {reasons}."))
+        yield _section(
+            "Not scored", Text(f"The transcript quality is too low to score: {reasons}.")
+        )
     if report.overall is not None:
         score = _number(report.overall.score, " of 5", digits=1)
         advice = Text.assemble((f"Score {score}. ", "bold"), report.overall.recommendation)
@@ -86,7 +88,7 @@ def _competencies(competencies: Iterable[CompetencyScore]) -> Table:
             Text(str(one.score) if one.score else "-", style="bold"),
             Text(one.name),
             f"{one.confidence:.0%}",
-            Text("\n".join(quotes) or "nothing was heard about it"),
+            Text("\n".join(quotes) or "no evidence found"),
         )
     return table
 
@@ -104,7 +106,7 @@ def _delivery(delivery: Delivery) -> Table:
 
 
 def _sentiment(sentiment: Sentiment) -> Text:
-    # A bar for each segment, from the lowest sentiment to the highest.
+    # One bar per segment, from the lowest sentiment (-1) to the highest (1).
     bars = "".join("▁▂▃▄▅▆▇█"[round((mood.score + 1) / 2 * 7)] for mood in sentiment.timeline)
     return Text(f"{_number(sentiment.overall, digits=2)} on a scale from -1 to 1   {bars}")
 
@@ -123,7 +125,7 @@ def _booking(booking: Booking) -> ConsoleRenderable:
 def _review(report: Report) -> str:
     review = report.review
     if review.by is None:
-        return "Pending: a human has the last word."
+        return "Pending: a human reviewer decides."
     return f"{review.state.capitalize()} by {review.by}. {review.reason or ''}"
 
 

@@ -1,4 +1,4 @@
-"""Silences, for maintenance."""
+"""The `silence` and `silences` commands, which manage Alertmanager silences."""
 
 import logging
 import re
@@ -18,9 +18,7 @@ from worker.settings import load_settings
 log = logging.getLogger(__name__)
 out = Console()
 
-app = typer.Typer(
-    no_args_is_help=True, help="Keep alerts quiet for a while, and see which are kept quiet."
-)
+app = typer.Typer(no_args_is_help=True, help="List and end the silences of alerts.")
 
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _DURATION = re.compile(r"(\d{1,4})([mhd])")
@@ -28,26 +26,28 @@ _MAX_DURATION = timedelta(days=7)
 
 
 def parse_duration(text: str) -> timedelta:
-    """A time such as 30m, 2h or 1d.
+    """Parse a duration such as 30m, 2h or 1d.
 
     Raises:
-        InvalidInput: It is none, or longer than a week: what is silent for ever is forgotten.
+        InvalidInput: It is malformed, or longer than a week: long silences tend to be forgotten.
     """
     found = _DURATION.fullmatch(text)
     if found is None:
-        raise InvalidInput("a time is a number and m, h or d, such as 30m, 2h or 1d")
+        raise InvalidInput("a duration is a number followed by m, h or d: 30m, 2h, 1d")
     lasts = int(found.group(1)) * _UNITS[found.group(2)]
     if not timedelta() < lasts <= _MAX_DURATION:
-        raise InvalidInput("a silence lasts for seven days at most")
+        raise InvalidInput("a silence must last between one minute and seven days")
     return lasts
 
 
 def silence(
-    lasts: Annotated[str, typer.Option("--for", help="How long: 30m, 2h, 1d.")],
-    reason: Annotated[str, typer.Option(help="Why.")],
-    alert: Annotated[str | None, typer.Option(help="Only this one; all of ours if none.")] = None,
+    lasts: Annotated[str, typer.Option("--for", help="Duration, such as 30m, 2h or 1d.")],
+    reason: Annotated[str, typer.Option(help="Reason for the silence.")],
+    alert: Annotated[
+        str | None, typer.Option(help="Only this alert. Default: all alerts of this service.")
+    ] = None,
 ) -> None:
-    """Keep alerts quiet during maintenance; ends by itself."""
+    """Silence alerts for a limited time, such as during maintenance."""
     with closing(Alertmanager(load_settings().alertmanager_url)) as alertmanager:
         made = alertmanager.silence(
             duration=parse_duration(lasts), by=getuser(), reason=reason, alert=alert
@@ -59,7 +59,7 @@ def silence(
 
 @app.command("list")
 def list_silences() -> None:
-    """List the silences that hold."""
+    """List the active silences."""
     with closing(Alertmanager(load_settings().alertmanager_url)) as alertmanager:
         found = alertmanager.silences()
     table = Table("silence", "alert", "until", "by", "reason", box=None)
@@ -72,10 +72,10 @@ def list_silences() -> None:
 
 @app.command()
 def end(
-    silence: Annotated[str, typer.Argument(metavar="SILENCE", help="Its id.")],
+    silence: Annotated[str, typer.Argument(metavar="SILENCE", help="The silence's id.")],
 ) -> None:
     """End a silence now."""
     with closing(Alertmanager(load_settings().alertmanager_url)) as alertmanager:
         alertmanager.end(silence)
-    log.warning("silence %s is over", silence)
-    out.print(f"Silence {silence} is over", highlight=False)
+    log.warning("silence %s ended", silence)
+    out.print(f"Silence {silence} ended", highlight=False)

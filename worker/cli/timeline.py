@@ -1,4 +1,4 @@
-"""The story of one interview, for the terminal: from its document, its log lines and its trace."""
+"""The timeline of one interview, built from its document, its log lines and its trace."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,15 +17,15 @@ _LOUD = {"WARN": "yellow", "ERROR": "red"}
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """Something that happened.
+    """One entry of a timeline.
 
     Attributes:
-        at: When, or when it began.
-        took: How long; None if that is not told.
+        at: The time at which it happened or began.
+        took: Its duration; None if unknown.
         source: interview, log or span.
         what: What happened.
-        detail: What else is known of it.
-        colour: How it is shown.
+        detail: Further details.
+        colour: The colour in which it is shown.
     """
 
     at: datetime
@@ -37,7 +37,7 @@ class TimelineEntry:
 
 
 def from_interview(interview: Interview) -> Iterator[TimelineEntry]:
-    """What the document tells: submission, waits, runs and the end."""
+    """Entries from an interview's document: submission, waits, attempts and end."""
     size = f"{interview.audio.duration:.0f} s of audio"
     yield TimelineEntry(
         interview.created_at, None, "interview", "submitted", f"{interview.type}, {size}"
@@ -71,10 +71,10 @@ def _run(stage: Stage, record: StageRecord, started: datetime) -> TimelineEntry:
 
 
 def from_logs(logs: Path, interview_id: str) -> Iterator[TimelineEntry]:
-    """What log lines tell.
+    """Entries from log lines.
 
     Args:
-        logs: A file with JSON lines, or a directory of such files; other lines are passed over.
+        logs: A file with JSON lines, or a directory of such files; other lines are skipped.
         interview_id: The interview.
     """
     for file in sorted(logs.glob("*.log")) if logs.is_dir() else [logs]:
@@ -100,7 +100,7 @@ def _line(fields: dict[str, object]) -> TimelineEntry:
     at = datetime.fromisoformat(str(fields["timestamp"]))
     duration = fields.get("duration")
     took = timedelta(milliseconds=duration) if isinstance(duration, int | float) else None
-    # A line is written when what it tells of is over.
+    # A line with a duration is written at the end of that duration.
     began = at - took if took else at
     level = str(fields.get("level", ""))
     detail = " ".join(str(fields[name]) for name in ("component", "error.type") if name in fields)
@@ -111,7 +111,7 @@ def _line(fields: dict[str, object]) -> TimelineEntry:
 
 
 def render(moments: Iterable[TimelineEntry]) -> Table:
-    """Moments by the time, each with the seconds since the first."""
+    """A table of the entries in order of time, with the seconds since the first entry."""
     ordered: Sequence[TimelineEntry] = sorted(moments, key=lambda one: one.at)
     table = Table(
         Column("at", justify="right", no_wrap=True),

@@ -1,4 +1,4 @@
-"""`trace`: what became of an interview, and when."""
+"""The `trace` command, which prints the timeline of an interview."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,12 +19,12 @@ out = Console()
 
 
 def trace(
-    interview_id: Annotated[UUID, typer.Argument(metavar="INTERVIEW", help="Its id.")],
+    interview_id: Annotated[UUID, typer.Argument(metavar="INTERVIEW", help="The interview's id.")],
     logs: Annotated[
         Path | None,
-        typer.Option(help="A file or directory of JSON log lines; the running stack's if none."),
+        typer.Option(help="File or directory of JSON log lines. Default: the running stack's."),
     ] = None,
-    spans: Annotated[bool, typer.Option(help="Show each span of the trace as well.")] = True,
+    spans: Annotated[bool, typer.Option(help="Include the spans of the trace.")] = True,
 ) -> None:
     """Print the timeline of an interview: stages, waits, attempts, log lines, spans."""
     settings = load_settings()
@@ -40,7 +40,7 @@ def trace(
 
 def _logs(chosen: Path | None, settings: Settings) -> Path | None:
     if chosen is not None and not chosen.exists():
-        raise NotFound(f"there is no {chosen}")
+        raise NotFound(f"{chosen} does not exist")
     return chosen or (settings.log_dir if settings.log_dir.is_dir() else None)
 
 
@@ -50,7 +50,7 @@ def _spans(url: str, interview_id: str) -> Iterator[timeline.TimelineEntry]:
     if found:
         out.print(f"Trace {url.rstrip('/')}/trace/{found[0].trace_id}", soft_wrap=True)
     else:
-        out.print("Jaeger has no trace of it: it was not sampled, or is not there any more.")
+        out.print("Jaeger has no trace of this interview: it was not sampled, or has expired.")
     for span in found:
         colour = "red" if span.failed else "default"
         yield timeline.TimelineEntry(span.began, span.took, "span", span.name, colour=colour)
