@@ -1,4 +1,4 @@
-"""What each Celery process holds: adapters opened after the fork, closed before the exit."""
+"""Set-up of Celery's child processes: adapters are opened after the fork, closed at exit."""
 
 import logging
 from contextlib import ExitStack
@@ -20,9 +20,9 @@ _processor: RequestProcessor | None = None
 
 
 def current_processor() -> RequestProcessor:
-    """What turns requests into interviews in this process."""
+    """The request processor of this child process."""
     if _processor is None:
-        raise RuntimeError("this process was not set up")
+        raise RuntimeError("this process has not been initialised as a Celery child process")
     return _processor
 
 
@@ -30,7 +30,7 @@ def current_processor() -> RequestProcessor:
 def _set_up(**_: Any) -> None:
     global _processor
     settings = load_settings()
-    # First, as it watches how connections are opened; and so last at the end.
+    # Opened first and closed last, as it instruments the libraries that open connections.
     _open.enter_context(configured_tracing(settings, "worker"))
     stores = _open.enter_context(open_stores(settings))
     context = _open.enter_context(provider_context(settings, stores.ledger))

@@ -1,4 +1,4 @@
-"""The Celery application."""
+"""Configuration of the Celery application."""
 
 from typing import Any
 
@@ -14,16 +14,16 @@ TASK_MODULES = (
     "tasks.pipeline.schedule",
     "worker.celery_app.tasks",
 )
-"""Where the tasks are."""
+"""The modules that define tasks."""
 
 _TRANSPORT = "worker.adapters.broker.transport:Transport"
 
 _VISIBILITY_MARGIN = 600
-"""Seconds between the longest a stage may take and the redelivery of its message."""
+"""Seconds between a stage's time limit and the redelivery of its message."""
 
 
 def create_app(settings: Settings) -> Celery:
-    """A Celery application for the given settings; nothing is connected yet."""
+    """Create a Celery application for the given settings, without connecting to the broker."""
     app = Celery("interview-worker", task_cls="worker.celery_app.returned:InstrumentedTask")
     app.conf.update(_configuration(settings))
     app.set_current()
@@ -57,12 +57,12 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_create_missing_queues": False,
         "accept_content": ["json"],
         "task_serializer": "json",
-        # A message is acknowledged when its stage is done, so that a lost worker loses nothing.
+        # A message is acknowledged after its stage, so that a lost worker loses no message.
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "worker_prefetch_multiplier": 1,
         "worker_cancel_long_running_tasks_on_connection_loss": True,
-        # The interview's document is the result; a result backend would only be a second truth.
+        # The interview's document is the result; a result backend would duplicate it.
         "task_ignore_result": True,
         "task_track_started": False,
         "task_soft_time_limit": limit,

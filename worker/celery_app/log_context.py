@@ -1,4 +1,4 @@
-"""What a task is about, bound for as long as it runs and Celery tells what came of it."""
+"""The log context of tasks: operation, task id and interview id."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -13,7 +13,7 @@ from tasks.pipeline.queues import STAGES
 
 @contextmanager
 def binding_task_context() -> Iterator[None]:
-    """Bind what each task of this process is about, for as long as the context lasts."""
+    """Bind the log context of each task of this process, from its prerun to its postrun signal."""
     held: dict[str, AbstractContextManager[None]] = {}
 
     def begin(*, task_id: str, task: Any, args: Sequence[Any], **_: Any) -> None:

@@ -1,8 +1,8 @@
-"""Celery's prefork pool, which tells what becomes of messages that it loses sight of.
+"""A prefork pool that signals the outcome of messages that Celery's own pool stops tracking.
 
-What Celery hands to a process it writes into a pipe, and until the process says that it has taken
-it up, nobody can tell whether it will. Celery forgets such messages when the connection to the
-broker is lost, and also when the worker stops; the process runs them all the same.
+Celery writes a message into the pipe of a child process. Until the child accepts it, it is unknown
+whether the child will run it. Celery stops tracking such messages when the connection to the broker
+is lost and when the worker stops, but the child runs them nevertheless.
 """
 
 from functools import partial
@@ -34,11 +34,11 @@ class _Processes(asynpool.AsynPool):
         handlers[ACK] = partial(self._taken_up, handlers[ACK])
 
     def flush(self) -> None:
-        """Let go of what no process has taken up, as the broker delivers it again.
+        """Drop the messages that no child has accepted, as the broker redelivers them.
 
-        Celery asks for it when the connection to the broker is lost, and when the worker stops. A
-        worker that stops waits for its processes, and so lets them finish what they were handed:
-        their work would not be acknowledged else, and be done again.
+        Celery calls this when the connection to the broker is lost and when the worker stops. While
+        the worker stops, nothing is dropped: the worker waits for its children, and dropped work
+        would not be acknowledged and therefore be repeated.
         """
         if self._state != RUN:
             return
@@ -49,16 +49,16 @@ class _Processes(asynpool.AsynPool):
         connection_lost.send([_request_of(job) for job in self._forgotten.values()])
 
     def process_flush_queues(self, proc: Any) -> None:
-        """Hear the last of a process that has ended."""
+        """Read the remaining messages of a child that has exited."""
         super().process_flush_queues(proc)
         for number, job in tuple(self._forgotten.items()):
-            if job._write_to is proc:  # noqa: SLF001 - no other way to tell whose it was
+            if job._write_to is proc:  # noqa: SLF001 - billiard has no public name for it
                 del self._forgotten[number]
                 lost = Released(_request_of(job), Reason.CONNECTION_LOST)
                 delivery_released.send(lost)
 
     def join(self) -> None:
-        """Wait for the processes to end, and hear the last of them."""
+        """Wait for the children to exit, and read their remaining messages."""
         super().join()
         if self._forgotten:
             for proc in tuple(self._pool):
@@ -74,7 +74,7 @@ class _Processes(asynpool.AsynPool):
 
 
 class TaskPool(prefork.TaskPool):
-    """The prefork pool; chosen by Celery's setting `worker_pool`."""
+    """The prefork pool of our workers (Celery's setting `worker_pool`)."""
 
     Pool = _Processes
 

@@ -1,4 +1,4 @@
-"""Celery's requests: what becomes of them is announced, and people are kept out of events."""
+"""Celery request and task classes that signal deliveries and hide personal data in events."""
 
 import os
 from typing import Any
@@ -18,7 +18,7 @@ from tasks.pipeline.queues import REQUESTS
 
 
 class InstrumentedRequest(Request):
-    """A message in a worker's hands; see `message_returned`."""
+    """A message that a worker has received. It sends the signals of `monitoring.signals`."""
 
     _apply_result: Any
 
@@ -33,21 +33,21 @@ class InstrumentedRequest(Request):
         return _shown(self.name, super().kwargsrepr)
 
     def on_accepted(self, pid: Any, time_accepted: float) -> None:
-        """Hear that a process has taken the message up."""
-        # Where a process died before it took up what was revoked, the pool says that it was we.
-        # Only where there are no other processes can that be so, and there is no job either then.
+        """Handle that a process has accepted the message."""
+        # If a child dies before it accepts a revoked message, the pool reports the parent's pid.
+        # That pid is genuine only in a pool without children, and then there is no job.
         if pid != os.getpid() or self._apply_result is None:
             delivery_started.send(Started(self, time_accepted))
         super().on_accepted(pid, time_accepted)
 
     def acknowledge(self) -> None:
-        """Tell the broker that the message is done with: it was run, or it was revoked."""
+        """Acknowledge the message: it was run or revoked."""
         if not self.acknowledged:
             delivery_released.send(Released(self, Reason.REVOKED))
         super().acknowledge()
 
     def reject(self, requeue: bool = False) -> None:
-        """Give the message back to the broker, or refuse it for good."""
+        """Reject the message, and let the broker redeliver it if `requeue` is true."""
         if not self.acknowledged:
             message_returned.send(self)
             delivery_released.send(Released(self, Reason.REJECTED))
@@ -55,11 +55,11 @@ class InstrumentedRequest(Request):
 
 
 def _shown(task: str, arguments: str) -> str:
-    # A request names people, and Flower keeps what it has seen.
+    # The arguments of a request contain personal data, and Flower stores events.
     return "(not shown)" if task == REQUESTS else arguments
 
 
 class InstrumentedTask(Task[Any, Any]):
-    """The base of all tasks of the service."""
+    """The base class of all tasks of the service."""
 
     Request = f"{InstrumentedRequest.__module__}:{InstrumentedRequest.__name__}"

@@ -1,4 +1,4 @@
-"""The tasks by which messages become interviews."""
+"""The intake tasks, which turn requests into interviews."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -18,20 +18,20 @@ _RETRY_SECONDS = 5
 
 @shared_task(name=REQUESTS, bind=True, max_retries=None)
 def submit(task: SubmitTask, request: Mapping[str, Any], message_id: str | None = None) -> str:
-    """Take in an interview whose recording is fetched from its `audio_url`.
+    """Accept an interview whose recording is downloaded from its `audio_url`.
 
-    The request is kept before anything else is done with it.
+    The request is stored before it is processed.
 
     Args:
         task: The running task.
         request: The body of `POST /api/v1/interviews` in its JSON form.
-        message_id: The request's own id; the same one again gives the same interview.
+        message_id: The id of the request. A repeated id returns the same interview.
 
     Returns:
         The interview's id.
 
     Raises:
-        InvalidInput: The request cannot be used; nothing is stored.
+        InvalidInput: The request is invalid; nothing is stored.
     """
     processor = current_processor()
     message = message_id or task.request.id or ""
@@ -40,7 +40,7 @@ def submit(task: SubmitTask, request: Mapping[str, Any], message_id: str | None 
             processor.requests, processor.intake.interviews, request, message, Source.CELERY
         )
     except Transient as error:
-        # Until the database is back, there is nothing but this message.
+        # The request exists only in this message until the database is available.
         raise task.retry(exc=error, countdown=_RETRY_SECONDS) from error
     processor.process(request_id)
     return request_id
@@ -48,9 +48,9 @@ def submit(task: SubmitTask, request: Mapping[str, Any], message_id: str | None 
 
 @shared_task(name=FETCH)
 def fetch(request_id: str) -> None:
-    """Take in the interview of a request that is kept already.
+    """Accept the interview of a stored request.
 
     Raises:
-        Permanent: It cannot be used.
+        Permanent: The request was rejected.
     """
     current_processor().process(request_id)

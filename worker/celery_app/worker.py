@@ -1,4 +1,4 @@
-"""Celery's own programs, run with our application."""
+"""Celery's worker and Flower, run with our application."""
 
 import os
 import signal
@@ -22,32 +22,32 @@ from worker.telemetry.metrics import recording_worker
 from worker.telemetry.tracing import check_tracing
 
 _AT_ONCE = 0.001
-"""Seconds; a timer of 0 is none."""
+"""Seconds; `setitimer` with 0 would disarm the timer."""
 
 
 def run_worker(
     settings: Settings, *, queues: Sequence[str], concurrency: int, name: str, events: bool
 ) -> None:
-    """Run a worker until a signal comes.
+    """Run a worker until it receives a signal.
 
-    The first SIGTERM or SIGINT lets it finish what it has in hand, for as long as `shutdown_grace`;
-    then, or at a second SIGINT, it breaks that off and gives the messages back.
+    On the first SIGTERM or SIGINT it finishes running tasks for up to `shutdown_grace` seconds.
+    Then, or on a second SIGINT, it aborts them and returns their messages to the broker.
 
     Raises:
-        Permanent: A provider of the settings cannot be made, or the price list cannot be read.
+        Permanent: A configured provider cannot be created, or the price list cannot be read.
     """
     check_providers(settings)
     check_tracing(settings)
     app = create_app(settings)
     arguments = [
-        # No banner: standard output is for log lines.
+        # No banner: standard output carries only log lines.
         "--quiet",
         "worker",
         f"--queues={','.join(queues or QUEUES)}",
         f"--concurrency={concurrency}",
         f"--hostname={name}@%h",
         f"--loglevel={settings.log_level}",
-        # Workers need not know of each other, and the chatter costs at every start.
+        # Workers do not communicate with each other, and synchronising them slows each start.
         "--without-gossip",
         "--without-mingle",
     ]
@@ -62,15 +62,15 @@ def run_worker(
 
 @contextmanager
 def _graceful_shutdown(grace: float) -> Iterator[None]:
-    """Turn a warm shutdown into a cold one after so many seconds.
+    """Turn a warm shutdown into a cold one after `grace` seconds.
 
-    Celery's own soft shutdown (`worker_soft_shutdown_timeout`) waits all of its time, even when the
-    work is done, and takes no notice of what is done meanwhile.
+    Celery's own soft shutdown (`worker_soft_shutdown_timeout`) always waits its full time, even if
+    all tasks have finished, and does not process their results meanwhile.
     """
 
     def shutting_down(*, how: str, **_: object) -> None:
         if how == "Warm":
-            # A thread must not be started inside of a signal handler, where this is called.
+            # A timer, not a thread: this runs inside a signal handler, which must start no thread.
             signal.setitimer(signal.ITIMER_REAL, max(grace, _AT_ONCE))
 
     def give_up(_number: int, _frame: FrameType | None) -> None:
@@ -87,10 +87,10 @@ def _graceful_shutdown(grace: float) -> Iterator[None]:
 
 
 def run_flower(settings: Settings) -> None:
-    """Run Flower until a signal comes.
+    """Run Flower until it receives a signal.
 
     Raises:
-        Permanent: It would listen to other machines, and let anybody in.
+        Permanent: It would be reachable from other hosts without authentication.
     """
     arguments = [
         "flower",
@@ -101,12 +101,12 @@ def run_flower(settings: Settings) -> None:
         arguments.append(f"--basic-auth={settings.flower_basic_auth.get_secret_value()}")
     elif not is_loopback(settings.flower_host):
         raise Permanent(
-            f"FLOWER_HOST is {settings.flower_host}, and Flower shows people's interviews: "
+            f"FLOWER_HOST is {settings.flower_host}, so Flower needs authentication: "
             "set FLOWER_BASIC_AUTH to user:password",
             code="configuration",
         )
     app = create_app(settings)
-    # Flower's figures are its own, so that there is nowhere to count lines that are dropped.
+    # Flower exposes its own metrics only, so dropped log lines are not counted here.
     with configured_logging(settings, "flower", Recorder()):
         _start_flower(app, arguments)
 

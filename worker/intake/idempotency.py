@@ -1,4 +1,4 @@
-"""Requests that may come again: what the key of a client stands for, and what becomes of it."""
+"""Idempotent acceptance of requests by a client's idempotency key."""
 
 import logging
 from collections.abc import Callable
@@ -16,16 +16,16 @@ from worker.ports import IdempotencyEntry, IdempotencyStore
 log = logging.getLogger(__name__)
 
 KEY_LIFETIME = timedelta(hours=24)
-"""How long a key stands for the request that brought it first."""
+"""How long a key stays bound to its first request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What came of a request, now or before.
+    """The result of a request.
 
     Attributes:
-        interview: The interview as it is now.
-        replayed: Whether it was taken in when this request came before.
+        interview: The interview in its current state.
+        replayed: Whether the interview was accepted by an earlier request with the same key.
     """
 
     interview: Interview
@@ -34,17 +34,17 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyGuard:
-    """Carries a request out once, however often it comes.
+    """Executes a request once, even if it is received several times.
 
-    After the IETF's draft-ietf-httpapi-idempotency-key-header-07. In place of the first answer the
-    id of the interview is kept, so that nothing outlives its erasure here. The id is there before
-    the interview, which makes a run after a crash find what the one before it has stored.
+    Follows draft-ietf-httpapi-idempotency-key-header-07, except that the id of the interview is
+    stored instead of the first response, so that no personal data outlives an erasure. The id is
+    stored before the interview, so that a retry after a crash finds an interview already stored.
 
     Attributes:
-        entries: Where requests are kept.
-        interviews: Where interviews are kept.
-        tenant: Who sends the request.
-        key: What the client calls it; without one, each request is another one.
+        entries: The store of idempotency entries.
+        interviews: The store of interviews.
+        tenant: The tenant of the caller.
+        key: The client's idempotency key; None disables deduplication.
     """
 
     entries: IdempotencyStore
@@ -55,20 +55,20 @@ class IdempotencyGuard:
     def accept(
         self, fingerprint: str, create: Callable[[str | None], Interview], *, within: timedelta
     ) -> Accepted:
-        """Take an interview in, or tell what came of it before.
+        """Accept an interview, or return the one that an earlier request created.
 
         Args:
-            fingerprint: A hash of what the request asks for.
-            create: Takes in the interview of an id, or of a new one. Where it is refused, the key
-                is free again. Where it fails otherwise, the same request can be sent again; as it
-                is not known what was stored, it gets the same interview.
-            within: How long that takes at most. A request that comes again after so long, and was
-                never answered, is carried out again.
+            fingerprint: A hash of the request's content.
+            create: Creates the interview, with the given id or a new one. If it rejects the request
+                (`Permanent`), the key is released. After any other failure it is unknown what was
+                stored, so a retry uses the same interview id.
+            within: The longest time that `create` takes. After it, a request without a result
+                counts as abandoned and is executed again.
 
         Raises:
-            InvalidInput: The key stands for another request.
-            Transient: The same request is being carried out.
-            Erased: The interview is erased.
+            InvalidInput: The key belongs to a different request.
+            Transient: The same request is in progress.
+            Erased: The interview has been erased.
         """
         if self.key is None:
             return Accepted(create(None), replayed=False)
@@ -78,7 +78,7 @@ class IdempotencyGuard:
         try:
             accepted = Accepted(create(entry.interview_id), replayed=False)
         except AlreadyExists:
-            # A run before this one has stored it, and did not live to say so.
+            # An earlier attempt stored the interview, but crashed before it finished the entry.
             self._finish(entry)
             return Accepted(self.interviews.get(entry.interview_id), replayed=True)
         except BaseException as error:
@@ -90,7 +90,7 @@ class IdempotencyGuard:
     def _begin(
         self, key: str, fingerprint: str, within: timedelta
     ) -> tuple[IdempotencyEntry, bool]:
-        """The entry of a key, and whether nobody has begun to carry the request out before."""
+        """The entry of a key, and whether this is the first attempt to execute the request."""
         moment = now()
         entry = IdempotencyEntry(
             id=sha256(f"{self.tenant}\n{key}".encode()).hexdigest(),
@@ -122,24 +122,24 @@ class IdempotencyGuard:
         try:
             self.entries.put(answered, instead_of=entry)
         except Transient as error:
-            # The interview is stored: when the request comes again, that will be found.
-            log.warning("the answer to a request is not noted: %s", error.message)
+            # Harmless: the interview is stored, and a retry of the request will find it.
+            log.warning("the result of a request could not be recorded: %s", error.message)
 
     def _release(self, entry: IdempotencyEntry, *, nothing_stored: bool) -> None:
         try:
             if nothing_stored:
                 self.entries.remove(entry)
             else:
-                # What comes next must find what may have been stored.
+                # Keep the id: the next attempt must find an interview that may have been stored.
                 self._take_over(entry, now())
         except Transient as error:
-            log.warning("the key of a request is blocked until it lapses: %s", error.message)
+            log.warning("an idempotency key stays blocked until it times out: %s", error.message)
 
 
 def _check(found: IdempotencyEntry, fingerprint: str, moment: datetime) -> None:
     if found.fingerprint != fingerprint:
         raise InvalidInput(
-            "this Idempotency-Key was sent before, with another request",
+            "this Idempotency-Key was already used for a different request",
             code="idempotency_key_reused",
         )
     if found.until is not None and moment < found.until:
@@ -148,6 +148,6 @@ def _check(found: IdempotencyEntry, fingerprint: str, moment: datetime) -> None:
 
 def _in_flight() -> Transient:
     return Transient(
-        "the request with this Idempotency-Key is still being carried out",
+        "a request with this Idempotency-Key is still in progress",
         code="idempotency_in_flight",
     )

@@ -1,4 +1,4 @@
-"""From a request to an interview, or to a refusal."""
+"""Processing of stored requests: each becomes an interview or is rejected."""
 
 import logging
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from worker.ports import Downloader, DownloadFailed, PendingRequest, RequestStor
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 10
-"""With a back-off of 2 seconds, the last one is made after about a quarter of an hour."""
+"""Maximum attempts. With a back-off of 2 seconds the last one is made after about 15 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,11 @@ class RequestProcessor:
     """Turns requests into interviews.
 
     Attributes:
-        requests: Where they wait.
-        intake: The door for new interviews.
-        download: Fetches a recording.
-        lease: How long a run has a request to itself, if it does not ask for more.
-        backoff: Seconds before the second attempt, at most.
+        requests: The store of pending requests.
+        intake: Accepts the interviews.
+        download: Downloads a recording.
+        lease: How long an attempt holds a request unless it renews the lease.
+        backoff: Maximum delay before the second attempt, in seconds.
     """
 
     requests: RequestStore
@@ -41,13 +41,13 @@ class RequestProcessor:
     backoff: float
 
     def process(self, request_id: str) -> None:
-        """Fetch the recording of a request, and take the interview in.
+        """Download the recording of a request, and accept the interview.
 
-        Where that may succeed later, the request waits for its next attempt; where it cannot, it
-        is refused, and an event tells so.
+        After a transient failure the request is scheduled for another attempt. After a permanent
+        one it is rejected, and a failure event is recorded.
 
         Raises:
-            Permanent: It was refused.
+            Permanent: The request was rejected.
         """
         run, moment = uuid4().hex, now()
         try:
@@ -55,20 +55,20 @@ class RequestProcessor:
             with self._settling(request, run):
                 self._accept(request)
         except STALE as error:
-            log.info("request %s is not wanted: %s", request_id, error.message)
+            log.info("request %s is stale: %s", request_id, error.message)
         except Transient as error:
-            # The database is away: another run takes over when the lease has lapsed.
+            # The database is unavailable: another attempt takes over when the lease expires.
             log.warning("request %s is left to the reconciler: %s", request_id, error.message)
 
     @contextmanager
     def _settling(self, request: PendingRequest, run: str) -> Iterator[None]:
-        """Keep the request from others, and settle it according to how the context ends."""
+        """Renew the lease in the context; then remove, postpone or reject the request."""
         try:
             with renewing(partial(self._renew, request.id, run), self.lease):
                 yield
             self.requests.remove(request.id)
         except AlreadyExists:
-            log.info("the request of interview %s came again", request.id)
+            log.info("interview %s exists already: the request is a duplicate", request.id)
             self.requests.remove(request.id)
         except (DownloadFailed, Transient) as error:
             if request.attempts >= _ATTEMPTS:
@@ -76,7 +76,7 @@ class RequestProcessor:
                 raise Permanent(error.message, code=error.code) from error
             due = now() + delay(self.backoff, request.attempts, error.retry_after)
             self.requests.postpone(request.id, run, due)
-            log.info("request %s is tried again: %s", request.id, error.message)
+            log.info("request %s will be retried: %s", request.id, error.message)
         except STALE:
             raise
         except Permanent as error:
@@ -88,8 +88,8 @@ class RequestProcessor:
 
     def _accept(self, request: PendingRequest) -> None:
         if request.attempts > _ATTEMPTS:
-            # Those before it took their process with them.
-            raise Permanent("the request was given up after too many attempts", code="poison")
+            # The earlier attempts crashed their process.
+            raise Permanent("the request failed too many times", code="poison")
         with self.download(request.body.audio_url, **self.intake.download_limits) as (
             recording,
             name,
@@ -114,4 +114,4 @@ class RequestProcessor:
             facts={"type": request.body.type, "stage": None, "error": code},
         )
         self.requests.refuse(request.id, run, event)
-        log.warning("request %s is refused: %s", request.id, code)
+        log.warning("request %s is rejected: %s", request.id, code)

@@ -1,4 +1,4 @@
-"""Requests by message: what Kafka and Celery producers send, kept until it is done."""
+"""Reception of requests from Kafka and Celery messages, which are stored until processed."""
 
 from uuid import NAMESPACE_URL, uuid5
 
@@ -12,10 +12,10 @@ from worker.ports import PendingRequest, RequestStore, UrlSubmission
 
 
 def parse_request(payload: object) -> UrlSubmission:
-    """Check a request.
+    """Validate a request.
 
     Raises:
-        InvalidInput: A field is wrong; the pointer names it.
+        InvalidInput: A field is invalid; the pointer names it.
     """
     try:
         return UrlSubmission.model_validate(payload)
@@ -26,9 +26,9 @@ def parse_request(payload: object) -> UrlSubmission:
 
 
 def interview_id_of(message_id: str) -> str:
-    """The interview's id that belongs to a message, however often the message comes.
+    """The interview id of a message: a version 5 UUID (RFC 9562) of the message's id.
 
-    A version 5 UUID (RFC 9562) of the message's id.
+    It is the same each time that the message is delivered.
     """
     return str(uuid5(NAMESPACE_URL, f"urn:interview-worker:request:{message_id}"))
 
@@ -40,20 +40,20 @@ def receive(
     message_id: str,
     source: Source,
 ) -> str:
-    """Keep a request, so that nothing depends on its message any more.
+    """Validate and store a request, so that its message can be acknowledged.
 
     Args:
-        requests: Where it is kept.
-        interviews: Where it may have come before.
-        payload: What the producer sent.
-        message_id: The message's own id; the same one again is the same request.
+        requests: The store of pending requests.
+        interviews: The store of interviews, to detect a request that was already processed.
+        payload: The content of the message.
+        message_id: The id of the message, by which duplicates are detected.
         source: The producer.
 
     Returns:
-        The id of the interview that it will be.
+        The id of the future interview.
 
     Raises:
-        InvalidInput: It cannot be used.
+        InvalidInput: The request is invalid.
     """
     wanted = parse_request(payload)
     request_id, moment = interview_id_of(message_id), now()

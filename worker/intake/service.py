@@ -1,4 +1,4 @@
-"""The one door by which interviews come in, whoever brings them."""
+"""Intake of interviews, the same for all producers: HTTP, command line, Kafka and Celery."""
 
 import logging
 from dataclasses import dataclass
@@ -27,12 +27,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Checks what comes in, stores it, and sends it on its way.
+    """Validates submissions, stores them, and queues their first stage.
 
     Attributes:
         probe: Examines a recording before it is stored.
-        check_callback_url: Refuses callback URLs that lead inside.
-        tenant: Whose interviews come in by this door.
+        check_callback_url: Rejects callback URLs that point into the internal network.
+        tenant: The tenant of the new interviews.
     """
 
     interviews: InterviewStore
@@ -52,20 +52,20 @@ class Intake:
         source: Source,
         interview_id: str | None = None,
     ) -> Interview:
-        """Take an interview in; when this returns it is stored and queued.
+        """Accept an interview. When this returns it is stored and queued.
 
         Args:
-            submission: What the producer says of it.
+            submission: The submission.
             recording: A file with the recording; it is copied.
-            name: The recording's file name.
+            name: The file name of the recording.
             source: The producer.
-            interview_id: An id of the producer's choice, a new one else. Where a request may come
-                again after a crash, with the same id it is taken up where it was left.
+            interview_id: The id of the interview; a new one if None. Pass the same id when a
+                request is retried after a crash, so that it creates no second interview.
 
         Raises:
-            InvalidInput: The submission or the recording cannot be used; nothing is stored.
-            AlreadyExists: There is an interview with this id; nothing is changed.
-            Transient: The store cannot be reached; whether the interview is stored is not known.
+            InvalidInput: The submission or the recording is invalid; nothing is stored.
+            AlreadyExists: An interview with this id exists; it is not changed.
+            Transient: The store is unavailable; it is unknown whether the interview is stored.
         """
         self.check(submission)
         if interview_id is not None:
@@ -90,7 +90,7 @@ class Intake:
 
     @property
     def download_limits(self) -> DownloadLimits:
-        """What an `audio_url` may ask for."""
+        """The limits on downloads from an `audio_url`."""
         return {
             "max_bytes": self.settings.max_upload_bytes,
             "timeout": self.settings.audio_url_timeout,
@@ -98,10 +98,10 @@ class Intake:
         }
 
     def check(self, submission: Submission) -> None:
-        """Refuse what can be refused before the recording is looked at.
+        """Validate a submission as far as possible without its recording.
 
         Raises:
-            InvalidInput: The submission cannot be used.
+            InvalidInput: The submission is invalid.
         """
         moment = now()
         if submission.type not in self.settings.interview_types:
@@ -109,18 +109,20 @@ class Intake:
             raise InvalidInput(f"unknown type {submission.type!r}; known: {known}", pointer="/type")
         if submission.analyses and submission.consent is None and self.settings.consent_required:
             raise InvalidInput(
-                "an analysis needs a consent record; without one, ask for no analyses",
+                "an analysis requires a consent record; without one, set `analyses` to []",
                 pointer="/consent",
                 code="consent_missing",
             )
         if submission.consent is not None and submission.consent.at > moment:
-            raise InvalidInput("the consent lies in the future", pointer="/consent/at")
+            raise InvalidInput("the consent is dated in the future", pointer="/consent/at")
         latest = submission.follow_up.latest
         if latest is not None and latest <= moment:
-            raise InvalidInput("this date is past", pointer="/follow_up/latest", code="past_date")
+            raise InvalidInput(
+                "the date is in the past", pointer="/follow_up/latest", code="past_date"
+            )
         if submission.follow_up.window(moment) is None:
             raise InvalidInput(
-                "notice, earliest and latest leave no time to meet", pointer="/follow_up"
+                "notice, earliest and latest leave no time for a meeting", pointer="/follow_up"
             )
         if submission.callback_url is not None:
             self._check_callback(submission.callback_url)
@@ -128,36 +130,36 @@ class Intake:
     def _check_callback(self, url: str) -> None:
         if not self.settings.webhook_secrets:
             raise InvalidInput(
-                "there is no WEBHOOK_SECRET to sign callbacks with",
+                "callbacks are disabled: WEBHOOK_SECRET is not set",
                 pointer="/callback_url",
                 code="callbacks_not_configured",
             )
         self.check_callback_url(url, allow_private=self.settings.callback_url_allow_private)
 
     def _store(self, interview: Interview, recording: Path) -> Interview:
-        # The recording comes first, so that there is no interview without one, not even for as
-        # long as a large recording takes. What is left of it by a process that dies here, or by a
-        # database that goes away, is removed as belonging to nobody (`worker.lifecycle.retention`):
-        # whether the document was written cannot be known then.
+        # The recording is stored first, so that no interview exists without one, not even while a
+        # large recording is being copied. If the process dies or the database becomes unavailable
+        # here, it is unknown whether the document was written; `worker.lifecycle.retention` later
+        # removes recordings without an interview.
         with recording.open("rb") as stream:
             self.audio.save(interview.id, interview.audio.name, stream)
         trace = current_traceparent()
-        on_its_way = interview.model_copy(update={"message_at": now(), "traceparent": trace})
-        self.interviews.create(on_its_way, transitions.created(on_its_way))
-        return on_its_way
+        queued = interview.model_copy(update={"message_at": now(), "traceparent": trace})
+        self.interviews.create(queued, transitions.created(queued))
+        return queued
 
     def _check_unknown(self, interview_id: str) -> None:
         try:
             self.interviews.tenant_of(interview_id)
         except NotFound:
             return
-        raise AlreadyExists(f"interview {interview_id} exists already")
+        raise AlreadyExists(f"interview {interview_id} already exists")
 
 
 def dispatch(dispatcher: Dispatcher, interview: Interview, stage: Stage) -> None:
-    """Publish the message of an interview that its document says is on its way.
+    """Publish the message of a stage, which the interview's document already records.
 
-    If the broker is away, the reconciler publishes it later.
+    If the broker is unavailable, the reconciler publishes it later.
     """
     try:
         with continue_trace(interview.traceparent):
@@ -169,7 +171,7 @@ def dispatch(dispatcher: Dispatcher, interview: Interview, stage: Stage) -> None
 def _check_channels(submission: Submission, audio: Audio) -> None:
     if submission.channels is not None and audio.channels != 2:
         raise InvalidInput(
-            f"channels names two speakers, but the recording has {audio.channels} channel(s)",
+            f"`channels` names two speakers, but the recording has {audio.channels} channel(s)",
             pointer="/channels",
             code="wrong_channel_count",
         )

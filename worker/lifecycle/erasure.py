@@ -1,4 +1,4 @@
-"""Erasing interviews: on request, and when they have been kept long enough."""
+"""Erasure of interviews, on request and at the end of the retention period."""
 
 import logging
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Eraser:
-    """Removes all that is known of interviews: booking, audio, transcript, analysis, people."""
+    """Erases interviews: booking, audio, transcript, analysis and personal data."""
 
     interviews: InterviewStore
     audio: AudioStore
@@ -29,13 +29,13 @@ class Eraser:
     trail: AuditTrail
 
     def erase(self, interview_id: str, actor: Actor) -> None:
-        """Erase an interview; one that is under way is cancelled first.
+        """Erase an interview. If it has not finished, it is cancelled first.
 
-        Where a server is away, what is left is still there to be erased by a second call.
+        After a failure, a second call erases the rest.
 
         Raises:
-            NotFound: There never was such an interview.
-            Transient: A server is away, or the erasure cannot be recorded.
+            NotFound: The interview never existed.
+            Transient: A server is unavailable, or the audit entry cannot be stored.
         """
         try:
             interview = self.interviews.get(interview_id)
@@ -47,15 +47,15 @@ class Eraser:
         self._erase(interview)
 
     def erase_expired(self, interview_id: str, before: datetime, actor: Actor) -> None:
-        """Erase an interview if it has been over since before a moment, and else leave it.
+        """Erase an interview if it finished before the given time.
 
-        Raises as `erase` does.
+        Raises the same errors as `erase`.
         """
         try:
             interview = self.interviews.get(interview_id)
         except Erased:
             return
-        # Somebody may have sent it on its way again since it was found.
+        # It may have been retried since it was found.
         if interview.finished_at is None or interview.finished_at >= before:
             return
         record(self.trail, actor, Action.ERASE, interview_id)
@@ -73,12 +73,12 @@ class Eraser:
         try:
             unschedule(interview, self.calendars, self.reservations)
         except Permanent as error:
-            # A calendar that refuses us must not keep all the rest from being erased.
-            log.error("the booking of %s is still in a calendar: %s", interview.id, error.message)  # noqa: TRY400
+            # A calendar that rejects the request must not prevent the rest of the erasure.
+            log.error("the booking of %s could not be deleted: %s", interview.id, error.message)  # noqa: TRY400
             self.reservations.release(interview.id)
 
 
 def _may_be_booked(interview: Interview) -> bool:
-    # A retry forgets the attempts of the stage that failed.
+    # A retry resets the attempts of the stage that failed.
     retried = interview.rounds > 1 and interview.stages[Stage.ANALYSE].finished_at is not None
     return retried or interview.stages[Stage.SCHEDULE].attempts > 0

@@ -1,4 +1,4 @@
-"""What people do to an interview that is under way or done."""
+"""User operations on existing interviews: cancel, retry, review and feedback."""
 
 from tasks.analysis.feedback import Feedback, Opinion, check
 from tasks.analysis.report import Report
@@ -14,11 +14,11 @@ from worker.ports import Dispatcher
 
 
 def cancel(interviews: InterviewStore, interview_id: str) -> Interview:
-    """Call an interview off; a stage at work stops at its next step.
+    """Cancel an interview; a running stage stops at its next step.
 
     Raises:
-        NotFound: There is no such interview.
-        IllegalTransition: It is over already.
+        NotFound: The interview does not exist.
+        IllegalTransition: The interview has already finished.
     """
     interview = interviews.get(interview_id)
     interviews.apply(interview_id, transitions.cancel(interview, now()))
@@ -27,16 +27,16 @@ def cancel(interviews: InterviewStore, interview_id: str) -> Interview:
 
 
 def retry(interviews: InterviewStore, dispatcher: Dispatcher, interview_id: str) -> Interview:
-    """Send a failed interview on its way again, from the stage that failed.
+    """Retry a failed interview from the stage that failed.
 
     Raises:
-        NotFound: There is no such interview.
-        IllegalTransition: It has not failed.
+        NotFound: The interview does not exist.
+        IllegalTransition: The interview has not failed.
     """
     failed = interviews.get(interview_id)
     stage = failed.failed_stage
     interviews.apply(interview_id, transitions.retry(failed, now()))
-    if stage is None:  # changes.retry refuses it
+    if stage is None:  # excluded by transitions.retry
         raise IllegalTransition("cannot retry")
     resumed = interviews.get(interview_id)
     dispatch(dispatcher, resumed, stage)
@@ -46,7 +46,12 @@ def retry(interviews: InterviewStore, dispatcher: Dispatcher, interview_id: str)
 def review(
     interviews: InterviewStore, interview_id: str, decision: Decision, *, by: str, reason: str
 ) -> Report:
-    """Record what a human reviewer made of a report."""
+    """Record a human reviewer's decision on a report.
+
+    Raises:
+        NotFound: The interview does not exist.
+        IllegalTransition: There is no analysis yet.
+    """
     report = interviews.report(interview_id)
     if report is None:
         raise IllegalTransition("there is no analysis to review yet", code="not_ready")
@@ -56,15 +61,15 @@ def review(
 
 
 def give_feedback(interviews: InterviewStore, interview_id: str, opinion: Opinion) -> Feedback:
-    """Record whether somebody agrees with a part of a report, in place of what they said before.
+    """Record a person's feedback on a part of a report, replacing their earlier feedback on it.
 
     Raises:
-        NotFound: There is no such interview.
-        IllegalTransition: There is no analysis yet, or that part was not asked for.
+        NotFound: The interview does not exist.
+        IllegalTransition: There is no analysis yet, or that part was not requested.
     """
     report = interviews.report(interview_id)
     if report is None:
-        raise IllegalTransition("there is no analysis to judge yet", code="not_ready")
+        raise IllegalTransition("there is no analysis to give feedback on yet", code="not_ready")
     check(opinion, report)
     feedback = Feedback(**dict(opinion), at=now())
     interviews.apply(interview_id, transitions.feedback_given(report, feedback))

@@ -1,4 +1,4 @@
-"""Erases what has been kept long enough, and removes recordings that belong to nobody."""
+"""Retention: erasure of expired interviews and removal of orphaned recordings."""
 
 import logging
 import threading
@@ -15,29 +15,29 @@ log = logging.getLogger(__name__)
 
 _BATCH = 100
 _RECORDINGS = 1000
-"""How many ids of recordings are looked at together."""
+"""Number of recording ids that are checked per query."""
 
 _INTERVAL = 5.0
-"""Seconds between two attempts to lead, or to look at all while the database is away."""
+"""Seconds between two attempts to become the leader, and between retries."""
 
 _SWEEP_SECONDS = 3600.0
-"""Seconds between two sweeps: days are what is counted."""
+"""Seconds between two sweeps. The retention period is counted in days."""
 
 _LEADER_SECONDS = 120.0
-"""Longer than one erasure takes where a calendar does not answer."""
+"""Longer than one erasure takes if a calendar does not respond."""
 
 _ORPHAN_AGE = timedelta(days=1)
-"""How old a recording is before it may belong to nobody: longer than any upload takes."""
+"""Minimum age of an orphaned recording: longer than any upload takes."""
 
 
 class Retention:
-    """Sweeps the stores again and again, one process at a time.
+    """Sweeps the stores periodically, in one process at a time.
 
     Args:
-        eraser: Does what `DELETE` does.
-        keys: Tell which tenants there are: an interview is that of a key, or of the default one.
-        leadership: Sees to it that one process does this.
-        days: How long an interview is kept when it is over; None for ever.
+        eraser: Erases interviews.
+        keys: The key store, which lists the tenants. The default tenant exists without a key.
+        leadership: Elects the process that sweeps.
+        days: Days for which a finished interview is kept; None keeps interviews forever.
         interval: Seconds between two sweeps.
     """
 
@@ -57,7 +57,7 @@ class Retention:
         self._interval = interval
 
     def run(self, stop: threading.Event) -> None:
-        """Sweep until `stop` is set, through any absence of database and calendar."""
+        """Sweep until `stop` is set, retrying while the database or a calendar is unavailable."""
         swept: float | None = None
         while not stop.wait(min(_INTERVAL, self._interval)):
             try:
@@ -67,15 +67,15 @@ class Retention:
                     self.sweep(stop)
                     swept = time.monotonic()
             except InterviewWorkerError as error:
-                log.warning("retention waits: %s", error.message)
+                log.warning("the retention sweep is postponed: %s", error.message)
 
     def sweep(self, stop: threading.Event) -> None:
-        """Erase every interview that is due and remove every stray recording, or be stopped.
+        """Erase all expired interviews and remove all orphaned recordings, until `stop` is set.
 
-        What cannot be erased now is left to the next sweep, and keeps nothing else from it.
+        An interview that cannot be erased is skipped until the next sweep.
 
         Raises:
-            Transient: The database is away.
+            Transient: The database is unavailable.
         """
         if self._days is not None:
             before = now() - timedelta(days=self._days)
@@ -92,19 +92,21 @@ class Retention:
             if not due:
                 return
             for interview_id in due:
-                # It also fails where the database is away, so that not each interview has to.
+                # Renewing fails if the database is unavailable, which aborts the sweep at once
+                # instead of failing for each interview.
                 if stop.is_set() or not self._leadership.acquire(_LEADER_SECONDS):
                     return
                 try:
                     self._eraser.erase_expired(interview_id, before, actor)
                 except InterviewWorkerError as error:
-                    log.warning("%s is to be erased later: %s", interview_id, error.message)
+                    log.warning("%s will be erased later: %s", interview_id, error.message)
                     left.add(interview_id)
 
     def _remove_orphans(self, stop: threading.Event) -> None:
-        """Remove recordings of interviews that were erased while they were uploaded.
+        """Remove recordings that have no interview.
 
-        And those without an interview, such as a backup of one half of the database brings back.
+        These remain when an interview is erased during its upload, or when a backup restores only a
+        part of the database.
         """
         audio, after = self._eraser.audio, ""
         before = now() - _ORPHAN_AGE
@@ -112,4 +114,4 @@ class Retention:
             after = found[-1]
             for orphan in sorted(set(found) - self._eraser.interviews.existing_ids(found)):
                 audio.delete(orphan)
-                log.warning("a recording that belonged to nobody is removed: %s", orphan)
+                log.warning("an orphaned recording is removed: %s", orphan)

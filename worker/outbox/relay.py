@@ -1,4 +1,4 @@
-"""From the outbox to the outside: recorded events are published, then marked."""
+"""The outbox relay, which publishes recorded events (transactional outbox pattern)."""
 
 import logging
 import threading
@@ -10,19 +10,19 @@ log = logging.getLogger(__name__)
 
 _BATCH = 200
 _MAX_BACKOFF = 10.0
-"""Seconds between attempts while the store or Kafka is away."""
+"""Maximum seconds between attempts while the store or Kafka is unavailable."""
 
 
 class OutboxRelay:
-    """Publishes recorded events until it is told to stop.
+    """Publishes recorded events and marks them as published.
 
-    An event may be published twice, when the process dies between publishing and marking; its id
-    is the same then, so that a consumer can tell.
+    An event may be published twice if the process dies between publishing and marking. Its id is
+    the same, so that consumers can deduplicate.
 
     Args:
-        outbox: Where events are recorded.
-        publisher: Where they go.
-        interval: Seconds between two looks at the outbox.
+        outbox: The store of recorded events.
+        publisher: Publishes events.
+        interval: Seconds between two polls of the outbox.
     """
 
     def __init__(
@@ -33,20 +33,21 @@ class OutboxRelay:
         self._interval = interval
 
     def run(self, stop: threading.Event) -> None:
-        """Publish until `stop` is set, and once more then, so that little is left behind."""
+        """Publish until `stop` is set, and once more after that, to empty the outbox."""
         pause = self._interval
         while not stop.wait(pause):
             pause = self._interval if self._publish_once() else min(_MAX_BACKOFF, pause * 2)
         self._publish_once()
 
     def publish_pending(self) -> int:
-        """Publish what is recorded now.
+        """Publish all pending events.
 
         Returns:
             The number of events published.
 
         Raises:
-            Transient: The store or the publisher is away; what was not marked comes again.
+            Transient: The store or the publisher is unavailable. Events that were not marked are
+                published again later.
         """
         total = 0
         while True:

@@ -1,4 +1,4 @@
-"""From the documents to callback URLs: events are posted until their receivers accept them."""
+"""The webhook dispatcher, which posts events to callback URLs until they are accepted."""
 
 import logging
 import threading
@@ -21,28 +21,28 @@ log = logging.getLogger(__name__)
 
 _PARALLEL = 32
 _PARALLEL_RECEIVER = 4
-"""Receivers that do not answer hold up others only where there are eight of them."""
+"""Threads per receiver, so that it takes eight unresponsive receivers to block all others."""
 
 _BATCH = 2 * _PARALLEL
 _LEADER_SECONDS = 15.0
 _RENEW_SECONDS = 5.0
 _MAX_BACKOFF = 10.0
-"""Seconds between attempts while the store is away."""
+"""Maximum seconds between attempts while the store is unavailable."""
 
 
 class WebhookDispatcher:
-    """Posts what is due, until it is told to stop.
+    """Posts callbacks that are due.
 
-    Of each interview, one event at a time is on its way, the oldest first; one that is not
-    accepted steps aside until its next attempt. A callback may be posted twice, when the process
-    dies or hangs between posting and noting it; its id is the same then.
+    For each interview, one event at a time is posted, the oldest first; an event that is not
+    accepted waits for its next attempt without blocking later ones. A callback may be posted twice
+    if the process dies or hangs between posting and recording it; its id is the same.
 
     Args:
-        callbacks: Where they are recorded.
-        sender: Posts them.
-        leadership: Sees to it that one process does this.
+        callbacks: The store of pending callbacks.
+        sender: Posts callbacks.
+        leadership: Elects the process that posts.
         backoff: The delays before the second attempt, the third, and so on.
-        interval: Seconds between two looks for what is due.
+        interval: Seconds between two polls of the store.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class WebhookDispatcher:
         self._interval = interval
         self._lock = threading.Lock()
         self._in_flight: set[str] = set()
-        """The interviews of which a thread has a callback."""
+        """The ids of interviews whose callbacks a thread is posting."""
         self._threads: Counter[str] = Counter()
-        """The threads that post to each receiver."""
+        """The number of threads that post to each receiver."""
         self._changed = threading.Event()
         self._led_at = -_RENEW_SECONDS
 
     def run(self, stop: threading.Event) -> None:
-        """Deliver until `stop` is set, and then until what is on its way has ended."""
+        """Deliver until `stop` is set, then wait for the deliveries in flight."""
         pause = self._interval
         with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="webhook") as pool:
             while not stop.is_set():
@@ -85,13 +85,13 @@ class WebhookDispatcher:
             while self._start_due(pool, stop):
                 pass
         except InterviewWorkerError as error:
-            log.warning("callbacks wait: %s", error.message)
+            log.warning("callbacks are delayed: %s", error.message)
             return False
         return True
 
     def _start_due(self, pool: ThreadPoolExecutor, stop: threading.Event) -> int:
         with self._lock:
-            # Those that end while the store is asked are still in its answer.
+            # Copied before the query: its result may contain callbacks that finish meanwhile.
             before, threads = set(self._in_flight), Counter(self._threads)
         full = [one for one, count in threads.items() if count >= _PARALLEL_RECEIVER]
         due = self._callbacks.due(now(), _BATCH, exclude=full)
@@ -106,7 +106,7 @@ class WebhookDispatcher:
             free = min(
                 _PARALLEL_RECEIVER - threads[receiver], _PARALLEL - threads.total() - started
             )
-            # A query for each thread, rather than each callback, as it may be a slow one.
+            # One query per thread rather than per callback, because the query may be slow.
             for share in range(min(free, len(found))):
                 self._start(pool, receiver, found[share::free], stop)
                 started += 1
@@ -166,7 +166,9 @@ class WebhookDispatcher:
             self._reschedule(callback, error)
             return False
         except ReceiverGone as error:
-            log.warning("%s is told no more: %s", callback.event.interview_id, error.message)
+            log.warning(
+                "callbacks of %s are stopped: %s", callback.event.interview_id, error.message
+            )
             self._callbacks.stop(callback.event.interview_id)
             callback_ended.send(CallbackEnded("unwanted"))
         else:
@@ -177,7 +179,7 @@ class WebhookDispatcher:
     def _reschedule(self, callback: Callback, error: DeliveryFailed) -> None:
         due = next_attempt(callback, self._backoff, now(), error.after)
         if due is None:
-            log.error("%s is given up: %s", callback.event.id, error.message)
+            log.error("callback %s failed for good: %s", callback.event.id, error.message)
             self._callbacks.remove(callback)
             callback_ended.send(CallbackEnded("given_up"))
             return

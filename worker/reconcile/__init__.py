@@ -1,1 +1,1 @@
-"""Finding interviews and requests that have stopped, and resuming them."""
+"""Reconciliation: detection and resumption of interviews and requests that have stalled."""

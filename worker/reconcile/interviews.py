@@ -1,4 +1,4 @@
-"""Sends interviews on their way again that nobody works on and no message waits for."""
+"""The reconciler of interviews, which resumes interviews that have stalled."""
 
 import logging
 import threading
@@ -23,29 +23,31 @@ log = logging.getLogger(__name__)
 
 _BATCH = 200
 _INTERVAL = 1.0
-"""Seconds between two looks for lapsed leases and attempts that are due."""
+"""Seconds between two checks for expired leases and due retries."""
 
 _LOST_INTERVAL = 5.0
-"""Seconds between two looks for messages that are gone."""
+"""Seconds between two checks for lost messages."""
 
 _LEADER_SECONDS = 15.0
 
 
 class Reconciler:
-    """Compares the documents with the broker, as messages are no more than hints.
+    """Compares the documents with the broker, and publishes messages that are missing.
 
-    A message is lost when its worker dies between taking and acknowledging it, when the broker
-    loses it, and when its publisher dies before it is published. What is sent twice does no harm:
-    one run gets the lease, and the other message is dropped.
+    The documents are the source of truth. A message is lost when its worker dies between receiving
+    and acknowledging it, when the broker loses it, or when its publisher dies before publishing it.
+    A duplicate message is harmless: one attempt gets the lease, and the other message is dropped.
 
     Args:
-        interviews: The truth.
-        broker: Tells which messages wait.
-        dispatcher: Publishes new ones.
-        leadership: Sees to it that one process does this.
-        unacked: What workers hold, where the broker does not notice by itself that one is dead.
-        grace: How long a message may be on its way to its queue, as its publisher was slow.
-        also_run: What else the leader is to do, every five seconds.
+        interviews: The store of interviews.
+        broker: Reports the queued messages.
+        dispatcher: Publishes messages.
+        leadership: Elects the process that reconciles.
+        unacked: The unacknowledged messages, for a broker that does not detect dead workers; None
+            for others.
+        grace: The longest delay between the document's `message_at` and the message's arrival in
+            its queue.
+        also_run: Further work of the leader, run every five seconds.
     """
 
     def __init__(
@@ -68,27 +70,27 @@ class Reconciler:
         self._also_run = also_run
 
     def run(self, stop: threading.Event) -> None:
-        """Reconcile until `stop` is set, through any absence of database and broker."""
-        looked = 0.0
+        """Reconcile until `stop` is set, retrying while database or broker are unavailable."""
+        last_check = 0.0
         while not stop.wait(_INTERVAL):
             try:
                 if not self._leadership.acquire(_LEADER_SECONDS):
                     continue
                 self.resume_due()
-                if time.monotonic() - looked >= _LOST_INTERVAL:
-                    looked = time.monotonic()
+                if time.monotonic() - last_check >= _LOST_INTERVAL:
+                    last_check = time.monotonic()
                     self.resume_lost()
                     self.drop_superseded()
                     for each in self._also_run:
                         each()
             except Transient as error:
-                log.warning("reconciling waits: %s", error.message)
+                log.warning("reconciliation is postponed: %s", error.message)
 
     def resume_due(self) -> int:
-        """Send on those whose lease has lapsed or whose next attempt is due.
+        """Resume interviews whose lease has expired or whose next attempt is due.
 
         Returns:
-            How many there were.
+            The number of interviews resumed.
         """
         moment = now()
         found = self._interviews.find_due(moment, _BATCH)
@@ -97,12 +99,12 @@ class Reconciler:
         )
 
     def resume_lost(self) -> int:
-        """Send on those whose message was in no queue at the look before this one, nor is now.
+        """Resume interviews that no worker holds and whose message is lost.
 
-        Nobody works on them either.
+        A message is lost if it was in no queue at the previous check and is in none now.
 
         Returns:
-            How many there were.
+            The number of interviews resumed.
         """
         queues = self._broker.backlog().queues
         return sum(
@@ -113,12 +115,12 @@ class Reconciler:
         )
 
     def drop_superseded(self) -> int:
-        """Drop messages that dead workers hold, and that another one has taken the place of.
+        """Drop messages of dead workers that a newer message has replaced.
 
-        They would come back after hours, to be dropped then, and be counted as work until then.
+        Without this they would be redelivered after hours and count as work until then.
 
         Returns:
-            How many there were.
+            The number of messages dropped.
         """
         if self._unacked is None:
             return 0
@@ -127,7 +129,7 @@ class Reconciler:
         ]
         for message in stale:
             self._unacked.drop(message)
-            log.info("a message of %s that nobody works on is dropped", message.interview_id)
+            log.info("a superseded message of %s is dropped", message.interview_id)
         return len(stale)
 
     def _is_superseded(self, message: UnackedMessage) -> bool:
@@ -135,7 +137,8 @@ class Reconciler:
             interview = self._interviews.get(message.interview_id)
         except NotFound:
             return True
-        # Of one message and what the document says of it, the document's moment is the earlier.
+        # The document records a message before it is published, so a message that is older than the
+        # document's `message_at` has been replaced.
         latest = interview.message_at
         return interview.status.final or (latest is not None and message.published_at < latest)
 
@@ -157,6 +160,6 @@ class Reconciler:
             return False
         with continue_trace(interview.traceparent), bound_context(interview_id=interview.id):
             self._dispatcher.dispatch(interview.id, stage, interview.priority)
-            log.info("%s is sent on its way again: %s", stage, reason)
+            log.info("%s is resumed: %s", stage, reason)
         resumed.send(Resumed(stage, reason))
         return True

@@ -1,4 +1,4 @@
-"""Which messages must have been heard of by now."""
+"""Detection of lost messages by comparing successive states of a queue."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,14 +8,14 @@ from tasks.pipeline.queues import QueueState
 
 
 class LostMessageDetector:
-    """Compares two looks at a queue, to tell which messages are gone.
+    """Compares two successive states of a queue to find messages that are lost.
 
-    One look does not do: a message that has waited for an hour may have been taken a moment ago,
-    and its run be about to begin. Between two looks there must be more time than that takes.
+    One state is not enough: a message may have waited for an hour, been delivered a moment ago, and
+    its attempt may be about to start. The time between two checks must be longer than such a start.
 
     Args:
-        grace: How long a message may be on its way to its queue, after the moment that its document
-            tells.
+        grace: The longest delay between the document's `message_at` and the message's arrival in
+            its queue.
     """
 
     def __init__(self, grace: timedelta) -> None:
@@ -23,15 +23,15 @@ class LostMessageDetector:
         self._seen: dict[tuple[str, tuple[Priority, ...]], float] = {}
 
     def lost_before(self, name: str, queue: QueueState, *priorities: Priority) -> datetime | None:
-        """The moment before which all messages of a queue were published that were taken long ago.
+        """The time before which every message was published that had left the queue long ago.
 
         Args:
             name: The name of the queue.
-            queue: Its state at this look.
-            priorities: The priorities to look at.
+            queue: Its current state.
+            priorities: The priorities to check.
 
         Returns:
-            The moment; None at the first look, and if the broker does not tell.
+            The time; None at the first check, and if the broker does not report it.
         """
         until = queue.taken_until(*map(str, priorities))
         earlier = self._seen.pop((name, priorities), None)
@@ -41,5 +41,5 @@ class LostMessageDetector:
         self._seen[name, priorities] = until
         if earlier is None:
             return None
-        # What was taken at the earlier look may have been given back since.
+        # A message delivered by the earlier check may have been returned to the queue since.
         return datetime.fromtimestamp(min(earlier, until), UTC) - self._grace

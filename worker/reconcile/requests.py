@@ -1,4 +1,4 @@
-"""Sends requests on their way again that stand still."""
+"""The reconciler of requests, which resumes requests that have stalled."""
 
 import logging
 from datetime import timedelta
@@ -15,13 +15,14 @@ _BATCH = 200
 
 
 class RequestReconciler:
-    """Sends requests on their way again that nobody works on and no message waits for.
+    """Resumes requests that no worker holds and that have no queued message.
 
     Args:
-        requests: The truth.
-        broker: Tells which messages wait.
-        dispatcher: Publishes new ones.
-        grace: How long a message may be on its way to its queue, as its publisher was slow.
+        requests: The store of pending requests, the source of truth.
+        broker: Reports the queued messages.
+        dispatcher: Publishes messages.
+        grace: The longest delay between a request's `message_at` and the message's arrival in its
+            queue.
     """
 
     def __init__(
@@ -37,10 +38,10 @@ class RequestReconciler:
         self._detector = LostMessageDetector(grace)
 
     def resume(self) -> int:
-        """Send on those whose run is lost, whose next attempt is due, or whose message is gone.
+        """Resume requests whose lease has expired, whose retry is due, or whose message is lost.
 
         Returns:
-            How many there were.
+            The number of requests resumed.
         """
         found = list(self._requests.find_due(now(), _BATCH))
         queue = self._broker.backlog().queues[REQUESTS]
@@ -53,5 +54,5 @@ class RequestReconciler:
         if not self._requests.dispatched(request, now()):
             return False
         self._dispatcher.fetch(request.id)
-        log.info("request %s is sent on its way again", request.id)
+        log.info("request %s is resumed", request.id)
         return True

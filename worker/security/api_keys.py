@@ -1,4 +1,4 @@
-"""API keys: who may do what, and for which tenant."""
+"""API keys, with their scopes and tenants."""
 
 import hmac
 import re
@@ -18,12 +18,12 @@ _TOKEN = re.compile(r"iw_([0-9a-f]{12})_([\w-]{43})", re.ASCII)
 
 
 class Caller(BaseModel):
-    """Who sends a request.
+    """The authenticated sender of a request.
 
     Attributes:
-        key: The id of the key that was shown; None under open access.
-        tenant: Whose interviews there are for this caller.
-        scopes: What the caller may do.
+        key: The id of the API key; None if `AUTH` is `open`.
+        tenant: The tenant whose interviews the caller can access.
+        scopes: The granted scopes.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,25 +33,25 @@ class Caller(BaseModel):
     scopes: frozenset[Scope]
 
     def may(self, *scopes: str) -> bool:
-        """Whether all of these scopes are granted; `admin` grants every one."""
+        """Whether all given scopes are granted; `admin` includes every scope."""
         return Scope.ADMIN in self.scopes or self.scopes.issuperset(scopes)
 
 
 ANYONE = Caller(key=None, tenant=DEFAULT_TENANT, scopes=frozenset({Scope.ADMIN}))
-"""Who calls under open access."""
+"""The caller of every request if `AUTH` is `open`."""
 
 
 def issue(
     name: str, tenant: str, scopes: Iterable[Scope], expires_at: datetime | None = None
 ) -> tuple[Key, str]:
-    """Make a key.
+    """Create a key.
 
     Returns:
-        The key to be kept, and the token `iw_<id>_<secret>` to be handed out, which cannot be had
-        again.
+        The key to store, and the token `iw_<id>_<secret>` for its user. The token cannot be
+        recovered later.
 
     Raises:
-        ValidationError: The name or the tenant cannot be used, or there are no scopes.
+        ValidationError: The name or the tenant is invalid, or there are no scopes.
     """
     secret = secrets.token_urlsafe(32)
     key = Key(
@@ -67,12 +67,11 @@ def issue(
 
 
 class KeyRing:
-    """Tells who shows a token.
+    """Authenticates callers by their tokens.
 
     Args:
-        store: Where the keys are.
-        ttl: Seconds for which a key that was found is not looked up again, which is how long a
-            revoked one may go on to be accepted.
+        store: The key store.
+        ttl: Seconds for which a key is cached. A revoked key may be accepted for that long.
     """
 
     def __init__(self, store: KeyStore, ttl: float = 3.0) -> None:
@@ -81,16 +80,16 @@ class KeyRing:
         self._found: dict[str, tuple[float, Key]] = {}
 
     def caller(self, token: str) -> Caller | None:
-        """Who shows a token; None where it is not, or no longer, one of ours.
+        """The caller of a token; None if it is unknown, expired or revoked.
 
         Raises:
-            Transient: The store is away.
+            Transient: The store is unavailable.
         """
         match = _TOKEN.fullmatch(token)
         key = self._key(match[1]) if match else None
         if match is None or key is None:
             return None
-        # As long for a wrong secret as for one that is nearly right.
+        # Compared in constant time, against timing attacks.
         if not hmac.compare_digest(_digest(match[2]), key.digest) or not key.is_valid(now()):
             return None
         return Caller(key=key.id, tenant=key.tenant, scopes=key.scopes)
@@ -100,7 +99,7 @@ class KeyRing:
         if key is not None and monotonic() - looked_up < self._ttl:
             return key
         key = self._store.get(key_id)
-        # What is not there is not remembered: anybody can make up ids without end.
+        # Misses are not cached: a client could fill the memory with made-up ids.
         if key is not None:
             self._found[key_id] = (monotonic(), key)
         return key

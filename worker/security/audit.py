@@ -1,6 +1,6 @@
-"""The audit trail: who saw or changed what, and when. It only ever grows.
+"""The audit trail, an append-only record of who read or changed what, and when.
 
-There is no way to change or to remove an entry: neither the port nor its adapter has one.
+Neither the port nor its adapter can change or remove an entry.
 """
 
 import secrets
@@ -12,7 +12,7 @@ from worker.security.api_keys import Caller
 
 
 def actor_of(caller: Caller) -> Actor:
-    """Who sends a request."""
+    """The actor of a request, for the audit trail."""
     return Actor(who=caller.key or "open access", tenant=caller.tenant)
 
 
@@ -23,14 +23,14 @@ def record(
     interview_id: str | None = None,
     detail: str | None = None,
 ) -> None:
-    """Put an act on record, before it is done.
+    """Record an action, before it is performed.
 
     Raises:
-        Transient: It cannot be recorded, so it must not be done.
+        Transient: The entry cannot be stored, so the action must not be performed.
     """
     at = now()
     entry = Entry(
-        # As version 7 UUIDs are: in the order of time, and else at random (RFC 9562, section 5.7).
+        # Like a version 7 UUID: ordered by time, otherwise random (RFC 9562, section 5.7).
         id=f"{int(at.timestamp() * 1000):012x}{secrets.token_hex(10)}",
         at=at,
         who=actor.who,
@@ -43,6 +43,6 @@ def record(
         trail.append(entry)
     except InterviewWorkerError as error:
         raise Transient(
-            f"{action} is refused, as it cannot be recorded: {error.message}",
+            f"{action} is rejected because it cannot be recorded: {error.message}",
             code="audit_unavailable",
         ) from error
