@@ -1,7 +1,8 @@
-"""What a provider of your own needs: the ports, their records, and the errors.
+"""The public API for provider plugins: protocols, records and errors.
 
-A provider of speech, language or calendars is a class that fulfils one of the three protocols, and
-a factory that takes a `Context`, registered as an entry point. See docs/how-to/add-a-provider.md.
+A plugin provides a class that implements `SpeechProvider`, `LanguageProvider` or
+`CalendarProvider`, and a factory that takes a `Context`, registered as an entry point. See
+docs/how-to/add-a-provider.md.
 """
 
 from tasks.analysis.findings import (

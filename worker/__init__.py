@@ -1,1 +1,1 @@
-"""What runs the service: settings, Celery, the adapters, the HTTP API and the command line."""
+"""The service: use cases, adapters, settings, Celery, the HTTP API and the command line."""

@@ -1,6 +1,6 @@
-"""What the use cases need from the outside, as protocols that adapters and fakes fulfil.
+"""Ports: the protocols through which the use cases reach adapters, and the records they exchange.
 
-The records that they exchange are here as well, so that an adapter knows no use case.
+The records are defined here so that adapters do not import use cases.
 """
 
 from collections.abc import Sequence
@@ -21,28 +21,28 @@ from tasks.ports import Outbox
 
 
 class Leadership(Protocol):
-    """Lets one of several processes do something."""
+    """Leader election among processes."""
 
     def acquire(self, seconds: float) -> bool:
-        """Become or stay the leader for so long; False where another one is."""
+        """Become or stay the leader for `seconds`; False if another process is the leader."""
 
 
 class Dispatcher(Protocol):
-    """Sends interviews on their way."""
+    """Publishes the messages of interviews."""
 
     def dispatch(self, interview_id: str, first: Stage, priority: Priority) -> None:
         """Publish the chain of stages, from `first` to the last."""
 
 
 class RequestDispatcher(Protocol):
-    """Sends requests on their way."""
+    """Publishes the messages of requests."""
 
     def fetch(self, request_id: str) -> None:
-        """Have a worker fetch the recording of a request."""
+        """Publish a message that makes a worker download the recording of a request."""
 
 
 class UrlSubmission(Submission):
-    """A submission whose recording is to be fetched."""
+    """A submission whose recording is downloaded from a URL."""
 
     audio_url: Annotated[str, Field(min_length=1, max_length=2000)]
 
@@ -53,15 +53,15 @@ class UrlSubmission(Submission):
 
 
 class PendingRequest(BaseModel):
-    """A request whose recording has still to be fetched.
+    """A request whose recording has not been downloaded yet.
 
-    The moments mean what they mean in `Interview`.
+    The timestamps have the same meaning as in `Interview`.
     """
 
     model_config = ConfigDict(frozen=True)
 
     id: str
-    """The id of the interview that it will be."""
+    """The id of the future interview."""
     body: UrlSubmission
     source: Source
     attempts: int = 0
@@ -72,56 +72,59 @@ class PendingRequest(BaseModel):
 
 
 class RequestStore(Outbox, Protocol):
-    """Where requests wait; every method may raise `Transient`."""
+    """The store of pending requests. Every method may raise `Transient`."""
 
     def add(self, request: PendingRequest) -> None:
-        """Keep a request; where there is or was one of its id, nothing changes."""
+        """Store a request; does nothing if a request with this id exists or existed."""
 
     def begin(self, request_id: str, run: str, now: datetime, until: datetime) -> PendingRequest:
-        """Take a request for a run, and count the attempt.
+        """Lease a request to an attempt until the given time, and count the attempt.
 
         Raises:
-            NotFound: It is done or refused, or never was.
-            Superseded: Another run has it.
+            NotFound: The request is done or rejected, or never existed.
+            Superseded: Another attempt holds the lease.
         """
 
     def renew(self, request_id: str, run: str, until: datetime) -> None:
-        """Keep a request for longer.
+        """Extend the lease of a request.
 
         Raises:
-            Superseded: Another run has it by now.
+            Superseded: Another attempt holds the lease by now.
         """
 
     def postpone(self, request_id: str, run: str, due: datetime) -> None:
-        """Give a request back, to be tried again. Raises as `renew` does."""
+        """Release a request and schedule its next attempt. Raises the same errors as `renew`."""
 
     def refuse(self, request_id: str, run: str, event: Event) -> None:
-        """Forget what was asked, and record why it was refused. Raises as `renew` does."""
+        """Delete a request's body, and record the event of its rejection.
+
+        Raises the same errors as `renew`.
+        """
 
     def remove(self, request_id: str) -> None:
-        """Forget a request of which there is an interview."""
+        """Delete a request that has become an interview."""
 
     def find_due(self, now: datetime, limit: int) -> Sequence[PendingRequest]:
-        """Requests of which a lease has lapsed, or the next attempt is due."""
+        """Find requests whose lease has expired or whose next attempt is due."""
 
     def find_lost_messages(self, before: datetime, limit: int) -> Sequence[PendingRequest]:
-        """Requests that wait, and whose message was published before a moment."""
+        """Find queued requests whose message was published before the given time."""
 
     def dispatched(self, request: PendingRequest, now: datetime) -> bool:
-        """Note that a new message is published; False where anything has happened meanwhile."""
+        """Record the publication of a new message; False if the request changed meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyEntry:
-    """What is kept of a request. It holds nothing about anybody.
+    """The record of an idempotency key. It contains no personal data.
 
     Attributes:
         id: A hash of the tenant and the key.
-        fingerprint: A hash of what the request asks for.
-        interview_id: The interview that comes of it, whoever carries it out at last.
-        until: While it is carried out, when that is given up for dead; None once it is answered.
-        expires_at: When the entry counts no more.
-        version: Another one each time that the entry is changed.
+        fingerprint: A hash of the request's content.
+        interview_id: The id of the interview, the same for every attempt.
+        until: When an attempt in progress counts as abandoned; None once the request is done.
+        expires_at: When the entry expires.
+        version: Changes with every update, for optimistic locking.
     """
 
     id: str
@@ -133,31 +136,31 @@ class IdempotencyEntry:
 
 
 class IdempotencyStore(Protocol):
-    """Where entries are kept. Every method may raise `Transient`."""
+    """The store of idempotency entries. Every method may raise `Transient`."""
 
     def get(self, entry_id: str) -> IdempotencyEntry | None:
-        """Read an entry; one that has expired may be there still, or not."""
+        """Read an entry. An expired entry may or may not be returned."""
 
     def put(self, entry: IdempotencyEntry, *, instead_of: IdempotencyEntry | None) -> bool:
-        """Keep an entry, in one atomic step.
+        """Store an entry atomically (compare and swap).
 
         Args:
             entry: The entry.
-            instead_of: The version that it takes the place of; None where there should be none.
+            instead_of: The version to replace; None if no entry may exist.
 
         Returns:
-            Whether it is kept; False where another one was faster.
+            Whether the entry was stored; False if a concurrent update came first.
         """
 
     def remove(self, entry: IdempotencyEntry) -> None:
-        """Forget this version of an entry; where there is another one, or none, nothing changes."""
+        """Delete this version of an entry; does nothing if the version differs or is missing."""
 
 
 Tenant = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
 
 class Scope(StrEnum):
-    """What a key may be for."""
+    """The scopes of API keys."""
 
     WRITE = "interviews:write"
     READ = "interviews:read"
@@ -166,7 +169,7 @@ class Scope(StrEnum):
 
 
 class Key(BaseModel):
-    """A key as it is kept: all of it but the secret."""
+    """An API key as it is stored, without its secret."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -186,27 +189,27 @@ class Key(BaseModel):
 
 
 class KeyStore(Protocol):
-    """Where keys are kept. Every method may raise `Transient`."""
+    """The store of API keys. Every method may raise `Transient`."""
 
     def add(self, key: Key) -> None:
-        """Keep a new key."""
+        """Store a new key."""
 
     def get(self, key_id: str) -> Key | None:
-        """The key of an id."""
+        """Get a key by its id; None if there is none."""
 
     def all(self) -> Sequence[Key]:
-        """Every key there is, oldest first, those that are no longer valid too."""
+        """All keys, oldest first, including expired and revoked ones."""
 
     def revoke(self, key_id: str, moment: datetime) -> None:
-        """Let a key be valid no more; one that was revoked before stays as it is.
+        """Revoke a key; a key that is already revoked is not changed.
 
         Raises:
-            NotFound: There is no key of this id.
+            NotFound: There is no key with this id.
         """
 
 
 class Action(StrEnum):
-    """What is put on record."""
+    """The audited actions."""
 
     TRANSCRIPT_READ = "transcript.read"
     ANALYSIS_READ = "analysis.read"
@@ -220,7 +223,7 @@ class Action(StrEnum):
 
 
 class Actor(BaseModel):
-    """Who acts, and for which tenant."""
+    """The actor of an audited action."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -230,26 +233,26 @@ class Actor(BaseModel):
 
 
 class Entry(Actor):
-    """One act. It holds ids, and nothing about anybody who is interviewed."""
+    """One audit entry. It contains ids, but no personal data of candidates."""
 
     id: str
-    """Entries are in the order of their ids."""
+    """Ids sort in the order of time."""
     at: AwareDatetime
     action: Action
     interview_id: str | None = None
     detail: str | None = None
-    """The format of a transcript, or the id of the key that was made or revoked."""
+    """The format of a transcript, or the id of a created or revoked key."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrailQuery:
-    """Which entries to list, newest first.
+    """A query of the audit trail.
 
     Attributes:
-        tenant: Whose.
-        interview_id: Only those of this interview; None for all.
-        after: The id of the last entry of the page before.
-        limit: The largest number of entries to return.
+        tenant: The tenant.
+        interview_id: Only entries of this interview; None for all.
+        after: The id of the last entry of the previous page.
+        limit: Maximum number of entries to return.
     """
 
     tenant: str
@@ -259,10 +262,10 @@ class TrailQuery:
 
 
 class AuditTrail(Protocol):
-    """Where entries are kept. Every method may raise `Transient` or `Permanent`."""
+    """The store of audit entries. Every method may raise `Transient` or `Permanent`."""
 
     def append(self, entry: Entry) -> None:
-        """Keep an entry; when this returns it is safe."""
+        """Store an entry durably."""
 
     def find(self, query: TrailQuery) -> Sequence[Entry]:
         """List entries, newest first."""
@@ -270,12 +273,12 @@ class AuditTrail(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UnackedMessage:
-    """A stage's message in the hands of a worker, alive or dead.
+    """An unacknowledged message of a stage, held by a worker that may be dead.
 
     Attributes:
         tag: Kombu's delivery tag.
-        interview_id: The interview that it is about.
-        published_at: When it was published, by the clock of the publisher.
+        interview_id: The interview of the message.
+        published_at: The time of its publication, by the publisher's clock.
     """
 
     tag: str
@@ -284,10 +287,10 @@ class UnackedMessage:
 
 
 class DownloadFailed(InvalidInput):
-    """A recording cannot be fetched now, and may be later.
+    """A download failed, but may succeed later.
 
     Attributes:
-        retry_after: Seconds for which the server asks to be left alone; None if it does not say.
+        retry_after: Seconds to wait, as requested by the server; None if unspecified.
     """
 
     def __init__(self, message: str, code: str, retry_after: float | None = None) -> None:
@@ -296,31 +299,31 @@ class DownloadFailed(InvalidInput):
 
 
 class DownloadLimits(TypedDict):
-    """What an `audio_url` may ask for."""
+    """The limits on downloads from an `audio_url`."""
 
     max_bytes: int
-    """The largest recording."""
+    """Maximum size of a recording."""
     timeout: float
-    """Seconds for all of it."""
+    """Seconds for the whole download."""
     allow_private: bool
-    """Whether addresses that are not public may be reached."""
+    """Whether private addresses are allowed."""
 
 
 class UnackedMessages(Protocol):
-    """The stages' messages that workers hold, where the broker does not notice a dead worker."""
+    """Unacknowledged messages of stages, for a broker that does not detect dead workers."""
 
     def taken_before(self, moment: datetime) -> Sequence[UnackedMessage]:
-        """The messages that were taken before a moment and are held still.
+        """Messages delivered before the given time and still unacknowledged.
 
         Raises:
-            Transient: The broker does not answer.
+            Transient: The broker is unavailable.
         """
 
     def drop(self, message: UnackedMessage) -> None:
-        """Acknowledge a message in the place of whoever held it.
+        """Acknowledge a message on behalf of the worker that held it.
 
         Raises:
-            Transient: The broker does not answer.
+            Transient: The broker is unavailable.
         """
 
 
@@ -331,30 +334,33 @@ class AudioProbe(Protocol):
         """Examine a recording.
 
         Raises:
-            InvalidAudio: It cannot be used.
+            InvalidAudio: The recording is invalid.
         """
 
 
 class CallbackUrlCheck(Protocol):
-    """Refuses callback URLs that lead inside the network we run in."""
+    """Rejects callback URLs that point into the internal network."""
 
     def __call__(self, url: str, *, allow_private: bool) -> None:
         """Check a URL.
 
         Raises:
-            InvalidInput: It must not be posted to.
+            InvalidInput: The URL is not allowed.
         """
 
 
 class Downloader(Protocol):
-    """Fetches recordings."""
+    """Downloads recordings."""
 
     def __call__(
         self, url: str, *, max_bytes: int, timeout: float, allow_private: bool
     ) -> AbstractContextManager[tuple[Path, str]]:
-        """A temporary file with the recording, and its name, for as long as the context lasts.
+        """Download a recording to a temporary file, which is deleted when the context exits.
+
+        Returns:
+            A context manager that yields the path of the file and the name of the recording.
 
         Raises:
-            FetchFailed: It cannot be fetched now.
-            InvalidInput: It cannot be fetched, or must not be.
+            DownloadFailed: The download failed and may succeed later.
+            InvalidInput: The URL is invalid or not allowed.
         """

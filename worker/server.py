@@ -1,4 +1,4 @@
-"""The sidecar: one ASGI process with the API, and the threads that send and receive."""
+"""The sidecar, an ASGI process with the API and the background threads of the service."""
 
 import logging
 import socket
@@ -57,18 +57,18 @@ from worker.telemetry.tracing import check_tracing, configured_tracing
 log = logging.getLogger(__name__)
 
 _STOP_TIMEOUT = 15.0
-"""Seconds a thread is given to finish what it has in hand."""
+"""Seconds to wait for a thread to finish."""
 
 _PREPARE_RETRY_SECONDS = 2.0
-"""Seconds between attempts while the database is away."""
+"""Seconds between attempts while the database is unavailable."""
 
 
 def serve(settings: Settings) -> None:
-    """Serve until a signal comes.
+    """Serve until the process receives a signal.
 
     Raises:
-        Permanent: It would listen to other machines, and there is no key to let anybody in by; or
-            a provider of calendars cannot be made, or the price list cannot be read.
+        Permanent: It would be reachable from other hosts and no valid API key exists; or a calendar
+            provider cannot be created; or the price list cannot be read.
     """
     _require_a_key(settings)
     check_providers(settings, CALENDAR)
@@ -95,20 +95,20 @@ def _require_a_key(settings: Settings) -> None:
         with open_stores(settings) as stores:
             found = any(key.is_valid(now()) for key in stores.keys.all())
     except Transient as error:
-        # It can serve nobody until the database is there, and then only who has a key.
-        log.warning("whether there are API keys is not known yet: %s", error)
+        # Safe: until the database is available no request succeeds, and then each needs a key.
+        log.warning("could not check for API keys: %s", error)
         return
     if not found:
         raise Permanent(
-            f"API_HOST is {settings.api_host}, and there is no valid API key: "
-            "make one with `interview-worker keys create`",
+            f"API_HOST is {settings.api_host}, but no valid API key exists: "
+            "create one with `interview-worker keys create`",
             code="configuration",
         )
 
 
 @contextmanager
 def open_context(settings: Settings) -> Iterator[Context]:
-    """Open the adapters of the sidecar, and run its threads, for as long as the context lasts."""
+    """Open the sidecar's adapters and run its threads while the context is active."""
     app = create_app(settings)
     with open_stores(settings) as stores, ExitStack() as stack:
         if not _prepare(stores):
@@ -139,7 +139,7 @@ def _prepare(stores: Stores) -> bool:
     try:
         prepare(stores)
     except Transient as error:
-        log.warning("the database is awaited: %s", error)
+        log.warning("waiting for the database: %s", error)
         return False
     return True
 
@@ -183,7 +183,7 @@ def _retaining(settings: Settings, stores: Stores, eraser: Eraser) -> Iterator[N
 def _delivering(settings: Settings, stores: Stores) -> Iterator[None]:
     sender = webhook_sender(settings)
     if sender is None:
-        log.info("WEBHOOK_SECRET is not set: no callbacks are posted")
+        log.info("WEBHOOK_SECRET is not set: callbacks are disabled")
         yield
         return
     deliverer = WebhookDispatcher(
@@ -200,7 +200,7 @@ def _delivering(settings: Settings, stores: Stores) -> Iterator[None]:
 def _limit(settings: Settings) -> Iterator[RateLimit | None]:
     limit = rate_limit(settings)
     if limit is None:
-        log.info("requests are not limited")
+        log.info("the rate limit is disabled")
         yield None
         return
     with closing(limit):
@@ -209,7 +209,7 @@ def _limit(settings: Settings) -> Iterator[RateLimit | None]:
 
 @contextmanager
 def _database_metrics(settings: Settings, watched: SidecarMonitoring) -> Iterator[None]:
-    """Serve the figures of MongoDB on a port of their own, as an exporter beside it would."""
+    """Serve the MongoDB metrics on a separate port, like a MongoDB exporter."""
     family = socket.AF_INET6 if ":" in settings.api_host else socket.AF_INET
     try:
         listener = socket.create_server(
@@ -217,7 +217,7 @@ def _database_metrics(settings: Settings, watched: SidecarMonitoring) -> Iterato
         )
     except OSError as error:
         raise Permanent(
-            f"MONGODB_METRICS_PORT: port {settings.mongodb_metrics_port} cannot be used: {error}",
+            f"MONGODB_METRICS_PORT: cannot listen on port {settings.mongodb_metrics_port}: {error}",
             code="configuration",
         ) from error
     only = [one for one in metrics.ALL if one.name.startswith("mongodb_")]
@@ -251,7 +251,7 @@ def _kafka(settings: Settings, stores: Stores, app: Celery) -> Iterator[None]:
 
     def forward(message: RequestMessage) -> None:
         kept = receive(stores.requests, stores.interviews, message.value, message.id, Source.KAFKA)
-        # The recording is fetched by a worker: fetching here would hold up the partition.
+        # A worker downloads the recording: a download here would block the partition.
         try:
             dispatcher.fetch(kept)
         except Transient as error:
@@ -270,7 +270,7 @@ def _kafka(settings: Settings, stores: Stores, app: Celery) -> Iterator[None]:
 
 
 def _reject(message: RequestMessage, reason: Permanent) -> None:
-    log.warning("request %s was refused: %s", message.id, reason.message)
+    log.warning("request %s was rejected: %s", message.id, reason.message)
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def stack(place: Path) -> Iterator[Mapping[str, str]]:
 
 
 def test_a_day_with_the_command_line(tmp_path: Path) -> None:
-    assert "nothing runs here" in run(tmp_path, "list", code=1)
+    assert "no stack is running" in run(tmp_path, "list", code=1)
 
     with stack(tmp_path) as addresses:
         shown = run(

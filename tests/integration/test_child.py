@@ -33,7 +33,7 @@ def test_one_that_ends_before_it_is_ready_is_reported_with_its_last_words(tmp_pa
     with pytest.raises(ProcessFailed) as caught:
         child.wait_until(lambda: False, timeout=allowed(10))
     assert caught.value.message == (
-        "server ended with exit code 3; its last words:\n  first\n  no disk"
+        "server ended with exit code 3; last output:\n  first\n  no disk"
     )
 
 

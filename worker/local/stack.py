@@ -1,4 +1,4 @@
-"""Everything on one machine: embedded servers where none are named, workers, sidecar, Flower."""
+"""The local stack: embedded servers, workers, sidecar and Flower on one machine."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +24,7 @@ from worker.settings import Settings, mask_url
 
 _PROGRAM = str(Path(sys.executable).with_name("interview-worker"))
 _RELEASE_SECONDS = 10.0
-"""Seconds that a worker may take, beyond its grace, to give back what it has not finished."""
+"""Seconds beyond its grace period for a worker to release unfinished messages."""
 
 _LONG_QUEUES = (task_name(Stage.TRANSCRIBE),)
 _SHORT_QUEUES = (task_name(Stage.ANALYSE), task_name(Stage.SCHEDULE), REQUESTS)
@@ -32,10 +32,10 @@ _SHORT_QUEUES = (task_name(Stage.ANALYSE), task_name(Stage.SCHEDULE), REQUESTS)
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The servers of a stack, and the settings that lead to them.
+    """A running set of servers, and the settings with their addresses.
 
     Attributes:
-        settings: The settings, with all addresses filled in.
+        settings: The settings with all addresses filled in.
         environment: The same addresses as environment variables.
         servers: The processes of the embedded servers.
     """
@@ -46,25 +46,26 @@ class Stack:
 
     @property
     def log_dir(self) -> Path:
-        """Where every process writes its log."""
+        """The directory of the processes' log files."""
         return self.settings.log_dir
 
     @property
     def api_url(self) -> str:
-        """Where the API is."""
+        """The URL of the API."""
         return _url(self.settings.api_host, self.settings.api_port)
 
     @property
     def flower_url(self) -> str:
-        """Where Flower is."""
+        """The URL of Flower."""
         return _url(self.settings.flower_host, self.settings.flower_port)
 
 
 @contextmanager
 def open_stack(settings: Settings) -> Iterator[Stack]:
-    """Start the embedded servers that the settings leave to us, for as long as the context lasts.
+    """Run an embedded server for each server that has no URL in the settings.
 
-    The service's processes are given the settings as their environment, whatever ours says.
+    The service's processes get these settings as their environment; they override the inherited
+    environment.
 
     Raises:
         AlreadyRunning: Another stack uses the data directory.
@@ -81,17 +82,17 @@ def open_stack(settings: Settings) -> Iterator[Stack]:
             "MONGODB_METRICS_PORT": str(settings.mongodb_metrics_port or free_port()),
         }
         if "CALDAV_URL" in addresses:
-            # Nobody administers the embedded calendar server, so calendars come with their use.
+            # The embedded calendar server has no administrator: create calendars on first use.
             environment["CALDAV_CREATE_CALENDARS"] = "true"
         if "MONGODB_URL" in addresses and settings.webhook_secret is None:
-            # Where others share the database, they have to share the secret as well.
+            # Only for our own database: processes that share a database must share the secret too.
             environment["WEBHOOK_SECRET"] = webhook_secret(settings.data_dir)
         filled = settings.with_environment(environment)
         yield Stack(filled, environment, embedded.children)
 
 
 def services(stack: Stack, *, flower: bool) -> list[Service]:
-    """The processes of a stack, in the order in which they are started."""
+    """The services of a stack, in start order."""
     settings = stack.settings
     workers = [
         _worker(stack, "transcribe", _LONG_QUEUES, settings.transcribe_concurrency, flower),
@@ -104,10 +105,10 @@ def services(stack: Stack, *, flower: bool) -> list[Service]:
 
 
 def run_stack(settings: Settings, out: Console) -> None:
-    """Run all of it until SIGINT or SIGTERM, then let the work in hand end.
+    """Run the stack until SIGINT or SIGTERM, then finish work in flight and stop.
 
     Raises:
-        ProcessFailed: A process ended by itself; all have been stopped.
+        ProcessFailed: A process exited unexpectedly; all others have been stopped.
     """
     with open_stack(settings) as stack:
         supervisor = Supervisor(
@@ -119,14 +120,14 @@ def run_stack(settings: Settings, out: Console) -> None:
         with published_addresses(stack.settings, _addresses(stack, settings)):
             out.print("Starting …")
             supervisor.run(lambda: _announce(stack, out))
-            out.print("Stopping: work in hand is brought to its end …")
+            out.print("Stopping: waiting for work in flight …")
     out.print("Stopped.")
 
 
 def _addresses(stack: Stack, given: Settings) -> dict[str, str]:
     addresses = {"api": stack.api_url, "flower": stack.flower_url}
     if given.mongodb_url is None:
-        # Ours, without a password. One that was named is known to whoever runs commands here.
+        # The embedded server has no password. A configured URL is not written to the file.
         addresses["mongodb"] = stack.environment["MONGODB_URL"]
     return addresses
 
@@ -152,7 +153,7 @@ def _worker(
 
 
 def is_answering(stack: Stack, name: str) -> Callable[[], bool]:
-    """Asks whether the worker of a name answers."""
+    """Make a function that checks whether the worker with a name responds to a ping."""
     app = create_app(stack.settings)
     return lambda: bool(app.control.ping(timeout=0.5, pattern=f"{name}@*", matcher="glob"))
 
@@ -180,4 +181,4 @@ def _announce(stack: Stack, out: Console) -> None:
         addresses.add_row(name, address)
     out.print("Interview Worker is up.", addresses, sep="\n")
     out.print("Try:  interview-worker submit FILE --type screening --no-analysis --wait")
-    out.print("Ctrl-C lets work in hand end, and stops all of it.")
+    out.print("Ctrl-C finishes work in flight, then stops everything.")

@@ -1,4 +1,4 @@
-"""The note a running stack leaves in its data directory, by which the command line finds it."""
+"""The file with the addresses of a running stack, through which the command line finds it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from worker.settings import Settings
 
 @contextmanager
 def published_addresses(settings: Settings, addresses: Mapping[str, str]) -> Iterator[None]:
-    """Leave a note of where things are, for as long as the context lasts."""
+    """Write the addresses to the stack file, and remove it when the context exits."""
     file = _file(settings)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(dict(addresses), indent=1))
@@ -22,22 +22,22 @@ def published_addresses(settings: Settings, addresses: Mapping[str, str]) -> Ite
 
 
 def running_api(settings: Settings) -> str:
-    """The address of the API of the stack that runs in this directory.
+    """The URL of the API of the stack that runs in this directory.
 
     Raises:
-        Transient: None does.
+        Transient: No stack is running.
     """
     address = _address(settings, "api")
     if address is None:
         raise Transient(
-            "nothing runs here: start it with `interview-worker up` (or `make worker`), "
+            "no stack is running here: start one with `interview-worker up` (or `make worker`), "
             "or set API_URL"
         )
     return address
 
 
 def running_mongodb(settings: Settings) -> str | None:
-    """The address of the embedded MongoDB of the stack that runs here; None where none does."""
+    """The URL of the embedded MongoDB of the stack that runs here; None if none is running."""
     return _address(settings, "mongodb")
 
 

@@ -1,4 +1,4 @@
-"""Runs the processes of a service side by side, and stops them in order."""
+"""The process supervisor, which runs services in parallel and stops them in order."""
 
 import logging
 import signal
@@ -23,12 +23,12 @@ class Service:
     """A process to run.
 
     Attributes:
-        name: What it is called in messages, and its log file.
+        name: Its name in messages and of its log file.
         argv: The program and its arguments.
-        env: What to add to the environment it inherits.
-        ready: Asks it, and says whether it does its work; without, it is ready once started.
-        drains: It has work to bring to an end: it is asked to stop before the others, and given
-            more time.
+        env: Additions to the inherited environment.
+        ready: Returns whether it is ready; by default it is ready once started.
+        drains: Whether it has work to finish. If so it is stopped before the others, with a longer
+            timeout.
     """
 
     name: str
@@ -43,13 +43,13 @@ class _StopRequested(Exception):
 
 
 class Supervisor:
-    """Runs services for as long as the context lasts, or until a signal with `run`.
+    """Runs services while the context is active or, with `run`, until a signal.
 
-    Nothing is restarted: where one service ends by itself, that is an error, and all are stopped.
-    It must be used in the main thread: the services die with the thread that starts them.
+    Nothing is restarted: if a service exits unexpectedly, that is an error and all are stopped.
+    Use it only in the main thread: the services are killed when the thread that started them ends.
 
     Attributes:
-        children: Their processes, in the order of the services.
+        children: The processes, in the order of the services.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class Supervisor:
         drain_seconds: float = 30.0,
         watched: Sequence[Child] = (),
     ) -> None:
-        """Describe what to run.
+        """Create the processes without starting them.
 
         Args:
-            services: The services, in the order in which they are started.
-            log_dir: Where their output goes, as `<name>.log`; where there is none, to ours.
-            drain_seconds: How long services that drain may take to bring their work to an end.
-            watched: Processes that the services need, and somebody else starts and stops.
+            services: The services, in start order.
+            log_dir: The directory of the log files, `<name>.log`; None to share our output.
+            drain_seconds: How long draining services may take to finish their work.
+            watched: Processes that the services need but that are started and stopped elsewhere.
         """
         self._services = services
         self.children = [
@@ -83,10 +83,10 @@ class Supervisor:
         self._stop_requests = 0
 
     def start(self) -> None:
-        """Start the services, side by side, and wait until all are ready.
+        """Start the services in parallel, and wait until all are ready.
 
         Raises:
-            ProcessFailed: A service does not come up; the others have been stopped.
+            ProcessFailed: A service failed to start; the others have been stopped.
         """
         try:
             for child in self.children:
@@ -99,12 +99,12 @@ class Supervisor:
             raise
 
     def check(self) -> None:
-        """Raise `ProcessFailed` where a process has ended by itself."""
+        """Raise `ProcessFailed` if a process has exited unexpectedly."""
         for child in (*self._watched, *self.children):
             child.check()
 
     def stop(self) -> None:
-        """Stop the services: first those that drain, then the others."""
+        """Stop the draining services, then the others."""
         log.info("stopping %s", ", ".join(c.name for c in self.children if c.is_running))
         for drains, grace in ((True, self._drain_seconds), (False, _STOP_SECONDS)):
             pairs = zip(self._services, self.children, strict=True)
@@ -112,13 +112,13 @@ class Supervisor:
             stop_all(children, grace, hurry=lambda: self._stop_requests > 1)
 
     def run(self, started: Callable[[], object] = lambda: None) -> None:
-        """Run the services until SIGINT or SIGTERM; at a second one, whatever runs is killed.
+        """Run the services until SIGINT or SIGTERM; a second signal kills all processes.
 
         Args:
-            started: Called once all services are ready.
+            started: Called when all services are ready.
 
         Raises:
-            ProcessFailed: A process ended by itself; all have been stopped.
+            ProcessFailed: A process exited unexpectedly; all others have been stopped.
         """
         numbers = (signal.SIGINT, signal.SIGTERM)
         before = {number: signal.signal(number, self._on_signal) for number in numbers}

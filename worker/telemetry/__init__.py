@@ -1,1 +1,1 @@
-"""Logs, traces and metrics of our processes, set up from the settings."""
+"""Set-up of logs, traces and metrics from the settings."""

@@ -1,4 +1,4 @@
-"""How the processes of the service log."""
+"""Logging set-up of the service's processes."""
 
 import logging
 from collections.abc import Collection, Iterator
@@ -19,7 +19,7 @@ from worker.settings import Settings
 log = logging.getLogger(__name__)
 
 CHANGE = "log_level"
-"""The remote control command of Celery by which workers are told of another level."""
+"""The Celery remote control command that changes a worker's log level."""
 
 _SIDECAR = "sidecar"
 
@@ -30,12 +30,12 @@ _level: logs.Level | None = None
 def configured_logging(
     settings: Settings, component: str, recorder: Recorder
 ) -> Iterator[logs.Level]:
-    """Log to standard output, for as long as the context lasts.
+    """Log to standard output while the context is active.
 
     Args:
-        settings: Say the level and the form.
-        component: What kind of process it is.
-        recorder: Counts the lines that are dropped.
+        settings: The settings, for level and format.
+        component: The kind of process, for the `component` field.
+        recorder: Counts dropped lines.
 
     Yields:
         The level, which can be changed.
@@ -56,23 +56,23 @@ def configured_logging(
 
 @contextmanager
 def worker_logging(settings: Settings, name: str, recorder: Recorder) -> Iterator[None]:
-    """Log as a Celery worker and its pool, for as long as the context lasts."""
+    """Log as a Celery worker and its pool while the context is active."""
     with configured_logging(settings, f"worker-{name}", recorder) as level, ExitStack() as stack:
 
         def keep_ours(**_: Any) -> None:
-            """Keep Celery from setting up its own, which it does where nobody listens."""
+            """Do nothing: Celery sets up its own logging only if this signal has no receiver."""
 
         def refresh_level(**_: Any) -> None:
             level.refresh()
 
         def stopping(**_: Any) -> None:
-            log.info("the worker stops")
+            log.info("the worker is stopping")
 
         def flush(**_: Any) -> None:
             logs.flush()
 
-        # Celery writes when it is told to stop, past all logging; a line is logged instead, which
-        # its signal handler could not do.
+        # Celery announces a shutdown on standard output, bypassing logging, because its signal
+        # handler must not log. It is silenced, and a line is logged at `worker_shutdown` instead.
         stack.enter_context(_silenced(celery_program, "safe_say"))
         stack.enter_context(connected(signals.worker_shutdown, stopping))
         stack.enter_context(connected(signals.setup_logging, keep_ours))
@@ -92,29 +92,29 @@ def _silenced(module: Any, name: str) -> Iterator[None]:
 
 
 def change_level(app: Celery, level: logs.LevelName) -> Collection[str]:
-    """Change what this process and all workers log.
+    """Change the log level of this process and of all workers.
 
     Args:
         app: The Celery application of the workers.
-        level: From which level on.
+        level: The lowest level to log.
 
     Returns:
-        The names of those that answered within a second; this process is `sidecar`.
+        The names of the processes that replied within a second; this process is `sidecar`.
 
     Raises:
-        Transient: The broker is away; this process has changed all the same.
+        Transient: The broker is unavailable; the level of this process has been changed.
     """
     if _level is not None:
         _level.set(level)
     nodes = broadcast(app, CHANGE, {"level": level})
-    log.warning("the log level is %s now", level)
+    log.warning("the log level is now %s", level)
     return {_SIDECAR, *nodes}
 
 
 @control_command(name=CHANGE, args=[("level", str)], signature="<LEVEL>")
 def _change(_state: Any, level: logs.LevelName) -> dict[str, str]:
     if _level is None:
-        return {"error": "this worker does not log by us"}
+        return {"error": "logging is not configured in this worker"}
     _level.set(level)
-    log.warning("the log level is %s now", level)
+    log.warning("the log level is now %s", level)
     return {"ok": level}

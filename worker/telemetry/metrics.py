@@ -1,4 +1,4 @@
-"""Processes whose figures are kept, and workers that present themselves."""
+"""Recording of metrics by processes, and the heartbeats of workers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,16 +19,16 @@ from tasks.errors import Permanent
 
 
 def node_name(name: str) -> str:
-    """The name of a process of this host, as Celery makes them."""
+    """The Celery node name of a process on this host."""
     return str(host_format(f"{name}@%h"))
 
 
 @contextmanager
 def recording_metrics(directory: Path, name: str) -> Iterator[tuple[Recorder, str]]:
-    """Keep this process's figures in a directory, for as long as the context lasts.
+    """Record this process's metrics in a directory while the context is active.
 
     Yields:
-        What takes the figures, and the name that the process has in the directory.
+        The recorder, and the unique name of the process in the directory.
 
     Raises:
         Permanent: The directory cannot be used.
@@ -52,7 +52,7 @@ def _metrics_directory(directory: Path) -> Iterator[None]:
             stack.enter_context(joined(directory))
         except OSError as error:
             raise Permanent(
-                f"METRICS_DIR: figures cannot be kept in {directory}: {error}",
+                f"METRICS_DIR: metrics cannot be written to {directory}: {error}",
                 code="configuration",
             ) from error
         yield
@@ -60,7 +60,7 @@ def _metrics_directory(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def recording_worker(directory: Path, name: str) -> Iterator[Recorder]:
-    """Watch the Celery worker that is run in this context; gives what takes its figures."""
+    """Record the metrics of the Celery worker that runs in this context; yields the recorder."""
     with recording_metrics(directory, name) as (recorder, identity), ExitStack() as stack:
 
         def forked(**_: object) -> None:
@@ -82,9 +82,9 @@ def _state_of(consumer: Any) -> Callable[[], WorkerState]:
     queues = tuple(consumer.app.amqp.queues.consume_from)
 
     def state() -> WorkerState:
-        # Only a prefork pool has processes; Celery tells their ids, but not their slots.
+        # Only a prefork pool has processes. Celery's public API has their ids, but not their slots.
         pool = getattr(getattr(consumer.pool, "_pool", None), "_pool", ())
-        # One that is being replaced has no id for a moment.
+        # A process that is being replaced has no id for a moment.
         children = {one.index: one.pid for one in tuple(pool) if one.pid is not None}
         return WorkerState(queues=queues, active=len(active_requests), children=children)
 

@@ -1,4 +1,4 @@
-"""What the sidecar watches: sources of metrics, and checks of health."""
+"""Metrics collectors and health checks of the sidecar."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,14 +36,14 @@ from worker.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class SidecarMonitoring:
-    """What the sidecar knows of the service.
+    """The monitoring of the service by the sidecar.
 
     Attributes:
-        collector: All figures.
-        database: The figures of MongoDB alone.
-        health: The condition of what it depends on.
-        introspect: What this process tells of itself, beyond its health.
-        dead_workers: The workers beside it that have ended without having been told to.
+        collector: Collects all metrics.
+        database: Collects the MongoDB metrics only.
+        health: Checks the dependencies.
+        introspect: Returns memory use, request count and error rate of this process.
+        dead_workers: Returns the workers on this host that exited unexpectedly.
     """
 
     collector: Collector
@@ -57,7 +57,7 @@ class SidecarMonitoring:
 def open_monitoring(
     settings: Settings, stores: Stores, calendars: Calendars
 ) -> Iterator[SidecarMonitoring]:
-    """Open what it takes to watch the service, for as long as the context lasts."""
+    """Open the collectors and health checks while the context is active."""
     figures = settings.metrics_directory
     with ExitStack() as stack:
         queues = broker(settings)
@@ -140,7 +140,7 @@ def _external(calendars: Calendars, circuits: BreakerStates | None) -> Details:
 
 
 def _circuits(circuits: BreakerStates | None) -> dict[str, str] | None:
-    """The state of each circuit; None where it cannot be read, of which another check tells."""
+    """The state of each circuit; None if Redis is unavailable, which the `redis` check reports."""
     try:
         found = circuits.read() if circuits is not None else {}
     except Transient:

@@ -1,4 +1,4 @@
-"""Tracing as the settings wish it."""
+"""Tracing set-up of the service's processes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def check_tracing(settings: Settings) -> None:
-    """Refuse to start without what tracing needs.
+    """Check that the packages for tracing are installed if it is enabled.
 
     Raises:
-        Permanent: There is somewhere to send spans to, and nothing to make them with.
+        Permanent: An OTLP endpoint is set, but OpenTelemetry is not installed.
     """
     if settings.otel_exporter_otlp_endpoint is not None and find_spec("opentelemetry.sdk") is None:
         raise Permanent(
-            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is missing: "
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is not installed: "
             "pip install 'interview-worker[tracing]'",
             code="configuration",
         )
@@ -30,23 +30,23 @@ def check_tracing(settings: Settings) -> None:
 
 @contextmanager
 def configured_tracing(settings: Settings, component: str) -> "Iterator[TracerProvider | None]":
-    """Trace this process, for as long as the context lasts.
+    """Trace this process while the context is active.
 
     Args:
-        settings: Say where spans go, and how many.
-        component: What kind of process it is.
+        settings: The settings, for OTLP endpoint and sampling ratio.
+        component: The kind of process, for the resource attributes.
 
     Yields:
-        What makes spans; None where nobody wants any.
+        The tracer provider; None if tracing is disabled.
     """
     endpoint = settings.otel_exporter_otlp_endpoint
     if endpoint is None:
         yield None
         return
-    # An extra, and much to import.
+    # Imported here because the packages are optional and slow to import.
     from monitoring.tracing.export import TracingConfig, tracing_process
 
-    # OpenTelemetry does not end the span of a message whose task this process does not know.
+    # OpenTelemetry never ends the span of a message whose task is not registered in this process.
     for module in TASK_MODULES:
         import_module(module)
     wanted = TracingConfig(endpoint, settings.otel_traces_sampler_arg, settings.otlp_headers)

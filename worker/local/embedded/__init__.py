@@ -1,1 +1,1 @@
-"""Real servers out of PyPI wheels, for one machine with nothing installed."""
+"""Embedded servers from PyPI wheels, for a machine without installed servers."""

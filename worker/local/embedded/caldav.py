@@ -10,19 +10,19 @@ from worker.local.embedded.server import embedded_module
 
 
 class CalDAV:
-    """A Radicale that trusts whoever reaches its loopback port."""
+    """Radicale without authentication, on a loopback port."""
 
     name = "radicale"
     setting = "CALDAV_URL"
 
     def argv(self, port: int, data: Path) -> list[str]:
-        """The command that serves on a loopback port and keeps its data in a directory."""
+        """The command line of the server."""
         embedded_module("radicale")
         options = {
-            "config": "",  # reads no file of the system or the user
+            "config": "",  # reads no configuration files of the system or the user
             "server-hosts": f"127.0.0.1:{port}",
             "auth-type": "none",
-            "rights-type": "owner_only",  # without authentication: anybody, as /user/calendar/
+            "rights-type": "owner_only",  # without authentication anyone may access /user/calendar/
             "storage-filesystem-folder": str(data),
             "web-type": "none",
             "logging-level": "warning",
@@ -38,7 +38,7 @@ class CalDAV:
         return f"http://127.0.0.1:{port}/"
 
     def is_ready(self, url: str) -> bool:
-        """Whether it lists its root collection."""
+        """Whether the server lists its root collection."""
         try:
             answer = httpx2.request(
                 "PROPFIND", url, headers={"Depth": "0"}, timeout=2, trust_env=False

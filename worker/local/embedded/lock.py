@@ -1,4 +1,4 @@
-"""Keeps two copies from running on the same data."""
+"""An exclusive lock on the data directory."""
 
 import contextlib
 import fcntl
@@ -10,17 +10,17 @@ from tasks.errors import InterviewWorkerError
 
 
 class AlreadyRunning(InterviewWorkerError):
-    """Another process works on this data directory."""
+    """Another process uses this data directory."""
 
     code = "already_running"
 
 
 @contextlib.contextmanager
 def exclusive(data_dir: Path) -> Iterator[None]:
-    """Hold a data directory, for as long as the context lasts or the process lives.
+    """Lock a data directory until the context exits or the process ends.
 
     Raises:
-        AlreadyRunning: Another process holds it.
+        AlreadyRunning: Another process holds the lock.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "lock").open("a+") as file:
@@ -29,7 +29,7 @@ def exclusive(data_dir: Path) -> Iterator[None]:
         except BlockingIOError as error:
             file.seek(0)
             raise AlreadyRunning(
-                f"process {file.read()} is already running on {data_dir}"
+                f"{data_dir} is already in use by process {file.read()}"
             ) from error
         file.truncate(0)
         file.write(str(os.getpid()))

@@ -1,6 +1,6 @@
-"""SecantusDB, a server of the MongoDB protocol, out of the wheel of `secantusdb`.
+"""SecantusDB, a server with the MongoDB protocol, from the wheel of `secantusdb`.
 
-SecantusDB is licensed under the GPL-2.0: it is run as a program, and never imported.
+SecantusDB is licensed under the GPL-2.0. It runs as a separate process and is never imported.
 """
 
 import sys
@@ -13,18 +13,19 @@ from worker.local.embedded.server import missing_embedded
 
 
 class MongoDB:
-    """A single-node SecantusDB."""
+    """SecantusDB as a single node."""
 
     name = "mongodb"
     setting = "MONGODB_URL"
 
     def argv(self, port: int, data: Path) -> list[str]:
-        """The command that serves on a loopback port and keeps its data in a directory."""
-        # Not resolved: a virtual environment's interpreter is a link, with the scripts next to it.
+        """The command line of the server."""
+        # Not resolved: in a virtual environment the interpreter is a symbolic link, and the scripts
+        # are next to the link.
         script = Path(sys.executable).with_name("secantusd-py")
         if not script.exists():
             raise missing_embedded("secantusd-py")
-        config = data / "secantusd.toml"  # an empty one keeps it from looking for others
+        config = data / "secantusd.toml"  # an empty file, so that it does not look for others
         config.touch()
         options = {
             "config": str(config),
@@ -36,19 +37,19 @@ class MongoDB:
         }
         return [
             str(script),
-            # A replica set keeps every write in its oplog for an hour, and what is erased with it.
+            # A replica set's oplog would keep each write, including erased data, for an hour.
             "--standalone",
             *(part for key, value in options.items() for part in (f"--{key}", value)),
         ]
 
     def url(self, port: int) -> str:
         """The value of `MONGODB_URL`."""
-        # Without waiting for the journal, a kill loses the last tenth of a second of what was
-        # acknowledged, just as MongoDB itself does with a write concern below "majority".
+        # Without journaling, a kill loses acknowledged writes of the last tenth of a second, as
+        # MongoDB does with a write concern below "majority".
         return f"mongodb://127.0.0.1:{port}/?journal=true"
 
     def is_ready(self, url: str) -> bool:
-        """Whether it answers."""
+        """Whether the server responds to a ping."""
         try:
             with pymongo.MongoClient[dict[str, object]](
                 url, serverSelectionTimeoutMS=200, socketTimeoutMS=2000, directConnection=True

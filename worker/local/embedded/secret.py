@@ -1,4 +1,4 @@
-"""The secret that signs callbacks, where nobody has set one."""
+"""The generated webhook secret, used if `WEBHOOK_SECRET` is not set."""
 
 import secrets
 from base64 import b64encode
@@ -8,10 +8,10 @@ _BYTES = 32
 
 
 def webhook_secret(data_dir: Path) -> str:
-    """The secret in `webhook-secret`, which is made at first and then stays.
+    """Read the secret from the file `webhook-secret`, which is created on first use.
 
     Args:
-        data_dir: A directory that no other process works on.
+        data_dir: The data directory; this process must hold its lock.
     """
     file = data_dir / "webhook-secret"
     if not file.exists():
@@ -19,6 +19,6 @@ def webhook_secret(data_dir: Path) -> str:
         made.unlink(missing_ok=True)
         made.touch(0o600)
         made.write_text(f"whsec_{b64encode(secrets.token_bytes(_BYTES)).decode()}\n")
-        # Whole or not at all, should the machine stop here.
+        # Renamed atomically, so that a crash cannot leave a partial file.
         made.replace(file)
     return file.read_text().strip()

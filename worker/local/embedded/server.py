@@ -1,4 +1,4 @@
-"""What all embedded servers have in common."""
+"""The common base of embedded servers."""
 
 import importlib
 import socket
@@ -18,15 +18,19 @@ _PORT_TAKEN = ("in use", "addrinuse")
 
 
 class ServerKind(Protocol):
-    """How one kind of server is run and asked whether it is up."""
+    """Starts and checks one kind of server."""
 
     name: str
-    """What it is called in messages, and its log file."""
+    """The server's name in messages and of its log file."""
     setting: str
-    """The environment setting that says where such a server is."""
+    """The setting with the URL of such a server."""
 
     def argv(self, port: int, data: Path) -> list[str]:
-        """The command that serves on a loopback port and keeps its data in a directory.
+        """The command line of the server.
+
+        Args:
+            port: The loopback port to listen on.
+            data: The directory for its data.
 
         Raises:
             MissingExtra: The server is not installed.
@@ -36,11 +40,11 @@ class ServerKind(Protocol):
         """The value of the setting for a server on this loopback port."""
 
     def is_ready(self, url: str) -> bool:
-        """Whether the server answers."""
+        """Whether the server responds."""
 
 
 class EmbeddedServer:
-    """A server of one kind, on a loopback port the kernel has picked.
+    """A server process on a free loopback port.
 
     Attributes:
         kind: The kind of server.
@@ -52,7 +56,7 @@ class EmbeddedServer:
 
         Args:
             kind: The kind of server.
-            data_dir: Where its data and its log go: `<name>/` and `log/<name>.log`.
+            data_dir: The parent of its data (`<name>/`) and its log (`log/<name>.log`).
 
         Raises:
             MissingExtra: The server is not installed.
@@ -69,14 +73,14 @@ class EmbeddedServer:
         return self.kind.url(self._port)
 
     def start(self) -> None:
-        """Start the server, without waiting for it."""
+        """Start the server without waiting until it is ready."""
         self.child.start()
 
     def wait_until_ready(self) -> None:
-        """Wait until the server answers; one that lost its port to another is started anew.
+        """Wait until the server responds; if its port is taken, restart it on another one.
 
         Raises:
-            ProcessFailed: It does not come up.
+            ProcessFailed: The server failed to start.
         """
         for attempt in range(_ATTEMPTS):
             try:
@@ -90,7 +94,7 @@ class EmbeddedServer:
                 return
 
     def connect_once(self) -> None:
-        """Connect to the server, and leave again."""
+        """Open a connection to the server and close it."""
         address = ("127.0.0.1", self._port)
         with suppress(OSError), socket.create_connection(address, _KNOCK_SECONDS):
             pass
@@ -104,7 +108,7 @@ def embedded_module(name: str) -> ModuleType:
     """Import a package of the `embedded` extra.
 
     Raises:
-        MissingExtra: It is not installed.
+        MissingExtra: The package is not installed.
     """
     try:
         return importlib.import_module(name)
@@ -113,10 +117,10 @@ def embedded_module(name: str) -> ModuleType:
 
 
 def missing_embedded(what: str) -> MissingExtra:
-    """The error that says how to get the embedded servers."""
+    """The error that explains how to install the embedded servers."""
     return MissingExtra(
         f"{what} is not installed: run `pip install 'interview-worker[embedded]'`, "
-        "or set the URL of a server of your own"
+        "or set the URL of your own server"
     )
 
 

@@ -1,4 +1,4 @@
-"""Runs the servers that nobody else provides."""
+"""Embedded servers, run as child processes."""
 
 import contextlib
 from collections.abc import Mapping
@@ -17,23 +17,23 @@ from worker.local.processes.child import Child, stop_all
 _STOP_SECONDS = 10.0
 
 KINDS: tuple[ServerKind, ...] = (Valkey(), MongoDB(), Kafka(), CalDAV())
-"""Every server there is, with the setting that replaces it."""
+"""All kinds of embedded servers."""
 
 
 class EmbeddedServers:
-    """Servers that run for as long as the context lasts; entering it gives their settings.
+    """Runs servers while the context is active; yields the settings with their addresses.
 
-    Must be entered in the main thread: the servers die with the thread that starts them.
+    Enter it only in the main thread: the servers are killed when the thread that started them ends.
 
         with EmbeddedServers(Path(".interview-worker"), {"valkey", "mongodb"}) as settings:
             settings["REDIS_URL"]
     """
 
     def __init__(self, data_dir: Path, wanted: AbstractSet[str]) -> None:
-        """Describe what to run.
+        """Select the servers without starting them.
 
         Args:
-            data_dir: Where the data and logs of the servers are kept, from one run to the next.
+            data_dir: The persistent directory for the servers' data and logs.
             wanted: The names of the kinds of servers to run.
         """
         self._data_dir = data_dir
@@ -47,12 +47,12 @@ class EmbeddedServers:
         return [server.child for server in self._servers]
 
     def __enter__(self) -> Mapping[str, str]:
-        """Start the servers, side by side.
+        """Start the servers in parallel.
 
         Raises:
             AlreadyRunning: Another process uses the data directory.
             MissingExtra: A server is not installed.
-            ProcessFailed: A server does not come up.
+            ProcessFailed: A server failed to start.
         """
         with contextlib.ExitStack() as stack:
             stack.enter_context(exclusive(self._data_dir))
@@ -75,7 +75,7 @@ class EmbeddedServers:
         self._stack.close()
 
     def _connect_to_all(self) -> bool:
-        # SecantusDB waits for a connection even when it is to stop, or else for two seconds.
+        # SecantusDB checks for termination only every two seconds or at the next connection.
         for server in self._servers:
             if server.child.is_running:
                 server.connect_once()

