@@ -1,4 +1,4 @@
-"""The configured calendar providers, and retries of their calls.
+"""The configured calendar providers.
 
 A booking can be moved and cancelled only with the provider that holds it. Therefore
 `tasks.scheduling.booking` chooses the provider, and stores it in the reservation and the booking.
