@@ -42,7 +42,7 @@ from worker.adapters.mongo import (
 from worker.adapters.prices import load_prices
 from worker.adapters.providers import Context
 from worker.adapters.resilience.breaker import BreakerRegistry
-from worker.adapters.resilience.breaker_storage import BreakerStates
+from worker.adapters.resilience.circuits import CircuitReader
 from worker.adapters.resilience.rate_limit import RateLimit
 from worker.adapters.resilience.retry import StaminaRetry
 from worker.adapters.webhooks import WebhookSender, check_callback_url
@@ -218,10 +218,10 @@ def _retry_policy(settings: Settings) -> StaminaRetry:
     )
 
 
-def breaker_states(settings: Settings) -> BreakerStates | None:
+def breaker_states(settings: Settings) -> CircuitReader | None:
     """What reads circuits; None where each process has its own."""
     url = _redis(settings)
-    return BreakerStates(url, key_prefix=settings.redis_key_prefix) if url else None
+    return CircuitReader(url, key_prefix=settings.redis_key_prefix) if url else None
 
 
 def webhook_sender(settings: Settings) -> WebhookSender | None:

@@ -5,13 +5,14 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing, suppress
-from datetime import UTC, datetime, timedelta, tzinfo
 from multiprocessing.managers import SyncManager
 from threading import Event
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from redis import Redis
 
 from monitoring import metrics
 from monitoring.collectors.circuits import CircuitCollector
@@ -20,9 +21,9 @@ from monitoring.signals import providers
 from tasks.errors import CircuitOpen, Permanent, Transient, Unusable
 from tests.monitoring.figures import figures_of
 from tests.relay import relay
-from tests.timing import allowed, patience, within
+from tests.timing import allowed, patience, wait_until, within
 from worker.adapters.resilience.breaker import BreakerRegistry
-from worker.adapters.resilience.breaker_storage import BreakerStates
+from worker.adapters.resilience.circuits import CircuitReader
 
 CALL = ("openai", "/v1/chat/completions")
 AWAY = Transient("away")
@@ -32,32 +33,36 @@ MINUTE = 60.0
 
 
 class Clock:
-    """The clock of circuits, which a test can put forward."""
+    """The clock of circuits, which a test can advance.
 
-    def __init__(self) -> None:
-        self.ahead = timedelta()
+    For circuits in Redis, whose clock no test can set, the moment of opening is moved back instead.
+    """
+
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self._redis = redis
+        self._prefix = prefix
+        self._ahead = 0.0
+
+    def __call__(self) -> float:
+        return monotonic() + self._ahead
 
     def passes(self, seconds: float) -> None:
-        self.ahead += timedelta(seconds=seconds)
+        self._ahead += seconds
+        age_circuits(self._redis, self._prefix, seconds)
 
-    def shown(self) -> type[datetime]:
-        """What takes the place of `datetime`."""
-        clock = self
 
-        class Shown(datetime):
-            @classmethod
-            def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-                return datetime.now(tz) + clock.ahead
-
-        return Shown
+def age_circuits(redis: Redis, prefix: str, seconds: float) -> None:
+    """Move the moment at which circuits opened back."""
+    for name in redis.scan_iter(f"{prefix}circuit:*", _type="hash"):
+        redis.hincrbyfloat(name, "opened_at", -seconds)
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    for module in ("pybreaker", "worker.adapters.resilience.breaker"):
-        monkeypatch.setattr(f"{module}.datetime", clock.shown())
-    return clock
+def clock(monkeypatch: pytest.MonkeyPatch, redis_url: str, key_prefix: str) -> Iterator[Clock]:
+    with Redis.from_url(redis_url) as redis:
+        clock = Clock(redis, key_prefix)
+        monkeypatch.setattr("worker.adapters.resilience.circuits.monotonic", clock)
+        yield clock
 
 
 def breakers(url: str | None, prefix: str = "", seconds: float = MINUTE) -> BreakerRegistry:
@@ -154,9 +159,32 @@ def test_only_one_request_tries(home: tuple[str | None, str], clock: Clock) -> N
         assert request(guard)
 
 
-def _opened_long_ago(guard: BreakerRegistry) -> None:
-    """Let the time pass for all processes, whose clocks are their own."""
-    guard._circuits[CALL].storage.opened_at = datetime.now(UTC) - timedelta(seconds=2 * MINUTE)
+def test_results_from_before_it_opened_change_nothing(
+    home: tuple[str | None, str], recorder: Recorder
+) -> None:
+    with closing(breakers(*home)) as guard:
+        with guard(*CALL):
+            # While this request is under way, others fail and open the circuit.
+            assert [request(guard, AWAY) for _ in range(3)] == [True] * 3
+        assert not request(guard)
+    assert openings(recorder) == {CALL: 1}
+
+
+def test_a_trial_that_was_given_up_changes_nothing(
+    home: tuple[str | None, str], clock: Clock
+) -> None:
+    url, prefix = home
+    registry = BreakerRegistry(
+        url, failures=1, seconds=MINUTE, trial_timeout=0.02, key_prefix=prefix
+    )
+    with closing(registry) as guard:
+        request(guard, AWAY)
+        clock.passes(MINUTE)
+        with guard(*CALL):
+            # Once the first trial has timed out, another request may try.
+            wait_until(lambda: request(guard, AWAY))
+        # The success of the first one does not close what the second one opened.
+        assert not request(guard)
 
 
 def _fail(url: str, prefix: str, times: int) -> int:
@@ -198,7 +226,9 @@ def test_processes_share_circuits(redis_url: str, key_prefix: str, manager: Sync
         with closing(breakers(redis_url, other)) as guard:
             for _ in range(3):
                 request(guard, AWAY)
-            _opened_long_ago(guard)
+        with Redis.from_url(redis_url) as redis:
+            # Each process has a clock of its own, so the circuit is aged instead.
+            age_circuits(redis, other, 2 * MINUTE)
         barrier, asked = manager.Barrier(2), manager.list()
         results = pool.map(_race, [redis_url] * 2, [other] * 2, [barrier] * 2, [asked] * 2)
         assert sorted(results) == [(0, 1), (1, 0)]
@@ -217,7 +247,7 @@ def test_of_many_who_open_it_one_announces(
 
 
 def test_states_are_read_from_outside(redis_url: str, key_prefix: str, clock: Clock) -> None:
-    states = BreakerStates(redis_url, key_prefix=key_prefix)
+    states = CircuitReader(redis_url, key_prefix=key_prefix)
     with closing(states), closing(breakers(redis_url, key_prefix)) as guard:
         assert states.read() == {}
         request(guard, call=("anthropic", "/v1/messages"))
@@ -241,7 +271,7 @@ def test_without_redis_all_requests_go_through(caplog: pytest.LogCaptureFixture)
         url = f"redis://127.0.0.1:{closed.getsockname()[1]}/0"
         with closing(breakers(url)) as guard:
             assert all(request(guard, AWAY) for _ in range(9))
-        with closing(BreakerStates(url)) as states, pytest.raises(Transient):
+        with closing(CircuitReader(url)) as states, pytest.raises(Transient):
             states.read()
     assert len(caplog.records) == 1
 

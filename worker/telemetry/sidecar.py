@@ -29,7 +29,7 @@ from tasks.pipeline.queues import STAGES, Broker
 from tasks.scheduling.calendars import Calendars
 from worker.adapters.kafka import KafkaStatus
 from worker.adapters.mongo import MongoStatus
-from worker.adapters.resilience.breaker_storage import BreakerStates
+from worker.adapters.resilience.circuits import CircuitReader
 from worker.bootstrap import Stores, breaker_states, broker
 from worker.settings import Settings
 
@@ -134,12 +134,12 @@ def _kafka(consumers: ConsumerStatus | None) -> Details:
     return {"consumer_lag": sum(partition.records for partition in consumers.read())}
 
 
-def _external(calendars: Calendars, circuits: BreakerStates | None) -> Details:
+def _external(calendars: Calendars, circuits: CircuitReader | None) -> Details:
     calendars.ping()
     return {"provider": calendars.name, "circuits": _circuits(circuits)}
 
 
-def _circuits(circuits: BreakerStates | None) -> dict[str, str] | None:
+def _circuits(circuits: CircuitReader | None) -> dict[str, str] | None:
     """The state of each circuit; None if Redis is unavailable, which the `redis` check reports."""
     try:
         found = circuits.read() if circuits is not None else {}
