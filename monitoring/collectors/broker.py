@@ -64,23 +64,23 @@ def _queues(queues: Mapping[str, QueueState]) -> Iterator[Metric]:
         for priority, count in state.depth.items():
             depth.add((queue, priority), count)
         length.add((queue,), state.total)
-        for figures, value in (
+        for samples, value in (
             (reserved, state.reserved),
             (oldest, state.oldest_age),
             (held, state.reserved_age),
         ):
             if value is not None:
-                figures.add((queue,), value)
+                samples.add((queue,), value)
     yield from (depth, length, reserved, oldest, held)
 
 
-def _redis(figures: RedisStats) -> Iterator[Metric]:
+def _redis(stats: RedisStats) -> Iterator[Metric]:
     for definition, value in (
-        (metrics.REDIS_CLIENTS, figures.clients),
-        (metrics.REDIS_HITS, figures.hits),
-        (metrics.REDIS_MISSES, figures.misses),
-        (metrics.REDIS_MEMORY, figures.memory),
-        (metrics.REDIS_EVICTED, figures.evicted),
+        (metrics.REDIS_CLIENTS, stats.clients),
+        (metrics.REDIS_HITS, stats.hits),
+        (metrics.REDIS_MISSES, stats.misses),
+        (metrics.REDIS_MEMORY, stats.memory),
+        (metrics.REDIS_EVICTED, stats.evicted),
     ):
         found = family(definition)
         found.add((), value)

@@ -22,10 +22,10 @@ class HostCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Read the network counters once."""
-        figures = network()
+        traffic = network()
         build = family(metrics.BUILD)
         build.add((self._version,), 1)
         received, sent = family(metrics.NETWORK_RECEIVED), family(metrics.NETWORK_SENT)
-        received.add((), figures.received)
-        sent.add((), figures.sent)
+        received.add((), traffic.received)
+        sent.add((), traffic.sent)
         yield from (build, received, sent)

@@ -26,16 +26,16 @@ class MongoCollector(Collector):
         Raises:
             Transient: The server is unavailable.
         """
-        figures = self._status.read()
-        if figures.connections is not None:
+        stats = self._status.read()
+        if stats.connections is not None:
             connections = family(metrics.MONGODB_CONNECTIONS)
-            connections.add((figures.role,), figures.connections)
+            connections.add((stats.role,), stats.connections)
             yield connections
-        if figures.available is not None:
+        if stats.available is not None:
             available = family(metrics.MONGODB_AVAILABLE)
-            available.add((), figures.available)
+            available.add((), stats.available)
             yield available
         operations = family(metrics.MONGODB_OPERATIONS)
-        for kind, count in figures.operations.items():
+        for kind, count in stats.operations.items():
             operations.add((kind,), count)
         yield operations

@@ -137,7 +137,7 @@ class _Analysis:
 
     def _competencies(self) -> tuple[CompetencyScore, ...]:
         if not self.readable:
-            return unscored(self.rubric, "The transcript is too poor to be scored.")
+            return unscored(self.rubric, "The transcript's quality is too low for scoring.")
         findings = self.provider.competencies(self.transcript, self.rubric)
         self._record("competencies", findings.call)
         return score_competencies(self.rubric, findings.competencies, Quotes(self.said), self.trust)

@@ -57,12 +57,12 @@ def _score(
 ) -> CompetencyScore:
     if finding is None or finding.level is None:
         return _without_score(
-            competency, finding.rationale if finding else "Nothing was found about it."
+            competency, finding.rationale if finding else "No evidence was found."
         )
     found = [quotes.find(quote.text, quote.segment_ids) for quote in finding.quotes]
     verified = [quotation for quotation in found if quotation.match is not QuoteMatch.UNVERIFIED]
     if not verified:
-        return _without_score(competency, "None of the provider's quotes stands in the transcript.")
+        return _without_score(competency, "None of the provider's quotes is in the transcript.")
     dropped = len(found) - len(verified)
     return CompetencyScore(
         id=competency.id,
@@ -87,8 +87,8 @@ def _without_score(competency: Competency, reason: str) -> CompetencyScore:
 
 
 def _dropped(count: int) -> str:
-    quotes = "A quote is" if count == 1 else f"{count} quotes are"
-    return f"{quotes} left out, as the candidate did not say so."
+    quotes = "A quote was" if count == 1 else f"{count} quotes were"
+    return f"{quotes} dropped: not said by the candidate."
 
 
 def _evidence(quotation: Quotation) -> Evidence:

@@ -37,11 +37,11 @@ Scores = Mapping[str, int | None]
 _Case = TypeVar("_Case")
 
 _MONO = (
-    "The recording does not tell speakers apart. Everything but questions is taken to be the "
-    "candidate's, which may include words of the interviewer; confidence is lowered."
+    "Speakers are not separated in the recording. Everything except questions is attributed to "
+    "the candidate, which may include the interviewer's words; confidence is lowered."
 )
-_MISSING = "A part of the recording was not transcribed."
-_NO_CONFIDENCE = "The recogniser does not tell how sure it is of its words; confidence is lowered."
+_MISSING = "Part of the recording was not transcribed."
+_NO_CONFIDENCE = "The recogniser reports no confidence, so the confidence of scores is lowered."
 
 _STRONG, _MIXED = 3.75, 2.5
 _WEAK_CONFIDENCE = 0.4
@@ -144,14 +144,14 @@ def weighted_score(scores: Scores, shares: Mapping[str, float]) -> float | None:
 def recommendation(score: float | None, confidence: float) -> str:
     """A recommendation for the reviewer; never a decision."""
     if score is None:
-        advice = "There is too little evidence for advice: please go by the recording."
+        advice = "There is too little evidence for advice: please listen to the recording."
     elif score >= _STRONG:
         advice = "The quotes suggest strong evidence for what is looked for: consider a next step."
     elif score >= _MIXED:
         advice = "The quotes suggest mixed evidence: consider the follow-up questions."
     else:
         advice = (
-            "The quotes suggest little of what is looked for: "
+            "The quotes suggest little evidence for what is looked for: "
             "please check them against the recording."
         )
     if score is not None and confidence < _WEAK_CONFIDENCE:

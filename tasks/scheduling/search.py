@@ -116,8 +116,8 @@ class Search:
     def _no_slot(self) -> str:
         minutes = self.duration // timedelta(minutes=1)
         return (
-            f"no {minutes} minutes between {_formatted(self.window.start)} and "
-            f"{_formatted(self.window.end)} suit all {len(self.availabilities)} people"
+            f"no slot of {minutes} minutes between {_formatted(self.window.start)} and "
+            f"{_formatted(self.window.end)} suits all {len(self.availabilities)} people"
         )
 
 
@@ -147,12 +147,12 @@ def search_of(
         if address is not None:
             calendars.setdefault(address, _Calendar(address, owner, interview.zone_of(person)))
     people = [person for _, person in people_of(interview)]
-    wishes = interview.follow_up
+    constraints = interview.follow_up
     return Search(
         holder=interview.id,
         window=window,
-        duration=timedelta(minutes=wishes.duration_minutes),
-        buffer=timedelta(minutes=wishes.buffer_minutes),
+        duration=timedelta(minutes=constraints.duration_minutes),
+        buffer=timedelta(minutes=constraints.buffer_minutes),
         availabilities=tuple(Availability(p.working_hours, interview.zone_of(p)) for p in people),
         calendars=tuple(calendars.values()),
         # Reserve both the calendar and the e-mail address: another interview may know only one.
@@ -178,15 +178,16 @@ def calendar_of(person: Person, interview: Interview, provider: CalendarProvider
 
 
 def _no_window(interview: Interview, now: datetime) -> str:
-    wishes = interview.follow_up
-    wished = [
+    constraints = interview.follow_up
+    limits = [
         f"{word} {_formatted(moment)}"
-        for word, moment in (("from", wishes.earliest), ("until", wishes.latest))
+        for word, moment in (("from", constraints.earliest), ("until", constraints.latest))
         if moment is not None
     ]
     return (
-        f"no time is left to meet: booking on {_formatted(now)}, with {wishes.notice_hours} hours' "
-        f"notice, {wishes.window_days} days ahead, {' '.join(wished) or 'at any time'}"
+        f"the constraints leave no time to meet: booking on {_formatted(now)}, "
+        f"with {constraints.notice_hours} hours' notice, {constraints.window_days} days ahead, "
+        f"{' '.join(limits) or 'at any time'}"
     )
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Once at each start: what a data stream needs before its first line, and Kibana's objects.
+# Runs at each start: creates the policy and template that a data stream needs, and Kibana's objects.
 set -eu
 
 put() {

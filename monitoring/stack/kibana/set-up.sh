@@ -1,5 +1,5 @@
 #!/bin/sh
-# Once at each start; what is there already is replaced.
+# Runs at each start; replaces existing objects.
 set -eu
 
 curl --fail --silent --show-error --retry 10 --retry-connrefused --request POST \

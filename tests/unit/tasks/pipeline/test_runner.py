@@ -303,7 +303,7 @@ def announced() -> Iterator[list[object]]:
         yield facts
 
 
-def told(facts: list[object]) -> list[tuple[object, ...]]:
+def summaries(facts: list[object]) -> list[tuple[object, ...]]:
     found: list[tuple[object, ...]] = []
     for fact in facts:
         match fact:
@@ -320,7 +320,7 @@ def test_announces_every_attempt(
     execute: Execute, interview: Interview, announced: list[object]
 ) -> None:
     execute(interview.id, failing(1, Transient("away", code="away")))
-    assert told(announced) == [
+    assert summaries(announced) == [
         (Stage.TRANSCRIBE, AttemptOutcome.RETRY, "away"),
         (Stage.TRANSCRIBE, AttemptOutcome.SUCCESS, None),
     ]
@@ -331,7 +331,7 @@ def test_announces_attempts_of_which_nothing_was_heard_again(
 ) -> None:
     store.apply(interview.id, begun_long_ago("lost"))
     execute(interview.id, failing(1, Transient("away", code="away")))
-    assert told(announced) == [
+    assert summaries(announced) == [
         (Stage.TRANSCRIBE, "lost"),
         (Stage.TRANSCRIBE, AttemptOutcome.RETRY, "away"),
         (Stage.TRANSCRIBE, AttemptOutcome.SUCCESS, None),
@@ -343,7 +343,7 @@ def test_announces_the_end_of_an_interview_that_fails(
 ) -> None:
     with pytest.raises(Permanent):
         execute(interview.id, failing(1, Permanent("no", code="no")))
-    assert told(announced) == [
+    assert summaries(announced) == [
         (Status.FAILED, "screening"),
         (Stage.TRANSCRIBE, AttemptOutcome.FAILED, None),
     ]
@@ -355,7 +355,7 @@ def test_announces_work_that_is_not_wanted(
     store.apply(interview.id, transitions.cancel(interview, now()))
     with pytest.raises(Ignore):
         execute(interview.id, done)
-    assert told(announced) == [(Stage.TRANSCRIBE, AttemptOutcome.UNWANTED, None)]
+    assert summaries(announced) == [(Stage.TRANSCRIBE, AttemptOutcome.UNWANTED, None)]
 
 
 def test_a_listener_that_breaks_harms_nothing(
