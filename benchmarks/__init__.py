@@ -1,1 +1,1 @@
-"""Speed, as ratios measured in one run."""
+"""Benchmarks, reported as ratios within one run."""

@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark, as ratios of one run."""
+"""The benchmark runner (`make bench`)."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ from benchmarks import api, monitoring, orchestration, telemetry, transcription
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark, by its name on the command line."""
+    """A benchmark with its name on the command line."""
 
     name: str
     run: Callable[[], Iterable[tuple[str, str, str, str, bool]]]
@@ -31,13 +31,13 @@ def main(wanted: list[str]) -> int:
     """Run benchmarks and print their results.
 
     Args:
-        wanted: Names of benchmarks; all of them if there are none.
+        wanted: Names of benchmarks; all if empty.
 
     Returns:
-        The number of results that are not what they should be.
+        The number of results that miss their target.
     """
     out = Console()
-    table = Table("what", "measured", "against", "ratio, and what it should be", box=None)
+    table = Table("benchmark", "measured", "baseline", "ratio (target)", box=None)
     missed = 0
     for benchmark in ALL:
         if wanted and benchmark.name not in wanted:

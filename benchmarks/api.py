@@ -1,4 +1,4 @@
-"""How long the API takes to accept an upload while the queue is deep."""
+"""Upload latency of the API with a deep queue."""
 
 import json
 import statistics
@@ -25,7 +25,7 @@ _SIZE = 1 << 20
 
 
 def rows() -> Iterator[tuple[str, str, str, str, bool]]:
-    """The 95th percentile of uploads of 1 MB, against the same with empty queues."""
+    """The 95th percentile latency of 1 MB uploads, compared with empty queues."""
     with tempfile.TemporaryDirectory() as place:
         settings = Settings().with_environment(
             {
@@ -52,7 +52,7 @@ def rows() -> Iterator[tuple[str, str, str, str, bool]]:
 
 
 def _recording(place: Path) -> Path:
-    # FLAC streams may be followed by padding of any length: this makes exactly one megabyte.
+    # A FLAC stream may be followed by padding of any length: pad it to exactly one megabyte.
     path = place / "recording.flac"
     content = TECHNICAL.read_bytes()
     path.write_bytes(content + bytes(_SIZE - len(content)))

@@ -1,4 +1,4 @@
-"""Interviews that wait, in numbers that would take minutes to submit."""
+"""A backlog of queued interviews, created without submitting each of them."""
 
 from datetime import timedelta
 from io import BytesIO
@@ -17,15 +17,18 @@ from worker.settings import Settings
 
 _BATCH = 500
 _PACE = timedelta(seconds=1)
-"""Between the submissions of two interviews."""
+"""Time between the submissions of two interviews."""
 _COLLECTIONS = {"interviews": "_id", "audio.files": "_id", "audio.chunks": "files_id"}
-"""Where an interview's documents are, and the field with its id."""
+"""The collections of an interview's documents, and the field with its id."""
 
 
 def queue_up(settings: Settings, number: int) -> list[str]:
-    """Store interviews and publish their messages; gives their ids.
+    """Store interviews and publish their messages.
 
-    One is stored by the stores themselves; the others are copies of its documents.
+    One is stored through the stores; the others are copies of its documents.
+
+    Returns:
+        The ids of the interviews.
     """
     ids = [str(uuid4()) for _ in range(number)]
     with open_stores(settings) as stores:
@@ -33,7 +36,7 @@ def queue_up(settings: Settings, number: int) -> list[str]:
         models = {name: _model(stores, name, key, ids[0]) for name, key in _COLLECTIONS.items()}
         dispatcher = CeleryDispatcher(create_app(settings))
         dispatcher.dispatch(ids[0], Stage.TRANSCRIBE, Priority.NORMAL)
-        # The oldest come first, as they would, and a message is published when its document says.
+        # In order of age, and each message right after its document, as in production.
         rest = iter(list(enumerate(ids))[:0:-1])
         while batch := list(islice(rest, _BATCH)):
             for name, model in models.items():
@@ -60,7 +63,7 @@ def _model(stores: Stores, collection: str, key: str, interview_id: str) -> dict
 
 
 def _copied(model: dict[str, Any], key: str, age: int, interview_id: str) -> dict[str, Any]:
-    # Chunks have ids of their own, which the driver makes.
+    # Chunks get new ids from the driver.
     changed = {**model, key: interview_id}
     if "outbox" in model:
         # Their events count as published.

@@ -1,4 +1,4 @@
-"""What faster-whisper does on this machine without a worker around it: the measure of the worker.
+"""The speed of faster-whisper alone on this machine, as the baseline for the worker.
 
 `python -m benchmarks.bare_whisper FILE…` compares one process of two threads with two processes of
 one thread.
@@ -24,14 +24,14 @@ _model: "WhisperModel"
 def bare_loop(
     paths: Sequence[Path], processes: int, cpu_threads: int, *, model: str = "tiny.en"
 ) -> float:
-    """Transcribe recordings in a pool of processes, in the way a script would.
+    """Transcribe recordings in a pool of processes, as a simple script would.
 
     Whole files are decoded to mono and transcribed with the worker's options. Models are loaded
-    before the clock starts.
+    before the measurement starts.
 
     Args:
-        paths: The recordings; put long ones first, as the last one to end stops the clock.
-        processes: How many recordings are transcribed at a time, each in a process of its own.
+        paths: The recordings. Put long ones first, as the last one to finish ends the measurement.
+        processes: Number of processes; each transcribes one recording at a time.
         cpu_threads: Threads of each process.
         model: As for `WhisperProvider`.
 

@@ -1,9 +1,9 @@
-"""The pipeline with stages that take no time.
+"""The pipeline with stages that return immediately.
 
-The stages run through `tasks.pipeline.runner.execute` as the real ones do: each claims its
-interview, reads it, and delivers its result, to a store that takes no time either, as the stock
-chain keeps no documents; or, to show what they cost, to documents in Redis. MongoDB would be all
-that is measured: the embedded one does some hundreds of updates a second.
+The stages run through `tasks.pipeline.runner.execute` like the real ones: each claims its
+interview, reads it, and stores its result. The store is a no-op, because the stock chain keeps no
+documents either; or, to show the cost of documents, it is in Redis. With MongoDB only MongoDB would
+be measured: the embedded one does a few hundred updates per second.
 """
 
 import atexit
@@ -45,26 +45,26 @@ return 0
 
 
 def _begun() -> Interview:
-    """An interview at whose stages a first attempt is made."""
+    """An interview whose stages are in their first attempt."""
     return an_interview(stages={stage: StageRecord(attempts=1) for stage in Stage})
 
 
 class NoInterviews:
-    """A store that keeps nothing: every interview is where a stage wants it to be."""
+    """A no-op store: every interview is in the state that a stage expects."""
 
     def __init__(self) -> None:
         self._template = _begun()
 
     def apply(self, interview_id: str, change: Change) -> None:
-        """Allow a change."""
+        """Accept any change."""
 
     def get(self, interview_id: str) -> Interview:
-        """Make an interview up."""
+        """Return a generated interview."""
         return self._template.model_copy(update={"id": interview_id})
 
 
 class RedisInterviews:
-    """As much of an `InterviewStore` as a stage needs."""
+    """The part of `InterviewStore` that a stage needs, in Redis."""
 
     def __init__(self, url: str) -> None:
         self._redis: Redis = Redis.from_url(url)
@@ -72,7 +72,7 @@ class RedisInterviews:
         self._template = _begun()
 
     def apply(self, interview_id: str, change: Change) -> None:
-        """Apply a change in one atomic step."""
+        """Apply a change atomically."""
         keys = [f"document:{interview_id}"]
         if not self._apply(keys, [" ".join(change.when), change.to or ""]):
             raise IllegalTransition(f"cannot {change.name}")
@@ -85,7 +85,7 @@ class RedisInterviews:
 
 
 def completed(url: str) -> int:
-    """How many interviews have documents that say that they are completed."""
+    """The number of interviews whose documents are completed."""
     with Redis.from_url(url) as redis, redis.pipeline(transaction=False) as pipe:
         for key in redis.scan_iter("document:*", count=1000):
             pipe.hget(key, "status")
@@ -111,7 +111,7 @@ def create(url: str, *, documents: bool = False) -> Celery:
             consent_required=False,
         )
     )
-    # Whatever imports the real tasks puts them in the place of these, if it comes later.
+    # Import the real tasks first: a later import would replace the instant ones.
     for module in TASK_MODULES:
         import_module(module)
     application.finalize()
@@ -128,14 +128,14 @@ def _add_stage(application: Celery, stage: Stage) -> None:
 
 
 def watch(directory: Path) -> None:
-    """Monitor this worker, until its process ends."""
+    """Record this worker's metrics until its process exits."""
     stack = ExitStack()
     stack.enter_context(recording_worker(directory, f"w{os.getpid()}"))
     atexit.register(stack.close)
 
 
 def log(settings: Settings) -> None:
-    """Log as a worker does, until its process ends."""
+    """Log like a worker until the process exits."""
     stack = ExitStack()
     stack.enter_context(worker_logging(settings, "benchmark", Recorder()))
     stack.enter_context(binding_task_context())
@@ -143,7 +143,7 @@ def log(settings: Settings) -> None:
 
 
 def trace(settings: Settings) -> None:
-    """Trace as a worker does, until its process ends."""
+    """Trace like a worker until the process exits."""
     stack = ExitStack()
     stack.enter_context(configured_tracing(settings, "worker"))
     atexit.register(stack.close)

@@ -1,7 +1,7 @@
-"""`make load`: many clients at a service whose queue is deep.
+"""The load test (`make load`): many clients and a deep queue.
 
-The sidecar is the real one, and so is the worker, but for providers that take no time: it is the
-service that is measured, not Whisper. The clients are locust's.
+Sidecar and worker are real, except for providers that return immediately, so that the service is
+measured and not Whisper. The clients are simulated by locust.
 """
 
 import argparse
@@ -31,19 +31,19 @@ from worker.local.stack import Stack
 from worker.local.supervisor import Service
 
 _OBJECTIVE = 0.5
-"""Seconds; what 95 of 100 requests of each kind must keep below."""
+"""Maximum 95th percentile latency of each kind of request, in seconds."""
 _GROWTH = 0.10
-"""How much memory may grow over the second half, as a share."""
+"""Maximum growth of memory over the second half, as a ratio."""
 _WORKING = ("server", "worker-all")
 _LOOK = 1.0
-"""Seconds between two looks at the memory."""
+"""Seconds between two samples of memory use."""
 
 Memory = dict[str, list[int]]
-"""Resident bytes of each program, its children included, at one look after the other."""
+"""Samples of the resident memory of each program with its children, in bytes."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Put the service under load, and print how it bore it.
+    """Run the load test and print the results.
 
     Returns:
         1 if an objective was missed, else 0.
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     done: list[str] = []
 
     def chosen(stack: Stack) -> list[Service]:
-        # Before anything runs that would ask the database in between.
+        # Before the services start, which would query the database meanwhile.
         out.print(f"Queueing {wanted.queued} interviews …")
         with open_stores(stack.settings) as stores:
             done.extend(completed(stores.interviews) for _ in range(20))
@@ -132,7 +132,7 @@ def _resident(program: psutil.Process) -> int:
 
 
 def _print_times(out: Console, figures: list[dict[str, Any]]) -> list[str]:
-    table = Table("request", "number", "failed", "a second", "p50, ms", "p95, ms", box=None)
+    table = Table("request", "count", "failed", "per second", "p50, ms", "p95, ms", box=None)
     missed = []
     for route in figures:
         times = sorted((int(taken), number) for taken, number in route["response_times"].items())
@@ -151,7 +151,7 @@ def _print_times(out: Console, figures: list[dict[str, Any]]) -> list[str]:
 
 
 def _quantile(times: list[tuple[int, int]], share: float) -> int:
-    """The milliseconds that a share of requests stayed within, by how many took how long."""
+    """The quantile of a histogram of latencies, in milliseconds."""
     left = share * sum(number for _, number in times)
     for taken, number in times:
         left -= number

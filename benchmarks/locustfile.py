@@ -1,6 +1,6 @@
-"""What a client of the load test does.
+"""The locust user of the load test.
 
-It runs in locust's own environment, so without anything of ours.
+It runs in locust's own environment, so it cannot import anything of this project.
 """
 
 import json
@@ -23,19 +23,19 @@ _PARTICULARS = json.dumps(
 
 
 class Client(FastHttpUser):
-    """Somebody who works with the API, with a second between two requests."""
+    """A user of the API who sends a request about every second."""
 
     wait_time = between(0.5, 1.5)
 
     @task(2)
     def submit(self) -> None:
-        """Submit a small recording, whose name tells the worker's providers what to do."""
+        """Submit a small recording. Its name controls the worker's scripted providers."""
         files = {"audio": ("pass-none-load.flac", _RECORDING)}
         self.client.post(_PATH, data={"interview": _PARTICULARS}, files=files)
 
     @task(4)
     def show(self) -> None:
-        """Show an interview."""
+        """Get an interview."""
         self.client.get(f"{_PATH}/{random.choice(_QUEUED)}", name="one")
 
     @task(2)
@@ -45,5 +45,5 @@ class Client(FastHttpUser):
 
     @task(2)
     def transcript(self) -> None:
-        """Read a transcript."""
+        """Get a transcript."""
         self.client.get(f"{_PATH}/{random.choice(_DONE)}/transcript", name="transcript")

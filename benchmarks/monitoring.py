@@ -1,4 +1,4 @@
-"""What it costs to be watched, and what a scrape costs."""
+"""The cost of monitoring and of a scrape."""
 
 import statistics
 import subprocess
@@ -39,13 +39,13 @@ _CHURNED = 1.5
 
 
 def rows() -> Iterator[Row]:
-    """Watching, scraping a deep queue, and scraping after many children."""
-    yield from _watching()
+    """Monitored throughput, a scrape with a deep queue, and a scrape after many children."""
+    yield from _monitored()
     yield _deep()
     yield _churned()
 
 
-def _watching() -> Iterator[Row]:
+def _monitored() -> Iterator[Row]:
     with (
         tempfile.TemporaryDirectory() as place,
         EmbeddedServers(Path(place), {"valkey"}) as servers,
@@ -62,16 +62,16 @@ def _watching() -> Iterator[Row]:
     flower = statistics.median(one / other for other, _, one in rounds)
     yield (
         "instant pipeline, monitored",
-        f"{on:.0f} interviews a second",
+        f"{on:.0f} interviews/s",
         f"without monitoring: {off:.0f}",
         f"{ratio:.2f} (at least {_LEAST:g})",
         ratio >= _LEAST,
     )
     yield (
-        "the same, not monitored, but with events and Flower",
-        f"{events:.0f} interviews a second",
+        "the same with events and Flower instead",
+        f"{events:.0f} interviews/s",
         f"without: {off:.0f}",
-        f"{flower:.2f} (below that of monitoring)",
+        f"{flower:.2f} (below monitoring)",
         flower < ratio,
     )
 
@@ -99,14 +99,14 @@ def _deep() -> Row:
             sidecar = [one for one in services(stack, flower=False) if one.name == "server"]
             with Supervisor(sidecar, log_dir=stack.log_dir):
                 url = f"{stack.api_url}/metrics"
-                # Alternating, as the speed of a machine drifts.
+                # Alternating, because the speed of a machine drifts.
                 pairs = [(_scrapes(url), _filled(stack.settings, url)) for _ in range(3)]
     ratio = statistics.median(deep / empty for empty, deep in pairs)
     empty, deep = (statistics.median(found) for found in zip(*pairs, strict=True))
     return (
         f"a scrape, {_DEPTH} interviews queued",
         f"{deep * 1000:.1f} ms",
-        f"with none: {empty * 1000:.1f} ms",
+        f"empty queue: {empty * 1000:.1f} ms",
         f"{ratio:.2f} (under {_DEEP})",
         ratio < _DEEP,
     )
@@ -156,7 +156,7 @@ def _churned() -> Row:
         files = len(list(figures.glob("*.db")))
     ratio = taken[1] / taken[0]
     return (
-        f"reading figures after {_RECYCLES} children came and went",
+        f"reading metrics after {_RECYCLES} replaced children",
         f"{taken[1] * 1000:.1f} ms, {files} files",
         f"at the start: {taken[0] * 1000:.1f} ms",
         f"{ratio:.2f} (under {_CHURNED})",

@@ -1,4 +1,4 @@
-"""Interviews per second with instant stages, against a stock chain of three no-op tasks."""
+"""Throughput with instant stages, compared with a stock chain of three no-op tasks."""
 
 import os
 import statistics
@@ -23,14 +23,14 @@ _COUNT = 2000
 _ROUNDS = 3
 _TIMEOUT = 120.0
 WORKERS = 2
-"""Of ours, each with one process."""
+"""Number of our workers, each with one process."""
 
 _QUEUES = ("celery", *(f"{task_name(stage)}\x06\x163" for stage in Stage))
-"""The lists in Redis: the stock queue, and ours at normal priority."""
+"""The Redis lists of the stock queue and of our queues at normal priority."""
 
 
 def rows() -> Iterator[tuple[str, str, str, str, bool]]:
-    """Both pipelines in alternating rounds, each with its queue filled before its workers start."""
+    """Measure both pipelines in alternating rounds; each queue is filled before workers start."""
     with (
         tempfile.TemporaryDirectory() as place,
         EmbeddedServers(Path(place), {"valkey"}) as servers,
@@ -42,7 +42,7 @@ def rows() -> Iterator[tuple[str, str, str, str, bool]]:
     against = f"stock celery.chain, prefork of two: {theirs:.0f}"
     yield (
         "orchestration, instant stages",
-        f"{bare:.0f} interviews a second, two solo workers",
+        f"{bare:.0f} interviews/s, two solo workers",
         against,
         f"{ratio:.2f} (at least {_WANTED:g})",
         ratio >= _WANTED,
@@ -50,9 +50,9 @@ def rows() -> Iterator[tuple[str, str, str, str, bool]]:
     ratio = statistics.median(one / other for _, other, one in rounds)
     yield (
         "the same, with documents in Redis",
-        f"{kept:.0f} interviews a second",
+        f"{kept:.0f} interviews/s",
         against,
-        f"{ratio:.2f} (to show what documents cost)",
+        f"{ratio:.2f} (no target: cost of documents)",
         True,
     )
 
@@ -63,8 +63,8 @@ def ours(url: str, *options: str, documents: bool = False, **environment: str) -
     Args:
         url: The broker's URL.
         options: Further options of the workers.
-        documents: Whether the stages keep documents, in Redis.
-        environment: What to add to their environment.
+        documents: Whether the stages store documents in Redis.
+        environment: Additions to the workers' environment.
 
     Raises:
         RuntimeError: Not all interviews were completed.
@@ -110,7 +110,7 @@ def _drained(
     workers: Sequence[Sequence[str]],
     environment: Mapping[str, str],
 ) -> float:
-    """Interviews per second, from the first that begins to the last that ends."""
+    """Interviews per second, from the first start to the last end."""
     with Redis.from_url(url) as broker:
         broker.flushall()
         enqueue()
@@ -134,11 +134,11 @@ def _drained(
 
 
 def _once(condition: Callable[[], bool]) -> float:
-    """The moment at which a condition holds."""
+    """Wait for a condition; returns the monotonic time at which it holds."""
     deadline = time.monotonic() + _TIMEOUT
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError("the workers did not get through the queue")
+            raise TimeoutError("the workers did not drain the queue in time")
         time.sleep(0.01)
     return time.monotonic()
 
@@ -151,6 +151,6 @@ def _waiting(broker: Redis) -> int:
 
 
 def _is_idle(broker: Redis) -> bool:
-    # The stock chain acknowledges a task before it publishes the next one, so one look at the
-    # queues may fall between the two.
+    # The stock chain acknowledges a task before it publishes the next one, so a single check may
+    # fall between the two.
     return all(_waiting(broker) + broker.hlen("unacked") == 0 for _ in range(20))

@@ -1,4 +1,4 @@
-"""What the pipeline is measured against: Celery as it comes, with a chain of three no-op tasks."""
+"""The baseline of the pipeline: default Celery with a chain of three no-op tasks."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""Transcription through the workers, against a bare faster-whisper loop on the same cores."""
+"""Transcription speed of the workers, compared with bare faster-whisper on the same cores."""
 
 import statistics
 import tempfile
@@ -23,7 +23,7 @@ _PARTICULARS = {
 
 
 def rows() -> Iterator[tuple[str, str, str, str, bool]]:
-    """Audio seconds per second, in alternating rounds with the bare loop."""
+    """Seconds of audio per second, in alternating rounds with bare faster-whisper."""
     with (
         tempfile.TemporaryDirectory() as place,
         running_stack(Path(place), TRANSCRIBE_CONCURRENCY="2", WHISPER_THREADS="1") as running,
@@ -37,7 +37,7 @@ def rows() -> Iterator[tuple[str, str, str, str, bool]]:
     ours, bare = (statistics.median(figures) for figures in zip(*pairs, strict=True))
     yield (
         "transcription, two workers busy",
-        f"{ours:.1f} s of audio a second",
+        f"{ours:.1f} s of audio per second",
         f"bare faster-whisper, two processes: {bare:.1f}",
         f"{ratio:.2f} (at least {_WANTED})",
         ratio >= _WANTED,
@@ -45,7 +45,7 @@ def rows() -> Iterator[tuple[str, str, str, str, bool]]:
 
 
 def _through_the_workers(running: RunningStack, count: int) -> float:
-    # Probing what comes in, and asking for it often, would take the cores from the workers.
+    # The workers are frozen during submission and polled rarely, as probing and polling use cores.
     with frozen(running.process("worker-transcribe").pid):
         ids = [running.api.submit(file, _PARTICULARS).id for file in _FILES[:count]]
     for each in reversed(ids):
