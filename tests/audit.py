@@ -1,4 +1,4 @@
-"""`make audit`: whether a pinned dependency has a known vulnerability, by pip-audit."""
+"""The vulnerability check of pinned dependencies with pip-audit (`make audit`)."""
 
 import json
 import subprocess
@@ -11,14 +11,14 @@ from tests.tools import tool
 
 _LOCKS = ("requirements/dev.lock", "requirements/tools.lock")
 _UNREACHABLE = ("ConnectionError", "Timeout", "ProxyError", "SSLError")
-"""How the classes of errors end that pip-audit dies of where it reaches nothing."""
+"""Suffixes of the exceptions with which pip-audit fails if it cannot reach its services."""
 
 
 def main() -> int:
-    """Audit all that is pinned.
+    """Audit all pinned dependencies.
 
     Returns:
-        0 where nothing is known against it, or where nothing could be asked, which is said loudly.
+        0 if no vulnerability is known, or if the check was not possible, which is printed clearly.
     """
     program = tool("pip-audit")
     if program is None:
@@ -42,14 +42,14 @@ def _audit(program: Path, lock: Path) -> int:
 
 
 def verdict(printed: str, log: str) -> tuple[int, list[str]]:
-    """What pip-audit's answer means, as an exit code and lines for people.
+    """Interpret pip-audit's output, as an exit code and lines to print.
 
-    It calls it a success, too, where its service knows none of the packages, as indexes that are no
-    PyPI do not have the vulnerabilities.
+    pip-audit also reports success if its service knows none of the packages: indexes other than
+    PyPI have no vulnerability data.
 
     Args:
-        printed: Its output, as JSON; nothing if it failed.
-        log: What it said beside that.
+        printed: Its standard output as JSON; empty if it failed.
+        log: Its standard error.
     """
     if not printed.strip():
         last = log.strip().splitlines()[-1:] or ["no word"]

@@ -1,7 +1,7 @@
-"""Real servers, started when a test first asks for one, and gone with the process that runs it.
+"""Fixtures with real servers, started on first use and stopped with the test process.
 
-Every worker of pytest-xdist has servers of its own: they come up side by side in about two
-seconds, and need no coordination to go away again.
+Each pytest-xdist worker has its own servers: they start in parallel in about two seconds, and need
+no coordination to stop.
 """
 
 import uuid
@@ -19,10 +19,10 @@ from tests.timing import patience
 from worker.local.embedded.servers import EmbeddedServers
 
 _colours = environment.wants_colours()
-# Before anything is imported that reads it.
+# Before importing anything that reads the environment.
 environment.clean()
 
-# How long an example takes, or making one, tells of the machine and not of the code.
+# No deadline: the duration of an example depends on the machine, not on the code.
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
@@ -54,16 +54,16 @@ _LONGEST = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take part in what every run has: what is missing is told, and colours are as wished."""
+    """Register the `requires` marker, and configure colours."""
     config.pluginmanager.register(requirements, "requirements")
     if _colours is not None and config.option.color == "auto":
         config.option.color = "yes" if _colours else "no"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put tests in order, and give them the time that this machine needs.
+    """Sort tests and scale their timeouts.
 
-    What takes longest begins: at the end it would keep one process busy, and others idle.
+    The longest tests run first: at the end they would keep one process busy and the others idle.
     """
     for item in items:
         mark = item.get_closest_marker("timeout")
@@ -79,7 +79,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="module", autouse=True)
 def _no_foreign_application() -> Iterator[None]:
-    """Leave no Celery application to the next module, whose tasks would be registered with it."""
+    """Reset the current Celery application, so that it does not get the next module's tasks."""
     before = _celery._tls.current_app
     yield
     _celery._set_current_app(before)
@@ -119,7 +119,7 @@ def mongodb_client(mongodb_url: str) -> Iterator[pymongo.MongoClient[Document]]:
 
 @pytest.fixture
 def database(mongodb_client: pymongo.MongoClient[Document]) -> Iterator[Database[Document]]:
-    """An empty database of this test's own."""
+    """An empty database for this test."""
     name = f"test_{uuid.uuid4().hex}"
     yield mongodb_client[name]
     mongodb_client.drop_database(name)
@@ -127,11 +127,11 @@ def database(mongodb_client: pymongo.MongoClient[Document]) -> Iterator[Database
 
 @pytest.fixture
 def key_prefix() -> str:
-    """What the Redis keys of this test begin with."""
+    """The prefix of this test's Redis keys."""
     return f"test-{uuid.uuid4().hex}:"
 
 
 @pytest.fixture
 def topic_prefix() -> str:
-    """What the Kafka topics and groups of this test begin with."""
+    """The prefix of this test's Kafka topics and groups."""
     return f"test-{uuid.uuid4().hex}."

@@ -1,4 +1,4 @@
-"""What a developer's environment says must not change what the tests find."""
+"""Isolation of tests from the developer's environment variables."""
 
 import os
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from worker.settings import Settings
 
 _ASKS_FOR_REAL = "PROVIDER"
-"""Set by `make contract`, which names settings in the environment for its tests to go by."""
+"""Set by `make contract`, whose tests take their settings from the environment."""
 
 _PREFIXES = (
     *("ANTHROPIC_", "GOOGLE_", "OPENAI_", "OTEL_"),  # read by libraries of providers and of traces
@@ -14,15 +14,15 @@ _PREFIXES = (
     *("ERL_", "RABBITMQ_"),
 )
 _PROXIES = ("all_proxy", "ftp_proxy", "http_proxy", "https_proxy", "no_proxy")
-"""Servers on the loopback address are asked directly."""
+"""Connections to the loopback address bypass proxies."""
 
 _NAMES = {
     *_PROXIES,
     *(name.upper() for name in _PROXIES),
-    # How wide and how colourful rich and typer print.
+    # Width and colours of the output of rich and typer.
     *("COLUMNS", "LINES", "TERMINAL_WIDTH", "TTY_COMPATIBLE", "TTY_INTERACTIVE"),
     *("CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS"),
-    # The processes that are started have warnings of their own.
+    # Child processes have their own warning filters.
     *("PYTHONWARNINGS", "PYTHONDEVMODE"),
     "PYTEST_ADDOPTS",  # for this run of pytest, and not for those that it starts
     *("FORWARDED_ALLOW_IPS", "WEB_CONCURRENCY"),  # read by uvicorn
@@ -30,13 +30,13 @@ _NAMES = {
 
 
 def clean() -> None:
-    """Take out of the environment what the service, its libraries and their output go by."""
+    """Remove environment variables that affect the service, its libraries or their output."""
     for name in list(_foreign()):
         del os.environ[name]
 
 
 def wants_colours() -> bool | None:
-    """Whether the environment wants pytest's own output in colours; None if it does not say."""
+    """Whether pytest's output is coloured according to the environment; None if unspecified."""
     if os.environ.get("NO_COLOR") or os.environ.get("PY_COLORS") == "0":
         return False
     if os.environ.get("FORCE_COLOR") or os.environ.get("PY_COLORS") == "1":
@@ -49,7 +49,7 @@ def _foreign() -> Iterator[str]:
     settings |= {f"{name}_FILE" for name in settings}
     keeps_settings = _ASKS_FOR_REAL in os.environ
     for name in os.environ:
-        # pydantic-settings takes names in any case.
+        # pydantic-settings ignores the case of names.
         is_setting = name.upper() in settings or name.startswith(_PREFIXES)
         if name in _NAMES or (is_setting and not keeps_settings):
             yield name

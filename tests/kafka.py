@@ -1,4 +1,4 @@
-"""Writes and reads topics as others would."""
+"""Kafka producers and consumers for tests."""
 
 import json
 import threading
@@ -25,9 +25,9 @@ def write(bootstrap_servers: str, topic: str, *bodies: bytes | None, **options: 
 def consumed(
     servers: str, topic: str, group: str, handle: Handle, reject: Reject
 ) -> Iterator[None]:
-    """Have a consumer handle the messages of a topic, for as long as the context lasts."""
+    """Run a consumer of a topic while the context is active."""
     stop = threading.Event()
-    # A new member of a group waits for half of the poll interval.
+    # A new group member waits for half of the poll interval.
     requests = KafkaRequests(servers, topic, group, max_poll_interval=2)
     thread = threading.Thread(target=requests.run, args=(handle, stop), kwargs={"reject": reject})
     thread.start()
@@ -40,7 +40,7 @@ def consumed(
 
 
 def read(bootstrap_servers: str, topic: str, count: int) -> list[Any]:
-    """Waits for so many records of a topic; there may be more, which it returns too."""
+    """Wait for at least this many records of a topic, and return all that were read."""
     with closing(
         connect(
             KafkaConsumer, bootstrap_servers, auto_offset_reset="earliest", enable_auto_commit=False

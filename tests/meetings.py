@@ -1,4 +1,4 @@
-"""Interviews that ask for a meeting, and times for it."""
+"""Interviews with a requested follow-up meeting, and times for it."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ CARL = Person(name="Carl", email="carl@example.org")
 
 
 def interview(id_: str = "one", **particulars: Any) -> Interview:
-    """An interview of Carl, whom Anna is to meet, by UTC."""
+    """An interview of Carl with a follow-up by Anna, in UTC."""
     given = {"candidate": CARL, "interviewers": (ANNA,), "time_zone": "UTC", **particulars}
     return an_interview(id=id_, created_at=NOW, **given)
 

@@ -1,4 +1,4 @@
-"""What tests of real processes need."""
+"""Helpers for tests with real processes."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ def is_alive(pid: int) -> bool:
 
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
-    """Stop a process, as if it hung, for as long as the context lasts.
+    """Freeze a process with SIGSTOP, as if it hung, while the context is active.
 
     The process may be killed meanwhile.
     """
@@ -39,19 +39,19 @@ def frozen(pid: int) -> Iterator[None]:
 
 
 def _states(pid: int) -> set[str]:
-    """The states of a process's threads: the signal reaches one first, others go on for a moment.
+    """The states of a process's threads: a signal reaches one thread first, the others later.
 
-    Only Linux tells of each thread; elsewhere the state is that of the process.
+    Only Linux reports each thread; elsewhere this is the state of the process.
     """
     threads = psutil.Process(pid).threads() if sys.platform == "linux" else []
     return {psutil.Process(each.id).status() for each in threads} or {psutil.Process(pid).status()}
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that a process has started and that still run."""
+    """The running child processes of a process."""
     return [child.pid for child in psutil.Process(pid).children() if is_alive(child.pid)]
 
 
 def descendants_of(pid: int) -> list[int]:
-    """The processes that a process has started, and those that these have started, and so on."""
+    """All descendants of a process."""
     return [child.pid for child in psutil.Process(pid).children(recursive=True)]

@@ -1,4 +1,4 @@
-"""Recordings made for tests, in any container and codec that PyAV writes."""
+"""Generated recordings in any container and codec that PyAV writes."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -17,7 +17,7 @@ _PIECE = 1 << 16
 
 
 def tone(seconds: float, rate: int = 16_000, *, channels: int = 1, level: float = 0.3) -> Signal:
-    """A tone that sounds for half of each second."""
+    """A tone that is on for half of each second."""
     time = np.arange(round(seconds * rate)) / rate
     sound = level * np.sin(2 * np.pi * 440 * time) * (time % 1 < 0.5)
     return np.tile(sound, (channels, 1))
@@ -39,7 +39,7 @@ def write(
     picture: bool = False,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """Write a recording: a signal on each of its audio tracks, and a picture where wished."""
+    """Write a recording with a signal on each audio track, and optionally a video track."""
     with av.open(str(path), "w", format=container, options=options or {}) as output:
         streams: list[Any] = []
         if signal is not None:
@@ -55,7 +55,7 @@ def write(
 
 
 def repeat(path: Path, signal: Signal, *, times: int, rate: int = 16_000) -> Path:
-    """Write a signal over and over as FLAC in Matroska, for which it is encoded only once."""
+    """Write a repeated signal as FLAC in Matroska, encoding it only once."""
     with av.open(str(path), "w", format="matroska") as output:
         stream = output.add_stream("flac", rate=rate, layout=_LAYOUTS[len(signal)])
         encoded = [
@@ -89,7 +89,7 @@ def _frames(signal: Signal | None, rate: int, stream: Any) -> Iterable[Any]:
         context.format, context.layout, rate, frame_size=context.frame_size or 1024
     )
     for start in range(0, signal.shape[1], _PIECE):
-        # Interleaved, as PyAV cannot fill more than seven planes.
+        # Interleaved, because PyAV cannot fill more than seven planes.
         piece = signal[:, start : start + _PIECE].T.astype(np.float32).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(piece, format="flt", layout=_LAYOUTS[len(signal)])
         frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), start

@@ -1,4 +1,4 @@
-"""A connection that goes silent, as when a cable is pulled: nothing arrives, and no end either."""
+"""A TCP relay that can go silent, as if a cable were pulled: no data arrives, and no close."""
 
 import contextlib
 import select
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 
 class Relay(socketserver.ThreadingTCPServer):
-    """Passes on what comes to a port of its own, in both directions."""
+    """Forwards connections to its port, in both directions."""
 
     def __init__(self, target: int) -> None:
         self.target = target
@@ -22,7 +22,7 @@ class Relay(socketserver.ThreadingTCPServer):
         return int(self.server_address[1])
 
     def silence(self) -> None:
-        """Pass on nothing more of the connections there are; new ones are served."""
+        """Stop forwarding on existing connections; new ones still work."""
         before, self.silenced = self.silenced, threading.Event()
         before.set()
 
@@ -50,7 +50,7 @@ class _Connection(socketserver.BaseRequestHandler):
 
 @contextlib.contextmanager
 def relay(target: int) -> Iterator[Relay]:
-    """Relay to a port of this machine, for as long as the context lasts."""
+    """Run a relay to a local port while the context is active."""
     with Relay(target) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()

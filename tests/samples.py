@@ -1,4 +1,4 @@
-"""Interviews, and the recordings in `samples/`, for tests."""
+"""Sample interviews, and the bundled recordings, for tests."""
 
 import json
 from pathlib import Path
@@ -54,12 +54,12 @@ def an_interview(**particulars: Any) -> Interview:
 
 
 def a_report(interview: Interview, *parts: AnalysisType) -> Report:
-    """What the fake provider makes of an interview; all parts if none is named."""
+    """The report of the fake provider; with all analyses by default."""
     said = talk(("i", "What did you do?"), ("c", "I led the response to it. " * 20))
     heard = interview.model_copy(
         update={"audio": interview.audio.model_copy(update={"duration": said.duration})}
     )
-    # Stores keep milliseconds.
+    # Stores have millisecond precision.
     moment = interview.created_at.replace(microsecond=0)
     return analyse(
         heard, said, rubric_for("technical"), FakeLanguage(), parts or tuple(AnalysisType), moment
@@ -67,7 +67,7 @@ def a_report(interview: Interview, *parts: AnalysisType) -> Report:
 
 
 def true_transcript(name: str, *, speakers: bool = True) -> Transcript:
-    """What is said in a sample, by the words it was made of."""
+    """The true transcript of a sample, from which it was synthesised."""
     sample = json.loads((SAMPLES / f"{name}.json").read_text())
     return Transcript(
         language="en",

@@ -1,4 +1,4 @@
-"""Sentences by which the offline analysis is judged; none of them stands in a rubric."""
+"""Sentences for evaluating the offline analysis; none of them occurs in a rubric."""
 
 ON_TOPIC = {
     "problem_solving": (

@@ -1,4 +1,4 @@
-"""A program of ours as a process, for tests that look at it from the outside."""
+"""The sidecar as a process, for black-box tests."""
 
 import sys
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from worker.settings import Settings
 
 @contextmanager
 def running(name: str, settings: Settings, place: Path, health: str) -> Iterator[Child]:
-    """A command that serves, once it answers at an address."""
+    """Run a command that serves HTTP, and wait until it responds at a URL."""
     program = [sys.executable, "-c", "from worker.cli import main; main()", name]
     child = Child(name, program, env=settings.environment(), log=place / f"{name}.log")
     child.start()
@@ -28,7 +28,7 @@ def running(name: str, settings: Settings, place: Path, health: str) -> Iterator
 
 @contextmanager
 def serving(settings: Settings, place: Path) -> Iterator[str]:
-    """The sidecar; gives its address."""
+    """Run the sidecar; yields its URL."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     changed = settings.with_environment({"API_PORT": str(port)})

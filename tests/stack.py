@@ -1,4 +1,4 @@
-"""The whole service as processes, for tests that look at it from the outside."""
+"""The whole service as processes, for black-box tests."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,7 +16,7 @@ from worker.local.supervisor import Service, Supervisor
 from worker.settings import Settings
 
 _INTERVAL = 0.1
-"""Seconds between two questions: more of them would take the time of who is to do the work."""
+"""Seconds between two polls; more frequent polls would slow down the workers."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ def running_stack(data_dir: Path, **environment: str) -> AbstractContextManager[
 def running_services(
     data_dir: Path, chosen: Callable[[Stack], list[Service]], **environment: str
 ) -> Iterator[RunningStack]:
-    """Embedded servers, and the services chosen for the stack that they make."""
+    """Embedded servers, and the services that `chosen` selects for their stack."""
     settings = Settings().with_environment(
         {
             "DATA_DIR": str(data_dir),
             "API_PORT": "0",
             "FLOWER_PORT": "0",
             "MONGODB_METRICS_PORT": "0",
-            # On a slow machine a sign of life may come late, and is still one.
+            # On a slow machine a lease may be renewed late.
             "LEASE_SECONDS": f"{allowed(5):g}",
             "RATE_LIMIT": "0",
             **environment,
@@ -71,7 +71,7 @@ def running_services(
 def wait_for(
     api: ApiClient, interview_id: UUID | str, *statuses: Status, timeout: float = 60
 ) -> Interview:
-    """Wait until an interview is in one of these statuses, or in a final one if none is named."""
+    """Wait until an interview has one of the given statuses, by default a final one."""
 
     def reached() -> bool:
         status = api.get(interview_id).status
@@ -82,7 +82,7 @@ def wait_for(
 
 
 def wait_for_progress(api: ApiClient, interview_id: UUID | str, stage: Stage) -> Interview:
-    """Wait until a stage has reported that it has got somewhere, and is not done."""
+    """Wait until a stage has reported progress but has not finished."""
     wait_until(lambda: api.get(interview_id).stages[stage].progress > 0, 60, interval=_INTERVAL)
     found = api.get(interview_id)
     assert found.stages[stage].finished_at is None, "the recording is too short for this machine"

@@ -1,4 +1,4 @@
-"""Interviews put into a store as if workers had been at work; gives their ids."""
+"""Helpers that store finished interviews without running workers; they return ids."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from worker.adapters.mongo import MongoInterviews
 
 
 def completed(store: MongoInterviews) -> str:
-    """Put in an interview that is done, with a transcript, a report and a meeting."""
+    """Store a completed interview with a transcript, a report and a booking."""
     interview = an_interview()
     store.create(interview, transitions.created(interview))
     analysed(store, interview.id)
@@ -39,7 +39,7 @@ def completed(store: MongoInterviews) -> str:
 
 
 def failed(store: MongoInterviews) -> str:
-    """Put in an interview whose recording could not be transcribed."""
+    """Store an interview whose transcription failed."""
     interview = an_interview()
     store.create(interview, transitions.created(interview))
     store.apply(interview.id, transitions.begin(Stage.TRANSCRIBE, "run", now()))

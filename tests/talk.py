@@ -1,4 +1,4 @@
-"""Transcripts of made-up conversations, for tests."""
+"""Transcripts of invented conversations, for tests."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ _SPEAKERS = {"i": Speaker.INTERVIEWER, "c": Speaker.CANDIDATE, "?": None}
 
 
 def talk(*said: tuple[str, str], **particulars: Any) -> Transcript:
-    """A transcript of texts by `i`, `c` or `?`, of half a second a word, a second apart."""
+    """A transcript of texts by `i`, `c` or `?`: 0.5 s per word, 1 s between segments."""
     segments, clock = [], 0.0
     for number, (speaker, text) in enumerate(said):
         end = clock + 0.5 * len(text.split())

@@ -1,8 +1,8 @@
-"""How long things may take: the one place that knows how fast a machine is.
+"""Time limits of tests, scaled to the speed of the machine.
 
-All figures are those of an ordinary machine. What a test waits for ends the wait as soon as it is
-there, so the limit only tells a slow machine from one that hangs: it is five times the figure.
-`TEST_TIME_SCALE=4` allows four times as long for everything, for a machine that is slower still.
+All limits are given for an ordinary machine. A wait ends as soon as its condition holds, so the
+limit only separates a slow machine from a hang: it is five times the expected time.
+`TEST_TIME_SCALE=4` multiplies all limits by four, for a slower machine.
 """
 
 import os
@@ -13,27 +13,27 @@ from contextlib import contextmanager
 _PATIENCE = 5
 
 SCALE = float(os.environ.get("TEST_TIME_SCALE", "1"))
-"""How much longer things may take than on an ordinary machine."""
+"""The factor by which limits are longer than on an ordinary machine."""
 
 
 def allowed(seconds: float) -> float:
-    """The seconds that this machine is given for what an ordinary one does in so many."""
+    """Scale seconds on an ordinary machine to this machine."""
     return seconds * SCALE
 
 
 def patience(seconds: float) -> float:
-    """How long to wait at most for what an ordinary machine does in so many seconds."""
+    """The timeout for something that takes an ordinary machine this many seconds."""
     return allowed(seconds) * _PATIENCE
 
 
 @contextmanager
 def within(seconds: float, *, before: float | None = None) -> Iterator[None]:
-    """Fail if what is done in the context takes longer than it may.
+    """Fail if the context takes too long.
 
     Args:
-        seconds: What is generous on an ordinary machine.
-        before: The seconds that it would take if it waited for what it must not wait for. It has
-            to be faster than that on every machine, or nothing is proved.
+        seconds: A generous limit on an ordinary machine.
+        before: The seconds that it would take if it wrongly waited for something. The limit must be
+            below that on every machine, or the test proves nothing.
     """
     limit = patience(seconds) if before is None else min(patience(seconds), before)
     began = time.monotonic()
@@ -45,7 +45,7 @@ def within(seconds: float, *, before: float | None = None) -> Iterator[None]:
 def wait_until(
     condition: Callable[[], object], timeout: float = 10, *, interval: float = 0.02
 ) -> None:
-    """Ask again and again whether something is so; if it never is, fail."""
+    """Poll a condition until it holds; fail on a timeout."""
     deadline = time.monotonic() + patience(timeout)
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain{_advice()}"
@@ -53,7 +53,7 @@ def wait_until(
 
 
 def wait_for(ask: Callable[[], object], wanted: object, timeout: float = 10) -> None:
-    """Ask again and again; if the wanted answer never comes, fail and tell the last one."""
+    """Poll for an expected value; fail with the last value on a timeout."""
     last: object = None
 
     def answered() -> bool:

@@ -1,4 +1,4 @@
-"""Programs that look at the service from the outside, in an environment of their own."""
+"""External test tools, installed in a separate environment."""
 
 import shutil
 from pathlib import Path
@@ -9,6 +9,6 @@ _PLACE = ROOT / ".venv-tools" / "bin"
 
 
 def tool(name: str) -> Path | None:
-    """Where a program of the group `tools` is; None where it is not installed."""
+    """The path of a program of the group `tools`; None if it is not installed."""
     found = shutil.which(name, path=_PLACE)
     return Path(found) if found else None

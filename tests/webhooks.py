@@ -1,4 +1,4 @@
-"""A receiver of webhooks, which checks them as the library of Standard Webhooks does."""
+"""A webhook receiver that verifies signatures with the Standard Webhooks library."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ Answer = tuple[int, dict[str, str]]
 
 @dataclass
 class Receiver:
-    """What came in, and what is answered to it."""
+    """The received requests, and the responses to send."""
 
     url: str = ""
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Receiver:
 
 @contextmanager
 def receiving(port: int = 0) -> Iterator[Receiver]:
-    """A receiver on the loopback address, for as long as the context lasts."""
+    """Run a receiver on the loopback address while the context is active."""
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""The installed command line, driven as a user would."""
+"""Acceptance tests of the installed command line."""
 
 import json
 import os
@@ -23,8 +23,8 @@ SUBMISSION = str(SAMPLES / "screening.submission.json")
 PROGRAM = str(Path(sys.executable).with_name("interview-worker"))
 ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-# What the settings read from the environment must not leak into the test from outside. What tells
-# of the machine does: how it computes, by which clock and in which language, and where files go.
+# Settings in the developer's environment must not affect the tests. Variables that describe the
+# machine are kept: CPU features, threads, time zone, locale and temporary directory.
 MACHINE = ("CT2_FORCE_CPU_ISA", "LANG", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE", "TMPDIR", "TZ")
 ENVIRONMENT = {
     **{name: os.environ[name] for name in MACHINE if name in os.environ},
@@ -54,7 +54,7 @@ def run(place: Path, *arguments: str, code: int = 0) -> str:
 
 @contextmanager
 def stack(place: Path) -> Iterator[Mapping[str, str]]:
-    """`interview-worker up`, from its start to the end that Ctrl-C brings."""
+    """Run `interview-worker up`, and stop it with Ctrl-C."""
     output = place / "up.log"
     with output.open("wb") as log:
         process = subprocess.Popen([PROGRAM, "up"], cwd=place, env=ENVIRONMENT, stdout=log)
@@ -113,7 +113,7 @@ def test_a_day_with_the_command_line(tmp_path: Path) -> None:
         assert "already" in run(tmp_path, "up", code=1)
 
     with stack(tmp_path):
-        # What was stored has survived the restart.
+        # Stored data survives the restart.
         assert check_report(run(tmp_path, "show", interview_id)) == interview_id
         assert "erased" in run(tmp_path, "erase", interview_id, "--yes")
         assert "erased" in run(tmp_path, "show", interview_id, code=1)
@@ -140,11 +140,11 @@ TRUTH = true_transcript("screening")
 
 
 def check_shares(shown: str) -> None:
-    """Both speak for about as long as they truly did.
+    """Check the talk ratio against the true one.
 
-    A recogniser leaves out breaths at both ends of what it hears, of which short turns have more,
-    and on each processor in a way of its own: three to four points too much are given to the
-    candidate. Twice that is let pass; who speaks would be mistaken by far more.
+    Speech recognition trims breaths at both ends of a turn, which affects short turns more and
+    depends on the processor: the candidate's share is three to four points too high. Twice that is
+    tolerated; confused speakers would cause a far larger error.
     """
     found = re.search(r"interviewer (\d+)%, candidate (\d+)%", shown)
     assert found, shown
@@ -159,10 +159,10 @@ def check_shares(shown: str) -> None:
 
 
 def check_evidence(shown: str) -> None:
-    """What is quoted is what the candidate says in the recording.
+    """Check that quotes are words of the candidate in the recording.
 
-    Which sentences are chosen is the model's affair, and a word may be misheard, which spoils three
-    runs of three words: at the worst word error rate that is allowed, a fifth of them.
+    The choice of sentences is up to the model. One misrecognised word affects three runs of three
+    words: at the highest word error rate allowed, a fifth of all runs.
     """
     quotes = re.findall(r"“([^”]+)”", " ".join(shown.split()))
     said = runs(" ".join(one.text for one in TRUTH.segments if one.speaker == "candidate"))
@@ -178,7 +178,7 @@ def runs(text: str) -> list[tuple[str, ...]]:
 
 
 def check_flower(url: str) -> None:
-    # Flower hears of tasks by events, so it may be a moment late.
+    # Flower receives tasks as events, so it may be slightly late.
     def names() -> str:
         return httpx2.get(f"{url}/tasks/datatable", params=DATATABLE, timeout=patience(5)).text
 

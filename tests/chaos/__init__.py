@@ -1,1 +1,1 @@
-"""Whatever dies: nothing is lost, and nothing is done twice."""
+"""Chaos tests: after any crash no interview is lost and no effect is duplicated."""

@@ -1,4 +1,4 @@
-"""Submits interviews, breaks things meanwhile, and sees what has become of them."""
+"""Chaos campaigns: submit interviews, inject faults, and check the outcomes."""
 
 import os
 import time
@@ -21,21 +21,21 @@ from tests.timing import patience
 from worker.bootstrap import Stores, open_stores
 
 _AT_ONCE = 6
-"""Interviews under way at a time, so that recovering is not the same as queueing."""
+"""Interviews in progress at a time, so that recovery time does not include queueing."""
 
 _GIVEN_UP = patience(150)
-"""Seconds after the end of all faults after which what is unfinished is lost."""
+"""Seconds after the last fault until an unfinished interview counts as lost."""
 
 _TELLING = patience(20)
-"""Seconds after the last end until all ends must have been told."""
+"""Seconds after the last interview ended until all end events must have been published."""
 
 _PAUSE = 0.2 if os.environ.get("CHAOS") == "long" else 0.05
-"""Seconds between two looks, which cost a database with many interviews as much as one of them."""
+"""Seconds between two polls; each reads all interviews, so frequent polls load the database."""
 
 
 @dataclass
 class Phase:
-    """The interviews of a phase, as far as they are known to whoever submitted them."""
+    """The interviews of a phase, from the client's point of view."""
 
     name: str
     began: datetime
@@ -43,7 +43,7 @@ class Phase:
 
     @property
     def person(self) -> str:
-        """What the addresses of this phase's interviewers begin with."""
+        """The prefix of the addresses of this phase's interviewers."""
         return self.name.replace(" ", "-").lower()
 
     def acknowledged(self) -> list[str]:
@@ -54,12 +54,12 @@ class Phase:
 
 
 class Campaign:
-    """A number of phases on one stack, each with interviews of its own.
+    """Several phases on one stack, each with its own interviews.
 
     Args:
         stack: The stack.
         clip: The recording of each interview.
-        listener: Hears what is told of them; None where that is not looked at.
+        listener: Collects their events; None to skip the check of events.
     """
 
     def __init__(self, stack: DoomedStack, clip: Path, listener: Listener | None) -> None:
@@ -68,7 +68,7 @@ class Campaign:
         self._listener = listener
 
     def die(self, name: str, count: int) -> Outcome:
-        """Submit interviews, `count` at least, until all deaths of the plan have taken place."""
+        """Submit at least `count` interviews, until all planned crashes have happened."""
         with self._phase(name) as (phase, stores):
             while len(phase.attempts) < count or self._stack.deaths.planned():
                 self._submit_another(phase, stores)
@@ -78,7 +78,7 @@ class Campaign:
         return self._outcome(phase, ends, waits)
 
     def suffer(self, name: str, count: int, fault: Fault, seconds: float) -> Outcome:
-        """Submit interviews, with a fault from a third of them on for so many seconds."""
+        """Submit interviews, and inject a fault for some seconds after a third of them."""
         with self._phase(name) as (phase, stores):
             while len(phase.attempts) < count // 3:
                 self._submit_another(phase, stores)
@@ -103,7 +103,7 @@ class Campaign:
     def _phase(self, name: str) -> Iterator[tuple[Phase, Stores]]:
         phase = Phase(name, datetime.now(UTC))
         with ExitStack() as stack:
-            # Submissions that hang must not keep us from ending the fault they hang on.
+            # The fault must end even if submissions hang because of it.
             self._pool = stack.enter_context(ThreadPoolExecutor(_AT_ONCE))
             stores = stack.enter_context(open_stores(self._stack.running.settings))
             yield phase, stores
@@ -114,7 +114,7 @@ class Campaign:
         time.sleep(_PAUSE)
 
     def _look(self, phase: Phase, stores: Stores) -> int:
-        """Revive what is dead, and tell how many interviews are under way."""
+        """Restart crashed processes, and return the number of interviews in progress."""
         self._stack.revive()
         if not self._stack.answers():
             return _AT_ONCE
@@ -136,14 +136,15 @@ class Campaign:
         phase.attempts.append(self._pool.submit(lambda: api.submit(self._clip, particulars).id))
 
     def _finish(self, phase: Phase, stores: Stores) -> list[Interview]:
-        """Wait for the ends, as long as may be, and read all that was accepted."""
+        """Wait for all accepted interviews to end, up to the limit, and read them."""
         deadline = time.monotonic() + _GIVEN_UP
         everything = Query(created_from=phase.began, limit=10_000)
         while True:
             is_over = time.monotonic() > deadline
             if is_over or (phase.is_answered() and self._look(phase, stores) == 0):
                 ends = list(stores.interviews.find(everything))
-                # Statuses are looked at one after the other: who moves on meanwhile is in neither.
+                # Statuses are queried one after the other, so an interview that changes meanwhile
+                # may be in no result.
                 if is_over or all(one.status.final for one in ends):
                     return ends
             time.sleep(_PAUSE)
@@ -165,7 +166,7 @@ class Campaign:
         )
 
     def _hear(self, ends: list[Interview]) -> Told:
-        """Wait until all ends are told, as long as may be."""
+        """Wait until all end events are published, up to the limit."""
         if self._listener is None:
             return Told(0, 0)
         deadline = time.monotonic() + _TELLING
@@ -175,9 +176,9 @@ class Campaign:
 
 
 def _since_last(deaths: Sequence[Death], interview: Interview) -> float | None:
-    """Seconds from the last death that held up an interview to its end; None where none did.
+    """Seconds from the last crash that delayed an interview to its end; None if none did.
 
-    A pool's process takes its own interview with it, a worker or a sidecar everybody's.
+    The crash of a pool process delays one interview, that of a worker or a sidecar all of them.
     """
     if interview.finished_at is None:
         return None

@@ -1,4 +1,4 @@
-"""Who dies where: every boundary of every stage, as a plan that processes share by files."""
+"""Planned crashes at every boundary of every stage, shared between processes through files."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from tasks.interviews.interview import Stage
 
 
 class Boundary(StrEnum):
-    """The moments of a stage between which something has become true for others."""
+    """The boundaries of a stage, between which it has externally visible effects."""
 
     BEFORE_CLAIM = "before-claim"
     MID_WORK = "mid-work"
@@ -22,7 +22,7 @@ class Boundary(StrEnum):
 
 
 class Victim(StrEnum):
-    """Who is killed: the process of the pool, the worker it belongs to, or the sidecar."""
+    """The process to kill: the pool's child, its worker, or the sidecar."""
 
     CHILD = "child"
     WORKER = "worker"
@@ -31,7 +31,7 @@ class Victim(StrEnum):
 
 @dataclass(frozen=True)
 class Death:
-    """One death that has taken place."""
+    """A crash that has happened."""
 
     boundary: Boundary
     stage: Stage
@@ -43,20 +43,20 @@ class Death:
 
 @dataclass(frozen=True)
 class Deaths:
-    """A plan, in a directory, and what has come of it.
+    """A directory with planned crashes and those that have happened.
 
-    A file `planned/<boundary>,<stage>,<victim>` is a death to come; `done/` has those that took
-    place, `victims/` the interviews: each is struck once a stage, so that none runs out of
-    attempts by our doing.
+    A file `planned/<boundary>,<stage>,<victim>` is a planned crash; `done/` has the past ones, and
+    `victims/` their interviews. An interview is hit once per stage, so that the crashes alone
+    cannot exhaust its attempts.
     """
 
     place: Path
 
     def plan(self, victims: dict[Victim, tuple[Boundary, ...]]) -> int:
-        """Have the victims die at these boundaries, in every stage that comes to them.
+        """Plan crashes of the victims at these boundaries, in every stage that reaches them.
 
         Returns:
-            The number of deaths to come.
+            The number of planned crashes.
         """
         for name in ("planned", "done", "victims"):
             (self.place / name).mkdir(parents=True, exist_ok=True)
@@ -67,19 +67,19 @@ class Deaths:
         return len(self.planned())
 
     def planned(self) -> list[str]:
-        """The deaths still to come."""
+        """The crashes that have not happened yet."""
         return sorted(each.name for each in (self.place / "planned").iterdir())
 
     def done(self) -> list[Death]:
-        """The deaths that have taken place."""
+        """The crashes that have happened."""
         return [Death(**json.loads(each.read_text())) for each in (self.place / "done").iterdir()]
 
     def announce_sidecar(self, pid: int) -> None:
-        """Tell whom to kill where it is the sidecar's turn."""
+        """Set the process id of the sidecar, for crashes of the sidecar."""
         (self.place / "sidecar").write_text(str(pid))
 
     def meet(self, boundary: Boundary, stage: Stage, interview_id: str) -> None:
-        """Reach a boundary, inside of a process of the pool, and die there if that is the plan."""
+        """Reach a boundary in a process of the pool, and crash there if planned."""
         for victim in Victim:
             if self._claimed(boundary, stage, victim, interview_id):
                 self._kill(victim)
@@ -96,7 +96,7 @@ class Deaths:
         noted = self.place / f"{planned.name}-{os.getpid()}"
         noted.write_text(json.dumps(asdict(death)))
         try:
-            # Of two processes at the same boundary one finds the file to move.
+            # Moving the file is atomic: of two processes at the same boundary, only one crashes.
             planned.rename(struck)
         except FileNotFoundError:
             noted.unlink()
@@ -110,7 +110,7 @@ class Deaths:
                 os.kill(os.getpid(), signal.SIGKILL)
             case Victim.WORKER:
                 os.kill(os.getppid(), signal.SIGKILL)
-                # The kernel takes the pool's processes with it, and none may get any further.
+                # The kernel kills the pool's processes with it; none may continue until then.
                 while True:
                     signal.pause()
             case Victim.SIDECAR:
@@ -118,6 +118,6 @@ class Deaths:
 
 
 def _reaching(boundary: Boundary) -> list[Stage]:
-    """The stages that come to a boundary: after the last one, nothing is published."""
+    """The stages that reach a boundary: the last one publishes no next message."""
     stages = list(Stage)
     return stages[:-1] if boundary is Boundary.AFTER_PUBLISH else stages

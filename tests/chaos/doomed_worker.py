@@ -1,4 +1,4 @@
-"""The real worker, with instant providers, whose processes die by plan."""
+"""The real worker with fast fake providers, whose processes crash as planned."""
 
 import sys
 import time
@@ -25,11 +25,11 @@ from worker.settings import load_settings
 DEATHS = Deaths(Path(sys.argv[1]))
 _SPOKEN = true_transcript("technical", speakers=False)
 _WORK = 0.2
-"""Seconds that a transcription takes, so that faults find some at work."""
+"""Seconds that a transcription takes, so that faults hit running ones."""
 
 
 class Speech:
-    """Hears the same each time."""
+    """Returns a fixed transcript."""
 
     name = "instant"
 
@@ -42,7 +42,7 @@ class Speech:
 
 
 class DoomedStore:
-    """Passes all on, and may die right after a run has begun or delivered."""
+    """A store that may crash the process right after an attempt began or stored its result."""
 
     def __init__(self, store: InterviewStore) -> None:
         self._store = store
@@ -60,7 +60,7 @@ class DoomedStore:
 
 
 def meeting(boundary: Boundary) -> Callable[..., None]:
-    """A receiver of Celery's signals that reaches a boundary of the task at work."""
+    """A receiver of Celery signals that reaches a boundary of the running task."""
 
     def meet(**_: Any) -> None:
         task: Any = current_task

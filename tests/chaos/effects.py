@@ -1,4 +1,4 @@
-"""What the pipeline has done to the world, as the world tells it."""
+"""External effects of the pipeline: published events and calendar entries."""
 
 import json
 from collections import defaultdict
@@ -20,11 +20,11 @@ _ENDS = ("interview.completed", "interview.failed", "interview.cancelled")
 
 @dataclass(frozen=True)
 class Told:
-    """What was told of interviews that have ended.
+    """The check of the events of finished interviews.
 
     Attributes:
-        not_at_all: Ends that were not announced.
-        differently: Effects that were announced twice: events of one id that say different things.
+        not_at_all: The number of missing end events.
+        differently: The number of duplicated effects: events with one id but different contents.
     """
 
     not_at_all: int
@@ -32,7 +32,7 @@ class Told:
 
 
 class Listener:
-    """Reads the topic of events, and remembers all that was ever in it."""
+    """Reads the topic of events and keeps all of them."""
 
     def __init__(self, consumer: Any, topic: str) -> None:
         self._consumer = consumer
@@ -40,7 +40,7 @@ class Listener:
         self._copies: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
     def hear(self, ended: Iterable[Interview]) -> Told:
-        """What was told until now of interviews that have ended."""
+        """Check the events so far of finished interviews."""
         self._read()
         ids = {one.id for one in ended}
         ours = [each for each in self._copies.values() if each[0]["subject"] in ids]
@@ -63,7 +63,7 @@ class Listener:
 
 @contextmanager
 def listening(running: RunningStack) -> Iterator[Listener]:
-    """Listen to the events of a stack, from the first one on."""
+    """Consume all events of a stack, from the first one on."""
     servers = running.settings.kafka_bootstrap_servers
     assert servers is not None
     with closing(
@@ -73,7 +73,7 @@ def listening(running: RunningStack) -> Iterator[Listener]:
 
 
 def booked_wrongly(running: RunningStack, interviews: Iterable[Interview]) -> int:
-    """Meetings in calendars that no document knows, or that are missing there."""
+    """Meetings that exist only in calendars or only in documents."""
     return sum(abs(_meetings(running, one) - _wanted(one.booking)) for one in interviews)
 
 
@@ -82,7 +82,7 @@ def _wanted(booking: Booking | None) -> int:
 
 
 def _meetings(running: RunningStack, interview: Interview) -> int:
-    """The meetings in the calendar of the one who meets the candidate, and nobody else."""
+    """The meetings in the interviewer's calendar."""
     url = running.settings.caldav_url
     assert url is not None
     (person,) = interview.interviewers

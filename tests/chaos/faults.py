@@ -1,4 +1,4 @@
-"""What is done to the stack from the outside; each lasts as long as its context."""
+"""Fault injections, each active while its context is."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ Fault = Callable[[DoomedStack], AbstractContextManager[None]]
 
 
 def killed(name: str) -> Fault:
-    """A server is killed, and comes back when the fault is over, with what is on its disk."""
+    """Kill a server; restart it on the same data at the end."""
 
     @contextmanager
     def fault(stack: DoomedStack) -> Iterator[None]:
@@ -28,7 +28,7 @@ def killed(name: str) -> Fault:
 
 
 def hung(name: str) -> Fault:
-    """A server keeps its connections, and answers nothing."""
+    """Freeze a server: connections stay open without responses."""
 
     @contextmanager
     def fault(stack: DoomedStack) -> Iterator[None]:
@@ -40,7 +40,7 @@ def hung(name: str) -> Fault:
 
 @contextmanager
 def cut(stack: DoomedStack) -> Iterator[None]:
-    """All connections to the broker are closed by it."""
+    """Let the broker close all its connections."""
     url = stack.running.settings.redis_url
     assert url is not None
     with Redis.from_url(url.get_secret_value()) as redis:
@@ -51,14 +51,14 @@ def cut(stack: DoomedStack) -> Iterator[None]:
 
 @contextmanager
 def deployed(stack: DoomedStack) -> Iterator[None]:
-    """The worker is asked to stop, with work in its hands, and started anew."""
+    """Stop the worker gracefully during work, and restart it."""
     stop_all([stack.worker], stack.running.settings.shutdown_grace)
     yield
 
 
 @contextmanager
 def fallen(stack: DoomedStack) -> Iterator[None]:
-    """Worker and sidecar are killed at the same moment."""
+    """Kill worker and sidecar at the same time."""
     for child in (stack.worker, stack.sidecar):
         os.kill(child.pid, signal.SIGKILL)
     yield
@@ -66,6 +66,6 @@ def fallen(stack: DoomedStack) -> Iterator[None]:
 
 @contextmanager
 def nothing(stack: DoomedStack) -> Iterator[None]:
-    """All is well."""
+    """Inject no fault, as a control."""
     del stack
     yield

@@ -1,4 +1,4 @@
-"""What became of the interviews, in the manner of Jepsen."""
+"""A report of the outcomes of interviews, in the style of Jepsen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the interviews of one phase.
+    """The outcomes of the interviews of one phase.
 
     Attributes:
-        phase: What was done to the stack.
+        phase: The name of the injected fault.
         submitted: Attempts to submit an interview.
-        acknowledged: Those that were answered with 202.
-        completed: Interviews that came to a good end.
-        failed: Interviews that failed, for all to see.
-        lost: Acknowledged interviews that are gone or came to no end, and ends nobody was told of.
-        duplicated: Effects that came about twice, or came about without a document knowing.
-        recovered: Interviews that a fault had held up.
-        longest: Seconds from the end of a fault to the end of the last one that it held up.
+        acknowledged: Submissions with status 202.
+        completed: Completed interviews.
+        failed: Interviews with the status failed.
+        lost: Acknowledged interviews that are missing or unfinished, and missing end events.
+        duplicated: Effects that happened twice, or that no document records.
+        recovered: Interviews that were delayed by a fault.
+        longest: Seconds from the end of a fault to the end of the last interview it delayed.
     """
 
     phase: str

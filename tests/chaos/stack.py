@@ -1,4 +1,4 @@
-"""The real stack, with one worker whose processes die by plan, and somebody who restarts them."""
+"""The real stack with a worker that crashes as planned, and restarts of crashed processes."""
 
 import sys
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ from worker.local.supervisor import Service
 
 @dataclass(frozen=True)
 class DoomedStack:
-    """A stack in which processes die.
+    """A stack whose processes crash.
 
     Attributes:
         running: The stack.
-        deaths: Which of them die, and where.
+        deaths: The planned crashes.
     """
 
     running: RunningStack
@@ -38,14 +38,14 @@ class DoomedStack:
         return self.running.process("server")
 
     def revive(self) -> None:
-        """Start anew what has died, as systemd or Kubernetes would."""
+        """Restart crashed processes, as systemd or Kubernetes would."""
         for child in (self.worker, self.sidecar):
             if not child.is_running:
                 child.start()
         self.deaths.announce_sidecar(self.sidecar.pid)
 
     def answers(self) -> bool:
-        """Whether the sidecar can be asked."""
+        """Whether the sidecar responds."""
         try:
             url = f"{self.running.stack.api_url}/health/live"
             return httpx2.get(url, timeout=patience(2)).is_success

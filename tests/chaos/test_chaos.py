@@ -1,6 +1,6 @@
-"""Whatever dies, every interview that was accepted comes to its end, and to one end only.
+"""Chaos tests: despite crashes, every accepted interview ends exactly once.
 
-`make chaos` runs the long form; without it a short one is run, of the same faults.
+`make chaos` runs the long form; by default a short form with the same faults is run.
 """
 
 import os
@@ -25,15 +25,15 @@ ALL = tuple(Boundary)
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is done.
+    """The size of a campaign.
 
     Attributes:
-        mortals: How many interviews in the phase of deaths.
-        interviews: How many in each other phase.
-        deaths: Who dies at which boundaries of each stage.
+        mortals: Number of interviews in the phase with crashes.
+        interviews: Number of interviews in each other phase.
+        deaths: The processes that crash at each boundary.
         hang: Seconds for which a server hangs.
-        away: Seconds for which a server is gone.
-        lease: Seconds after which another takes over.
+        away: Seconds for which a server is down.
+        lease: Lease duration in seconds.
     """
 
     mortals: int
@@ -88,14 +88,14 @@ def test_nothing_is_lost_and_nothing_is_done_twice(tmp_path: Path) -> None:
             ("calendar hung", hung("radicale"), EXTENT.hang),
         ):
             outcomes.append(campaign.suffer(name, EXTENT.interviews, fault, seconds))
-        # The embedded Kafka forgets all when it ends.
+        # The embedded Kafka keeps nothing across restarts.
         deaf = Campaign(stack, clip, None)
         kafka_killed = killed("kafka")
         outcomes.append(deaf.suffer("Kafka killed", EXTENT.interviews, kafka_killed, EXTENT.away))
         with listening(stack.running) as anew:
             after = Campaign(stack, clip, anew)
             outcomes.append(after.suffer("Kafka is back", EXTENT.interviews, nothing, 0))
-        # What the dead held is not counted as work for ever.
+        # Messages of crashed workers must not count as work forever.
         wait_for(lambda: busy(scraped(stack.running.stack.api_url)), {}, EXTENT.lease + 20)
     show(outcomes)
     check(outcomes)
@@ -106,5 +106,5 @@ def check(outcomes: Sequence[Outcome]) -> None:
         assert one.acknowledged, one
         assert (one.lost, one.duplicated) == (0, 0), one
         assert one.completed + one.failed >= one.acknowledged, one
-        # Twenty leases of the short form, two of the long one.
+        # Twenty leases in the short form, two in the long form.
         assert one.longest < allowed(60), one

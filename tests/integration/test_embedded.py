@@ -113,7 +113,7 @@ def test_a_second_copy_on_the_same_data_is_refused(tmp_path: Path) -> None:
         ):
             pass
         assert redis.Redis.from_url(_only(settings)).ping()
-    assert caught.value.message == f"process {os.getpid()} is already running on {tmp_path}"
+    assert caught.value.message == f"{tmp_path} is already in use by process {os.getpid()}"
 
 
 @pytest.mark.parametrize(

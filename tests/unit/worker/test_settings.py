@@ -1,4 +1,4 @@
-"""Settings: one clear line for a wrong one, and no secret shown."""
+"""Tests of settings: errors are one clear line, and secrets are never shown."""
 
 from io import StringIO
 from pathlib import Path
@@ -126,7 +126,7 @@ def test_secrets_of_webhooks_may_be_several(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def a_secret(name: str) -> str:
-    """A value that a setting takes and that has `s3cret` in it where nobody should see it."""
+    """A valid value of a setting, with `s3cret` in the part that must be hidden."""
     if name == "webhook_secret":
         return f"whsec_s3cret{'A' * 26}"
     return "scheme://user:s3cret@host/place"

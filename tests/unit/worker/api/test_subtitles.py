@@ -1,4 +1,4 @@
-"""Transcripts as subtitles: what was said is never taken for markup."""
+"""Tests of transcripts as subtitles; speech must never be treated as markup."""
 
 from tasks.interviews.transcript import Segment, Speaker, Transcript, Word, weighted_confidence
 from worker.api import subtitles

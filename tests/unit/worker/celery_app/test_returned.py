@@ -1,4 +1,4 @@
-"""What Celery's events, which Flower keeps, show of the messages."""
+"""Tests of the contents of task events, which Flower stores."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def request(name: str, **given: Any) -> InstrumentedRequest:
 
 
 class _Message:
-    """What a broker delivers."""
+    """A message as delivered by a broker."""
 
     def __init__(self, message: Any) -> None:
         self.body, self.headers = message.body, message.headers

@@ -1,4 +1,4 @@
-"""The command line's client, and an API that does not respond at once."""
+"""Tests of the command line's client with an API that fails or delays."""
 
 import json
 import threading
@@ -18,13 +18,13 @@ INTERVIEW = an_interview()
 
 Told = tuple[int, dict[str, str]]
 LOST = None
-"""Stands for a connection that breaks before the answer."""
+"""A connection that breaks before the response."""
 LATER: Told = (503, {"Retry-After": "0"})
 ACCEPTED: Told = (202, {})
 
 
 class Api:
-    """Answers as it is told to."""
+    """A scripted API."""
 
     def __init__(self, url: str) -> None:
         self.url = url

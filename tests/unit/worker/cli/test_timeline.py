@@ -1,4 +1,4 @@
-"""The story of an interview, for the terminal."""
+"""Tests of the timeline of an interview."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What erasing takes away, what it leaves, and what keeps it."""
+"""Tests of erasure: what it removes, what it keeps, and what prevents it."""
 
 from datetime import timedelta
 

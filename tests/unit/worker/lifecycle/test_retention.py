@@ -1,4 +1,4 @@
-"""Interviews that were kept long enough, and recordings that belong to nobody."""
+"""Tests of retention: expired interviews and orphaned recordings."""
 
 import io
 import threading
@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 
 class Alone:
-    """Leadership where there is nobody else."""
+    """Leadership without competitors."""
 
     leading = True
     away = 0
@@ -53,7 +53,7 @@ def swept(world: World, leadership: Alone, days: int | None = 30) -> None:
 
 
 def booked(world: World, days: int) -> Interview:
-    """An interview that was over so many days ago."""
+    """An interview that finished this many days ago."""
     return world.booked(at=now() - days * DAY)
 
 
@@ -102,7 +102,7 @@ def test_removes_recordings_that_belong_to_nobody(
     world: World, leadership: Alone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept, erased = world.queued(), world.queued()
-    # Its upload goes on while it is erased.
+    # Its upload continues while it is erased.
     world.eraser.erase(erased.id, Actor(who="robin", tenant="default"))
     for name in (erased.id, "nobody"):
         world.audio.save(name, "a.flac", io.BytesIO(b"sound"))

@@ -1,4 +1,4 @@
-"""Delivering callbacks: each once if all goes well, and none held up by another receiver."""
+"""Tests of callback delivery: once without failures, and independent between receivers."""
 
 import threading
 from collections import Counter
@@ -27,7 +27,7 @@ SOON = (timedelta(0),)
 
 
 class Sender:
-    """Notes what it is given, and answers as it is told to."""
+    """Records callbacks, and fails as configured."""
 
     def __init__(self, answer: Callable[[Callback], None] = lambda _: None) -> None:
         self.sent: list[Callback] = []
@@ -60,7 +60,7 @@ class Stores:
         return interview
 
     def cancelled(self) -> Interview:
-        """An interview of which two events are due."""
+        """Add an interview with two due events."""
         interview = self.created()
         self.interviews.apply(interview.id, transitions.cancel(interview, now()))
         return interview
@@ -179,7 +179,7 @@ def test_a_slow_receiver_does_not_hold_up_others(stores: Stores) -> None:
         if callback.receiver == "slow.example":
             go_on.wait()
 
-    # More than are read at once.
+    # More than one batch.
     for _ in range(100):
         stores.created("https://slow.example/")
     quick = {stores.created(f"https://quick.example/{n}").id for n in range(10)}
@@ -187,7 +187,7 @@ def test_a_slow_receiver_does_not_hold_up_others(stores: Stores) -> None:
     with delivering(stores, sender):
         try:
             wait_until(lambda: quick <= {one.event.interview_id for one in sender.sent})
-            # A thread of the slow receiver may begin after all of the quick one's.
+            # A thread of the slow receiver may start after all threads of the fast one.
             wait_until(lambda: len(sender.sent) >= len(quick) + 4)
             assert len(sender.sent) == len(quick) + 4
         finally:
