@@ -1,4 +1,4 @@
-"""The service's own parts on real servers."""
+"""Fixtures with the service's components on real servers."""
 
 import itertools
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _numbers = itertools.cycle(range(1, 16))
 
 @pytest.fixture
 def broker_url(redis_url: str) -> Iterator[str]:
-    """A Redis database of this test's own, which is empty."""
+    """An empty Redis database for this test."""
     url = f"{redis_url.rstrip('/').removesuffix('/0')}/{next(_numbers)}"
     with redis.Redis.from_url(url) as client:
         client.flushdb()
@@ -32,7 +32,7 @@ def broker_url(redis_url: str) -> Iterator[str]:
 def settings(
     broker_url: str, mongodb_url: str, database: Database[Document], tmp_path: Path
 ) -> Settings:
-    """Settings that lead to this test's servers; Kafka and calendars are left out."""
+    """Settings with this test's servers, without Kafka and calendars."""
     return Settings(
         redis_url=SecretStr(broker_url),
         mongodb_url=SecretStr(f"{mongodb_url.partition('?')[0].rstrip('/')}/{database.name}"),

@@ -1,4 +1,4 @@
-"""The real worker, whose transcriptions take until a file is there."""
+"""The real worker, whose transcriptions block until a file exists."""
 
 import sys
 import time
@@ -22,7 +22,7 @@ _SPOKEN = true_transcript("technical", speakers=False)
 
 
 class Speech:
-    """Hears nothing before a file is there."""
+    """Blocks until a file exists."""
 
     name = "held-up"
 

@@ -1,4 +1,4 @@
-"""Who is let in, and what they see: keys, scopes and tenants on a real store."""
+"""Tests of authentication, scopes and tenants on a real store."""
 
 import itertools
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def api(settings: Settings, **environment: str) -> AbstractContextManager[TestCl
 
 @pytest.fixture
 def guarded(settings: Settings) -> Iterator[TestClient]:
-    """The API, which wants keys."""
+    """The API with keys required."""
     with api(settings, AUTH="keys") as client:
         yield client
 
@@ -150,7 +150,7 @@ def test_tenants_do_not_see_each_other(guarded: TestClient, keys: MongoKeys) -> 
         body = OPINION if method == "post" else None
         hidden = guarded.request(method, theirs, headers=other, json=body)
         unknown = guarded.request(method, path, headers=other, json=body)
-        # It differs in nothing from an id that nobody ever had.
+        # The response is the same as for an unknown id.
         assert masked(hidden, interview["id"]) == masked(unknown, first)
         assert hidden.status_code == 404
     assert guarded.get(f"{PATH}/{interview['id']}", headers=acme).json() == interview
@@ -199,7 +199,7 @@ def test_health_tells_details_to_admins_alone(guarded: TestClient, keys: MongoKe
 def test_says_so_when_keys_cannot_be_read(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Nobody answers there, for which half a second is as good as five.
+    # Nothing listens there, so a short timeout is enough.
     monkeypatch.setattr("worker.bootstrap.Mongo", partial(Mongo, timeout=0.5))
     with api(settings, AUTH="keys", MONGODB_URL="mongodb://127.0.0.1:9/x") as client:
         header = {"Authorization": f"Bearer iw_{'0' * 12}_{'A' * 43}"}

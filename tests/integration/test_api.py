@@ -1,4 +1,4 @@
-"""The API on real stores and a real broker; no worker takes the messages."""
+"""Tests of the API on real stores and a real broker, without workers."""
 
 import base64
 import json
@@ -80,7 +80,7 @@ def store(database: Database[Document]) -> MongoInterviews:
 
 @pytest.fixture
 def nothing_left(database: Database[Document], broker_url: str) -> Iterator[None]:
-    """After the test no store and no queue holds anything."""
+    """Check after the test that all stores and queues are empty."""
     yield
     for name in ("interviews", "audio.files", "audio.chunks"):
         assert database[name].count_documents({}) == 0, name
@@ -123,7 +123,7 @@ def test_accepts_an_upload(
     assert [event.type for event in store.pending_events(9)] == [EventType.CREATED]
     with redis.Redis.from_url(broker_url) as broker:
         (raw,) = broker.lrange("interviews.transcribe", 0, -1)
-    # The message carries the id, and nothing about anybody.
+    # The message contains the id, and no personal data.
     assert b"Maya" not in raw
     assert json.loads(raw)["headers"]["task"] == "interviews.transcribe"
 
@@ -256,7 +256,7 @@ def test_accepts_what_cannot_be_sent_yet(settings: Settings, store: MongoIntervi
     away = settings.with_environment({"REDIS_URL": "redis://127.0.0.1:9/0"})
     with TestClient(create_api(away, open_context), raise_server_exceptions=False) as client:
         interview_id = submitted(client)["id"]
-    # The reconciler will see that nobody has heard of it.
+    # The reconciler will find that its message is missing.
     later = now() + timedelta(minutes=1)
     (unheard,) = store.find_lost_messages(Stage.TRANSCRIBE, Priority.NORMAL, later, 9)
     assert unheard.id == interview_id

@@ -1,4 +1,4 @@
-"""What is put on record of what is asked of the API, and who may read it."""
+"""Tests of the audit trail of API requests, and of access to it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -41,7 +41,7 @@ def store(database: Database[Document]) -> MongoInterviews:
 
 
 def analysed(store: MongoInterviews, interview_id: str) -> str:
-    """Let an interview have all that can be read of one."""
+    """Give an interview a transcript, a report, feedback and an invitation."""
     interview = store.get(interview_id)
     results: dict[Stage, dict[str, Any]] = {
         Stage.TRANSCRIBE: {"transcript": TRANSCRIPT},

@@ -1,4 +1,4 @@
-"""Circuits, in one process and shared by several."""
+"""Tests of circuit breakers, in one process and shared between processes."""
 
 import multiprocessing
 import socket
@@ -72,7 +72,7 @@ def breakers(url: str | None, prefix: str = "", seconds: float = MINUTE) -> Brea
 
 
 def request(guard: BreakerRegistry, error: BaseException | None = None, call: Any = CALL) -> bool:
-    """Make a request; tells whether it was let through."""
+    """Make a request; returns whether the circuit allowed it."""
     reached = False
     with suppress(Transient, Permanent, KeyboardInterrupt), guard(*call):
         reached = True
@@ -90,7 +90,7 @@ def recorder() -> Iterator[Recorder]:
 
 @pytest.fixture(params=["memory", "redis"])
 def home(request: pytest.FixtureRequest, key_prefix: str) -> tuple[str | None, str]:
-    """Where circuits are, and what keys begin with."""
+    """The Redis URL of the circuits, and the prefix of their keys."""
     return request.getfixturevalue("redis_url") if request.param == "redis" else None, key_prefix
 
 
@@ -106,7 +106,7 @@ def test_opens_after_failures_in_a_row(home: tuple[str | None, str], recorder: R
         assert request(guard, AWAY)
         with pytest.raises(CircuitOpen) as caught, guard(*CALL):
             pytest.fail("it was let through")
-        # What is left of the minute since it opened, some moments ago.
+        # The rest of the minute since the circuit opened a moment ago.
         assert 30 < (caught.value.retry_after or 0) <= MINUTE
         assert request(guard, call=("openai", "/v1/models"))
         assert request(guard, call=("anthropic", CALL[1]))
@@ -188,7 +188,7 @@ def test_a_trial_that_was_given_up_changes_nothing(
 
 
 def _fail(url: str, prefix: str, times: int) -> int:
-    """Fail at a service, in a process of its own; tells how often it was asked."""
+    """Call a failing service from a separate process; returns the number of calls made."""
     with closing(breakers(url, prefix)) as guard:
         return sum(request(guard, AWAY) for _ in range(times))
 

@@ -1,4 +1,4 @@
-"""CalDAV on a real Radicale: what people have in their calendars, and what is not to be read."""
+"""Tests of CalDAV on a real Radicale: busy times and unreadable calendar entries."""
 
 import uuid
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def parsed(text: str) -> Any:
 
 
 class Calendar:
-    """The calendar of one person, and the server it is on."""
+    """One person's calendar and its server."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -109,7 +109,7 @@ def test_events_that_do_not_take_time_are_left_out(calendar: Calendar) -> None:
 
 
 def test_the_same_is_told_by_the_events_themselves(calendar: Calendar) -> None:
-    # Our own event is there, so free-busy times, which do not name it, will not do.
+    # Our own event must be excluded, which free-busy times cannot do as they carry no ids.
     calendar.provider.book([calendar.path], meeting(at(0, 9)))
     calendar.put("DTSTART:20300506T100000Z", "DTEND:20300506T110000Z", "TRANSP:TRANSPARENT")
     calendar.put("DTSTART:20300506T120000Z", "DTEND:20300506T130000Z", "STATUS:CANCELLED")

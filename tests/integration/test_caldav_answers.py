@@ -1,4 +1,4 @@
-"""What a CalDAV server may answer: refusals, failures, nonsense, and dialects."""
+"""Tests of CalDAV responses: rejections, failures, invalid content and dialects."""
 
 import re
 import threading
@@ -33,14 +33,14 @@ class Answer(NamedTuple):
 
 
 class Server(ThreadingHTTPServer):
-    """An HTTP server that gives one answer to each kind of request."""
+    """An HTTP server with one scripted response per kind of request."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers: dict[str, Answer] = {}
-        """By method, or for REPORT by the name of the report."""
+        """Responses by method, or for REPORT by the name of the report."""
         self.seen: list[str] = []
 
 
@@ -49,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *args: object) -> None:
-        """Say nothing."""
+        """Do not log."""
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
@@ -242,7 +242,7 @@ def test_cancelling_goes_on_after_a_refusal(server: Server, provider: CalDavProv
 
 
 def test_slow_server_is_given_up(server: Server) -> None:
-    """Nobody accepts the connection's request in time: the server is not serving."""
+    """The server accepts connections but does not respond."""
     server.shutdown()
     provider = CalDavProvider(f"http://127.0.0.1:{server.server_port}/", timeout=0.1)
     with pytest.raises(Transient):
@@ -259,5 +259,5 @@ def test_a_busy_server_says_when_to_come_back(
     server.answers["free-busy"] = Answer(status, retry_after=header.format(seconds=120, date=date))
     with pytest.raises(Transient) as raised:
         busy(provider)
-    # A date is some moments nearer when it is read.
+    # The remaining time is slightly shorter when the date is read.
     assert raised.value.retry_after == pytest.approx(120, abs=allowed(30))

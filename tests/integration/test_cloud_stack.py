@@ -1,4 +1,4 @@
-"""The whole stack with cloud providers, of which the first is out of order."""
+"""Tests of the whole stack with cloud providers, the first of which fails."""
 
 import json
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ class Place:
 
 
 def reply(request: Request) -> Answer:
-    """Praise of every competency, by the candidate's own words."""
+    """A high score for every competency, with quotes of the candidate."""
     question = question_in(request)
     lines = question.partition("<transcript>\n")[2].partition("\n</transcript>")[0].splitlines()
     told = [json.loads(line) for line in lines]

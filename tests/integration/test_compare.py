@@ -1,4 +1,4 @@
-"""`interview-worker compare`, with real speech."""
+"""Tests of `interview-worker compare` with real speech."""
 
 import re
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_puts_providers_side_by_side(
     assert shown.exit_code == 0, shown.output
     rows = {line.split("│")[1].strip(): line for line in shown.output.splitlines() if "│" in line}
     assert "tiny.en" in rows["whisper"]
-    # The bar of tests/integration/test_whisper.py: processors differ in a word here and there.
+    # The limit of tests/integration/test_whisper.py: results differ slightly between processors.
     errors = re.search(r"(\d+\.\d)%", rows["whisper"])
     assert errors is not None
     assert float(errors[1]) <= 3

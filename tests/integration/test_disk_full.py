@@ -1,4 +1,4 @@
-"""A sidecar that runs out of space for recordings."""
+"""Tests of a sidecar without disk space for recordings."""
 
 import subprocess
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ PARTICULARS = {
     "consent": {"id": "c", "at": "2026-01-01T00:00:00Z"},
 }
 APART = ["unshare", "--user", "--map-root-user", "--mount"]
-"""Runs a program in namespaces of its own, where anyone may mount (unshare(1))."""
+"""Runs a program in new namespaces, in which an ordinary user may mount (unshare(1))."""
 
 
 def can_mount() -> bool:

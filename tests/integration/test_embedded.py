@@ -151,7 +151,7 @@ def test_a_server_that_does_not_come_up_says_why(tmp_path: Path) -> None:
     with pytest.raises(ProcessFailed, match=r"(?s)^valkey ended with exit code 1.*Bad file format"):
         EmbeddedServers(tmp_path, {"valkey"}).__enter__()
     with EmbeddedServers(tmp_path / "other", {"valkey"}):
-        """Nothing is left that would keep others from starting."""
+        """Nothing remains that would prevent another start."""
 
 
 @pytest.mark.parametrize("name", [kind.name for kind in KINDS])

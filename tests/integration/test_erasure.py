@@ -1,4 +1,4 @@
-"""After an interview was erased, no store has anything of it, and no log and no figure has."""
+"""Tests that erasure leaves no personal data in stores, logs or metrics."""
 
 import json
 import threading
@@ -35,12 +35,12 @@ INTERVIEWER = "ottoline.brackenbury@company.example"
 CONSENT = "consent-of-quillfeather"
 FILE = "quillfeather-interview.flac"
 SPOKEN = ("aggregator", "frustrating", "terrible", "websites")
-"""Words of the recording that nothing else here has; any recogniser hears most of them."""
+"""Words that occur only in the recording; any speech recognition finds most of them."""
 
 SOUND = TECHNICAL.read_bytes()[100_000:100_064]
 """A piece of the recording."""
 
-# Names are looked for without regard to how a store may escape a space or an @.
+# Markers are independent of how a store escapes spaces or `@`.
 PEOPLE = (b"quillfeather", b"brackenbury")
 
 
@@ -70,7 +70,7 @@ def recording_at(place: Path) -> Iterator[str]:
 
 
 def submitted_by_message(running: RunningStack, url: str) -> str:
-    """By the way on which names pass through most hands: broker, worker and store."""
+    """Submit by message, the path on which names pass through broker, worker and store."""
     request = {
         "type": "technical",
         "candidate": {"name": NAME, "email": EMAIL},
@@ -93,7 +93,7 @@ def secret(value: Any) -> str:
 
 
 def documents(running: RunningStack) -> bytes:
-    """Every document of every collection, the chunks of recordings among them."""
+    """All documents of all collections, including the chunks of recordings."""
     with pymongo.MongoClient[dict[str, Any]](secret(running.settings.mongodb_url)) as client:
         return b"\n".join(
             BSON.encode(document)
@@ -104,7 +104,7 @@ def documents(running: RunningStack) -> bytes:
 
 
 def keys(running: RunningStack) -> bytes:
-    """Every key of every database of Redis, with its value."""
+    """All keys of all Redis databases, with their values."""
     with redis.Redis.from_url(secret(running.settings.redis_url)) as client:
         found = []
         for number in range(int(client.config_get("databases")["databases"])):
@@ -118,7 +118,7 @@ def keys(running: RunningStack) -> bytes:
 
 
 def events(running: RunningStack, count: int) -> bytes:
-    """Every record of the topic of events, once there are so many."""
+    """All records of the topic of events, once it has this many."""
     servers = running.settings.kafka_bootstrap_servers
     assert servers is not None
     records = read(servers, running.settings.kafka_events_topic, count)
@@ -131,7 +131,7 @@ def files(place: Path) -> bytes:
 
 
 def calendars(running: RunningStack) -> bytes:
-    """The events of Radicale; that somebody has a calendar says nothing of an interview."""
+    """The events in Radicale. The existence of a calendar does not reveal an interview."""
     found = (running.settings.data_dir / "radicale").rglob("*.ics")
     return b"\n".join(file.read_bytes() for file in found)
 
@@ -151,7 +151,7 @@ STORES: dict[str, Callable[[RunningStack], bytes]] = {
 
 
 def heard(running: RunningStack, interview_id: str) -> tuple[bytes, ...]:
-    """Those of the words by which the recording is known that were heard."""
+    """The marker words of the recording that were recognised."""
     url = f"{running.stack.api_url}/api/v1/interviews/{interview_id}/transcript?format=text"
     text = httpx2.get(url).raise_for_status().text.lower()
     found = tuple(word.encode() for word in SPOKEN if word in text)
@@ -162,7 +162,7 @@ def heard(running: RunningStack, interview_id: str) -> tuple[bytes, ...]:
 def held(
     running: RunningStack, published: int, markers: tuple[bytes, ...]
 ) -> dict[str, list[bytes]]:
-    """The markers that are found, by store, when so many events are published."""
+    """The markers found in each store, once this many events are published."""
     texts = {name: content(running) for name, content in STORES.items()}
     texts["Kafka"] = events(running, published)
     found: dict[str, list[bytes]] = {}
@@ -183,7 +183,7 @@ def test_no_store_has_anything_of_what_was_erased(running: RunningStack, tmp_pat
     assert final.booking.outcome is BookingOutcome.BOOKED
     opinion = {"type": "overall", "agrees": True, "by": "Robin", "comment": f"{NAME} did well"}
     running.api.give_feedback(interview_id, opinion)
-    # They are where they belong, which shows that they would be found elsewhere too.
+    # Control: the markers are found before the erasure, so the search works.
     markers = (*PEOPLE, *heard(running, interview_id))
     before = held(running, 5, markers)
     assert set(before.pop("MongoDB")) == {*markers, SOUND}

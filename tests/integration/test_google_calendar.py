@@ -1,4 +1,4 @@
-"""What Google's calendars may answer: refusals, failures, nonsense, and other people's events."""
+"""Tests of Google Calendar responses: rejections, failures, invalid content, foreign events."""
 
 import threading
 from collections.abc import Iterator
@@ -97,14 +97,14 @@ def test_our_event_is_told_apart_from_those_it_runs_into(place: Place) -> None:
     place.add(at(260), attendees=[{"self": True, "responseStatus": "declined"}])
     place.add(at(320), eventType="workingLocation")
     assert place.busy() == [at(minute, 20) for minute in (30, 60, 90, 120, 150)]
-    # Pages are asked for until there are no more.
+    # All pages are requested.
     assert sum("pageToken" in request.path for request in place.server.requests) >= 2
 
 
 def test_whole_days_are_those_of_the_owner(place: Place) -> None:
     place.provider.book([MINE], meeting(at(0)))
     place.calendars.add(MINE, {"date": "2030-05-06"}, {"date": "2030-05-07"})
-    # The free-busy times of a real server have whole days in the calendar's own zone.
+    # A real server returns whole-day busy times in the calendar's time zone.
     place.calendars.before = lambda request: (
         Answer(body={"calendars": {MINE: {"busy": [_day()]}}})
         if request.path.partition("?")[0].endswith("/freeBusy")
@@ -140,7 +140,7 @@ def test_nobody_is_invited_by_google(place: Place) -> None:
 def test_a_repeat_that_was_faster_is_no_second_event(place: Place) -> None:
     once = iter([google_error(404, "notFound")])
     place.provider.book([MINE], meeting(at(0)))
-    # Our first look finds nothing, as if another run booked right after it.
+    # The first lookup finds nothing, as if another attempt booked right after it.
     place.calendars.before = lambda request: next(once, None) if request.method == "GET" else None
     assert place.provider.book([MINE], meeting(at(0))) == 0
     assert len(place.calendars.events[MINE]) == 1

@@ -1,4 +1,4 @@
-"""Google's speech recognition by its own library, against a server that speaks as Google's does."""
+"""Tests of Google Speech through Google's library, against a fake server."""
 
 import threading
 from collections.abc import Iterator
@@ -98,7 +98,7 @@ def test_words_become_segments(place: Place, tmp_path: Path) -> None:
     found = place.transcribe(noise(tmp_path / "clip.wav", seconds=5))
     assert [(s.id, s.start, s.end, s.text, s.confidence) for s in found.segments] == [
         (0, 0.1, 1.0, "We rolled back.", 0.9),
-        # A confidence of 0 says that there is none.
+        # A confidence of 0 means that none is given.
         (1, 3.5, 4.0, "Twice.", None),
     ]
     assert [word.text for word in found.segments[0].words] == ["We", "rolled", "back."]
@@ -200,7 +200,7 @@ def test_each_error_means_what_google_says(
     if answer.status == 429:
         assert isinstance(raised.value, Transient)
         assert raised.value.retry_after == 7
-    # Every request was announced, and with a fresh token a 401 is asked about again.
+    # Every request was signalled, and a 401 is retried with a new token.
     assert len(place.asked) == (3 if answer.status == 401 else 1)
     assert len(place.calls) == len(place.server.requests)
     assert place.usages == []

@@ -1,4 +1,4 @@
-"""What is counted of requests to the API: whatever is asked for, under a fixed set of names."""
+"""Tests of request metrics: any request is counted, with a bounded set of labels."""
 
 import random
 import string

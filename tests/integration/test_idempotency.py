@@ -1,4 +1,4 @@
-"""`Idempotency-Key` on the API, on real stores; see also tests/contract/test_idempotency.py."""
+"""Tests of `Idempotency-Key` on real stores; see also tests/contract/test_idempotency.py."""
 
 import json
 import threading
@@ -58,7 +58,7 @@ def stored(database: Database[Document]) -> list[str]:
 
 @pytest.fixture
 def recordings() -> Iterator[tuple[str, list[str]]]:
-    """Where a recording can be fetched, and how often it was."""
+    """A server with a recording, which counts downloads."""
     fetches: list[str] = []
 
     class Recording(BaseHTTPRequestHandler):
@@ -87,7 +87,7 @@ def test_the_same_upload_is_one_interview(client: TestClient, database: Database
     assert again.json() == first.json()
     assert stored(database) == [interview_id]
     assert database["audio.files"].count_documents({}) == 1
-    # The answer tells how it is now.
+    # The response has the current state.
     client.post(f"{PATH}/{interview_id}/cancel")
     assert send(client).json()["status"] == "cancelled"
 
@@ -99,7 +99,7 @@ def test_the_same_url_is_fetched_once(
     body = particulars(consent=CONSENT, audio_url=f"{url}/talk.flac")
     headers = {"Idempotency-Key": "key-1"}
     interview_id = accepted(client.post(PATH, json=body, headers=headers), replayed=False)
-    # However it is written.
+    # Independent of its formatting.
     text = json.dumps(dict(reversed(body.items())), indent=2)
     again = client.post(PATH, content=text, headers={**headers, "Content-Type": "application/json"})
     assert accepted(again, replayed=True) == interview_id
@@ -148,7 +148,7 @@ def test_a_refused_request_leaves_its_key_free(client: TestClient, tmp_path: Pat
     problem(send(client, type="seance"), 422, "invalid", "/type")
     problem(send(client, recording=words), 415, "not_audio", "/audio")
     accepted(send(client), replayed=False)
-    # What was right then is answered so, even if it would be refused now.
+    # A request that was valid is replayed, even if it would be rejected now.
     assert accepted(send(client), replayed=True)
 
 
@@ -201,7 +201,7 @@ def test_two_at_once_are_one_interview(
 
 
 def killed(database: Database[Document]) -> None:
-    """Leave things as a sidecar does that was killed a while ago, before it answered."""
+    """Create the state left by a sidecar that was killed before it responded."""
     database["idempotency"].update_one({}, {"$set": {"until": now()}})
 
 

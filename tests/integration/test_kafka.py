@@ -28,7 +28,7 @@ CREATED = Event(
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[EmbeddedServer]:
-    """A broker of the test's own, to be ill-treated; it forgets all when it ends."""
+    """A separate broker that tests may disturb; it keeps nothing across restarts."""
     server = EmbeddedServer(Kafka(), tmp_path)
     server.start()
     server.wait_until_ready()
@@ -53,7 +53,7 @@ def kafka_threads() -> list[str]:
 
 
 class Handler:
-    """Notes what it is given, and fails as it is told to."""
+    """Records messages, and fails as configured."""
 
     def __init__(self, fail: Callable[[RequestMessage], None] = lambda _: None) -> None:
         self.handled: list[RequestMessage] = []

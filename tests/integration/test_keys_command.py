@@ -1,4 +1,4 @@
-"""The commands that make keys, and the command line that uses one."""
+"""Tests of the `keys` commands, and of the command line with a key."""
 
 import logging
 from pathlib import Path

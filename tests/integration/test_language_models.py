@@ -1,4 +1,4 @@
-"""OpenAI and Anthropic by their own libraries, against servers that speak as theirs do."""
+"""Tests of OpenAI and Anthropic through their libraries, against fake servers."""
 
 import json
 import threading
@@ -78,7 +78,7 @@ class Bills:
 
 @dataclass(frozen=True)
 class Vendor:
-    """What differs between the two."""
+    """The differences between the two vendors."""
 
     name: str
     endpoint: str

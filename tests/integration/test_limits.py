@@ -1,4 +1,4 @@
-"""Limits: how often, how much and how slowly somebody may ask, on real servers."""
+"""Tests of rate limits, body sizes and body timeouts on real servers."""
 
 import socket
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from worker.settings import Settings
 
 @pytest.fixture
 def limit(broker_url: str) -> Iterator[RateLimit]:
-    """Ten requests a minute: one every six seconds."""
+    """Ten requests per minute: one every six seconds."""
     limit = RateLimit(broker_url, 10, key_prefix="test-", timeout=allowed(5))
     yield limit
     limit.close()
@@ -140,7 +140,7 @@ def test_only_recordings_may_be_large(client: TestClient) -> None:
 
 @pytest.fixture
 def address(settings: Settings, tmp_path: Path) -> Iterator[str]:
-    """The sidecar as a process, with little patience."""
+    """The sidecar as a process, with short timeouts."""
     changed = settings.with_environment({"BODY_TIMEOUT": "0.3"})
     with serving(changed, tmp_path) as url:
         yield url

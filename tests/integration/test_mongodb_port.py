@@ -1,4 +1,4 @@
-"""Where the figures of MongoDB alone are served."""
+"""Tests of the separate port for MongoDB metrics."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""Many interviews for the same people at once, from several processes, on real servers."""
+"""Tests of concurrent bookings for the same people from several processes."""
 
 import multiprocessing
 import uuid
@@ -27,7 +27,7 @@ from worker.adapters.mongo.reservations import MongoReservations
 
 @dataclass(frozen=True)
 class Site:
-    """Where the servers are, so that another process can reach them."""
+    """The addresses of the servers, for other processes."""
 
     caldav_url: str
     mongodb_url: str
@@ -40,7 +40,7 @@ class Site:
         return calendar, MongoReservations(client[self.database]), client
 
     def events(self) -> list[tuple[str, datetime, datetime]]:
-        """What is in the interviewer's calendar, in order."""
+        """The events in the interviewer's calendar, in order."""
         text = httpx2.get(f"{self.caldav_url}{self.interviewer}/calendar/").raise_for_status().text
         calendar: Any = icalendar.Calendar.from_ical(text)
         found = [(str(event["UID"]), event.start, event.end) for event in calendar.events]
@@ -138,7 +138,7 @@ def test_server_that_goes_down_halfway_leaves_nothing_twice(
     site: Site, calendar: CalDavProvider, reservations: MongoReservations
 ) -> None:
     class Away(CalDavProvider):
-        """Loses its server once it has booked."""
+        """Book, then lose the connection to the server."""
 
         def book(self, *args: Any) -> int:
             super().book(*args)

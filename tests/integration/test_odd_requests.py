@@ -1,4 +1,4 @@
-"""Requests that no client sends by mistake; each of these had an answer that was wrong."""
+"""Regression tests of malformed requests that were once handled incorrectly."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""The commands that list what failed and what was done, on a real sidecar."""
+"""Tests of the commands `dead`, `retry` and `audit` on a real sidecar."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The pipeline on real workers: what is asked for in between, and what goes wrong in between."""
+"""Tests of the pipeline on real workers: concurrent operations and failures."""
 
 import json
 import os
@@ -123,7 +123,7 @@ def send(running: RunningStack, *bodies: bytes, **headers: str) -> None:
 
 
 def submitted_by_message(running: RunningStack) -> float:
-    """How many requests that came by message are done with."""
+    """The number of processed requests from messages."""
     succeeded = scraped(running.stack.api_url).by_labels(metrics.CELERY_SUCCEEDED)
     return sum(value for (task, *_), value in succeeded.items() if task == "interviews.fetch")
 

@@ -1,4 +1,4 @@
-"""Providers by name: ours, those of others, and those that are not there."""
+"""Tests of provider lookup: built-in, third-party and missing ones."""
 
 import os
 import subprocess
@@ -56,7 +56,7 @@ with open_stores(settings) as stores, provider_context(settings, stores.ledger) 
 
 @pytest.fixture
 def others(tmp_path: Path) -> Path:
-    """A distribution of somebody else, as pip would have put it on the path."""
+    """A third-party distribution, as installed by pip."""
     (tmp_path / "parrot.py").write_text(PROVIDER)
     info = tmp_path / "parrot-1.0.dist-info"
     info.mkdir()

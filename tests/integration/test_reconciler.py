@@ -1,4 +1,4 @@
-"""Interviews that stand still, and are sent on their way again."""
+"""Tests of the reconciler with stalled interviews."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -81,12 +81,12 @@ def reconciler(reconciling: Reconciling) -> Reconciler:
 
 @pytest.fixture
 def hasty(reconciling: Reconciling) -> Reconciler:
-    """One that waits for no message."""
+    """A reconciler without grace period."""
     return reconciling(timedelta(0))
 
 
 def take(app: Celery, stage: Stage) -> None:
-    """Take a message as a worker does that dies then."""
+    """Receive a message like a worker that crashes then."""
     with app.connection() as connection:
         channel: Any = connection.channel()
         channel.do_restore = False
@@ -100,7 +100,7 @@ def queued(store: MongoInterviews, **particulars: Any) -> Interview:
 
 
 def look_twice(reconciler: Reconciler) -> int:
-    """A message is gone if it is missed at two looks."""
+    """Check twice: a message is lost if it is missing at two checks."""
     assert reconciler.resume_lost() == 0
     return reconciler.resume_lost()
 
@@ -115,7 +115,7 @@ def test_what_nobody_heard_of_is_sent_once(
     lost = [queued(store, priority=priority).id for priority in Priority]
     assert look_twice(reconciler) == len(lost)
     assert waiting(queues, Stage.TRANSCRIBE) == len(lost)
-    # They are in the queue now.
+    # Their messages are in the queue now.
     assert reconciler.resume_lost() == 0
     assert waiting(queues, Stage.TRANSCRIBE) == len(lost)
 
@@ -141,7 +141,7 @@ def test_what_waited_long_and_was_taken_just_now_is_not_lost(
     assert look_twice(hasty) == 0
     take(app, Stage.TRANSCRIBE)
     assert hasty.resume_lost() == 0
-    # No run has begun until the next look: whoever took it has died.
+    # No attempt started before the next check: the worker that received it has crashed.
     assert hasty.resume_lost() == 1
     assert waiting(queues, Stage.TRANSCRIBE) == 1
 
@@ -163,7 +163,7 @@ def test_nothing_is_done_where_the_age_of_messages_is_not_known(
     settings: Settings,
 ) -> None:
     queued(store)
-    # Published by somebody who does not say when.
+    # Published without a timestamp.
     create_app(settings).send_task(
         "interviews.transcribe", args=["x"], queue="interviews.transcribe", priority=3
     )
@@ -215,11 +215,11 @@ def test_what_a_dead_worker_holds_is_dropped_when_another_message_is_there(
     interview = queued(store)
     CeleryDispatcher(app).dispatch(interview.id, Stage.TRANSCRIBE, interview.priority)
     take(app, Stage.TRANSCRIBE)
-    # It may be at work.
+    # It may be running.
     assert hasty.drop_superseded() == 0
     assert look_twice(hasty) == 1
     assert queues.backlog().queues["interviews.transcribe"].total == 2
-    # The clock of documents shows milliseconds.
+    # Timestamps of documents have millisecond precision.
     wait_until(lambda: hasty.drop_superseded() == 1)
     assert queues.backlog().queues["interviews.transcribe"].total == 1
     assert waiting(queues, Stage.TRANSCRIBE) == 1

@@ -1,4 +1,4 @@
-"""Requests by message: kept, tried again, taken in once, or refused for all to see."""
+"""Tests of requests by message: stored, retried, accepted once, or rejected with an event."""
 
 import threading
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ HOUR = timedelta(hours=1)
 
 
 class FileServer(ThreadingHTTPServer):
-    """Gives the statuses it was told to, one a request, and then the recording."""
+    """Returns the configured statuses, one per request, and then the recording."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), FileHandler)
@@ -145,7 +145,7 @@ def test_a_request_becomes_one_interview_however_often_it_comes(
     receiver.process(request_id)
     found = interviews.get(request_id)
     assert (found.status, found.source) == (Status.QUEUED, Source.KAFKA)
-    # The message comes again, when there is an interview already.
+    # The message is redelivered when the interview exists already.
     assert received(receiver, files) == request_id
     with pytest.raises(NotFound):
         receiver.requests.begin(request_id, "run", now(), now())
@@ -239,7 +239,7 @@ def test_a_refusal_is_an_event_and_leaves_nothing_about_anybody(
     assert set(left) == {"_id", "outbox", "refused_at"}
     requests.mark_published([event])
     assert requests.pending_events(9) == []
-    # It is known, and not tried again.
+    # It is known, and not retried.
     assert receive(requests, receiver.intake.interviews, body, "one", Source.KAFKA) == request_id
     receiver.process(request_id)
     assert requests.pending_events(9) == []
@@ -270,12 +270,12 @@ def test_what_stands_still_is_sent_on_its_way_once(
         requests.add(pending(message, "http://127.0.0.1:9/x"))
     heard, unheard = interview_id_of("heard"), interview_id_of("unheard")
     requests.begin(heard, "run", now(), now() + HOUR)
-    # A message is gone if it is missed at two looks.
+    # A message is lost if it is missing at two checks.
     assert reconciler.resume() == 0
     assert reconciler.resume() == 1
     assert reconciler.resume() == 0
     assert sum(queues.backlog().queues[REQUESTS].depth.values()) == 1
-    # A run is lost.
+    # A lease has expired.
     requests.begin(unheard, "run", now(), now())
     assert reconciler.resume() == 1
     # An attempt is due.

@@ -1,4 +1,4 @@
-"""A worker that is asked to stop while it has work in hand."""
+"""Tests of stopping a worker while tasks are running."""
 
 import sys
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def go(place: Path) -> Path:
-    """The file that lets transcriptions end; it is not there yet."""
+    """The file that unblocks transcriptions; it does not exist yet."""
     file = place / "go"
     file.unlink(missing_ok=True)
     return file
@@ -92,7 +92,7 @@ def test_work_that_takes_longer_is_given_back_at_once(
     assert left.stages[Stage.TRANSCRIBE].attempts == 0
     go.touch()
     running.process("worker").start()
-    # Long before the lease would have lapsed.
+    # Long before the lease would expire.
     with within(40, before=LEASE):
         done = wait_for(running.api, interview.id, timeout=LEASE)
     assert done.status is Status.COMPLETED

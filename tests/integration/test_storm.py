@@ -1,4 +1,4 @@
-"""A storm of failures over HTTP, by the real libraries: what is counted is what the servers saw."""
+"""Tests that metrics match what servers saw in a storm of HTTP failures, with real libraries."""
 
 import json
 import random
@@ -66,7 +66,7 @@ ANTHROPIC = {
 
 @dataclass
 class Weather:
-    """What a server answers, by chance, and what it keeps account of."""
+    """Random responses of a server, and its record of them."""
 
     answers: dict[str, Answer]
     chance: random.Random
@@ -92,7 +92,7 @@ TODAY = date(2026, 3, 1)
 
 @pytest.fixture(autouse=True)
 def noon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have all of a test take place on one day, though it be run at midnight."""
+    """Fix the date during a test, even around midnight."""
     moment = datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=UTC)
     monkeypatch.setattr("worker.adapters.billing.now", lambda: moment)
 

@@ -15,7 +15,7 @@ from worker.local.supervisor import Service, Supervisor
 
 
 def service(name: str, directory: Path, *, drains: bool = False) -> Service:
-    """Notes in the file `journal` when it starts and when it stops."""
+    """A service that writes its start and its stop to the file `journal`."""
     journal = directory / "journal"
     script = f"""
         trap 'sleep 0.2; echo {name} stopped >> {journal}; exit 0' TERM

@@ -1,4 +1,4 @@
-"""Callbacks of real interviews, posted by the real sidecar to a receiver that checks them."""
+"""Tests of callbacks from the real sidecar to a receiver that verifies them."""
 
 import wave
 from collections.abc import Iterator
@@ -151,7 +151,7 @@ def test_an_interview_is_told_of_from_its_creation_to_its_erasure(
     wait_until(lambda: receiver.types == [*ALL, "erased"], 20)
     assert {event["subject"] for event in receiver.events} == {interview.id}
     assert "Maya" not in str(receiver.events)
-    # Nothing of it is left once the last is delivered.
+    # Nothing remains after the last delivery.
     wait_until(lambda: receiver.url not in str(document_of(running, interview)))
     wait_until(lambda: outcomes(running).get("delivered") == before + 6)
     figures = scraped(running.stack.api_url)
@@ -204,5 +204,5 @@ def test_a_killed_sidecar_delivers_when_it_is_back(
     receiver.answer = lambda _: (204, {})
     sidecar.start()
     sidecar.wait_until(lambda: answers(f"{running.stack.api_url}/health/live"), patience(30))
-    # Its lease is another one's, and has to lapse first.
+    # Another process holds the lease, which must expire first.
     wait_until(lambda: sorted(receiver.types) == sorted(ALL), 40)

@@ -1,4 +1,4 @@
-"""Transcription of real speech, by a real model."""
+"""Tests of the transcription of real speech by a real model."""
 
 import json
 import multiprocessing
@@ -67,7 +67,7 @@ def transcribe(
 
 
 def said(turns: Sequence[tuple[str | None, str]]) -> tuple[list[str], list[str | None]]:
-    """The words, and who said each."""
+    """The words with their speakers."""
     pairs = [(word, who) for who, text in turns for word in str(NORMALISED(text)).split()]
     return [word for word, _ in pairs], [who for _, who in pairs]
 
