@@ -112,6 +112,6 @@ def run_flower(settings: Settings) -> None:
 
 
 def _start_flower(app: Celery, arguments: list[str]) -> None:
-    # Flower knows brokers by the scheme of their URL, and would not know our transport.
+    # Flower selects its broker client by URL scheme, and does not support our transport class.
     app.conf.broker_transport = None
     app.start(arguments)

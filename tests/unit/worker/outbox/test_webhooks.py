@@ -229,7 +229,7 @@ def test_a_store_that_is_away_is_awaited(
     stores.created()
     with delivering(stores, Sender()):
         wait_until(lambda: stores.empty)
-    assert caplog.text.count("callbacks wait: the store is away") == 2
+    assert caplog.text.count("callbacks are delayed: the store is away") == 2
 
 
 def test_what_cannot_be_noted_is_posted_again(
