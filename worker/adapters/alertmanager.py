@@ -1,4 +1,4 @@
-"""Silences of Alertmanager, by its interface (version 2).
+"""A client for silences in Alertmanager (API version 2).
 
 https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 """
@@ -18,7 +18,7 @@ _SERVICE = {"name": "service", "value": "interview-worker", "isRegex": False, "i
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A time in which alerts are not told of.
+    """A period without notifications of alerts.
 
     Attributes:
         id: Its id.
@@ -52,7 +52,7 @@ class Alertmanager:
         self._http.close()
 
     def silence(self, *, duration: timedelta, by: str, reason: str, alert: str | None) -> str:
-        """Silence alerts of this service for a while.
+        """Silence alerts of this service for a period.
 
         Args:
             duration: For how long.
@@ -75,7 +75,7 @@ class Alertmanager:
         return str(self._send("POST", "/silences", json=silence)["silenceID"])
 
     def silences(self) -> Sequence[Silence]:
-        """The silences of this service that hold, those that end first before the others."""
+        """Return the active silences of this service, ordered by their end."""
         found = self._send("GET", "/silences", params={"filter": 'service="interview-worker"'})
         active = [one for one in found if one["status"]["state"] == "active"]
         return sorted(map(_read, active), key=lambda one: one.until)

@@ -1,4 +1,4 @@
-"""What providers cost: reckoned, announced, and kept by the day."""
+"""Costs of providers: calculation, daily spending and budgets."""
 
 import logging
 from collections.abc import Mapping
@@ -14,16 +14,16 @@ from worker.adapters.providers import Charge, Usage
 log = logging.getLogger(__name__)
 
 _OTHER = "other"
-"""What a model is called in metrics that is neither in the price list nor in the settings."""
+"""The label of models that are neither in the price list nor in the settings."""
 
 
 class Biller:
-    """A `Bill` that goes by a price list.
+    """A `Bill` that calculates costs from a price list.
 
     Args:
         prices: The price list.
-        ledger: Keeps what was spent; None where nobody asks.
-        models: Models that are known beside those of the price list.
+        ledger: Stores the spending; None to not store it.
+        models: Further models that may be labels of metrics.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Biller:
         return Charge(cost, self._prices.version)
 
     def _spend(self, provider: str, cost: float) -> None:
-        """Add to what was spent; where that fails, with the next cost of this provider."""
+        """Add to the spending; after a failure, add the amount with the next cost."""
         if self._ledger is None:
             return
         with self._lock:
@@ -69,13 +69,13 @@ class Biller:
 
 
 class Budgets:
-    """Keeps providers from being asked whose budget of the day, in UTC, is spent.
+    """Rejects requests to providers whose budget for the day (UTC) is spent.
 
-    What is being asked at this moment is not counted, so a little more may be spent.
+    Requests in progress are not counted, so that the budget may be exceeded slightly.
 
     Args:
-        limits: US dollars a day, by provider; for others there is no limit.
-        ledger: Knows what was spent.
+        limits: US dollars a day, by provider; other providers have no limit.
+        ledger: Stores the spending.
     """
 
     def __init__(self, limits: Mapping[str, float], ledger: Ledger) -> None:
@@ -83,7 +83,7 @@ class Budgets:
         self._ledger = ledger
 
     def admit(self, provider: str) -> None:
-        """See whether a provider may be asked.
+        """Check the budget of a provider.
 
         Raises:
             Unusable: Its budget is spent.

@@ -1,4 +1,4 @@
-"""Spans of an interview, by the interface of Jaeger's own page (`/api/traces`)."""
+"""A client for Jaeger's HTTP API (`/api/traces`)."""
 
 import json
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from monitoring import SERVICE
 from tasks.errors import Permanent, Transient
 
 _LIMIT = 50
-"""Traces asked for: that of the interview, and those of requests that looked at it."""
+"""The maximum number of traces: that of the interview, and those of requests that read it."""
 
 _ROOT = "POST /api/v1/interviews"
 
 
 @dataclass(frozen=True, slots=True)
 class FoundSpan:
-    """A span that Jaeger knows.
+    """A span found in Jaeger.
 
     Attributes:
         trace_id: Its trace, in hexadecimal.
@@ -40,7 +40,7 @@ class Jaeger:
     """A client of Jaeger.
 
     Args:
-        url: Where it is.
+        url: The base URL.
         timeout: Seconds to wait for an answer.
     """
 
@@ -53,11 +53,11 @@ class Jaeger:
         self._http.close()
 
     def spans(self, interview_id: str) -> Sequence[FoundSpan]:
-        """The spans of the trace that an interview is in; none where it was not sampled.
+        """Return the spans of the trace of an interview; none if it was not sampled.
 
         Raises:
             Transient: Jaeger does not answer.
-            Permanent: What answers is not Jaeger.
+            Permanent: The server that answers is not Jaeger.
         """
         tags = json.dumps({"interview.id": interview_id})
         query = {"service": SERVICE, "tags": tags, "limit": str(_LIMIT), "lookback": "30d"}

@@ -1,11 +1,11 @@
-"""Hiding people from language models."""
+"""Masking of personal data before it is sent to language models."""
 
 from tasks.errors import MissingExtra
 from tasks.providers.masking import Masker
 
 
 def open_masker() -> Masker:
-    """What finds names, addresses and numbers by patterns.
+    """Return the masker for names, addresses and telephone numbers.
 
     Raises:
         MissingExtra: The package for telephone numbers is not installed.

@@ -1,4 +1,4 @@
-"""Finding names, e-mail addresses and telephone numbers. The only home of phonenumbers."""
+"""Detection of names, e-mail addresses and telephone numbers; the only user of phonenumbers."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -13,10 +13,10 @@ _INTRODUCED = re.compile(
     r"\b(?:[Mm]y name(?: is|'s|\u2019s)|[Cc]all me|I go by|I am called|[Kk]nown as)\s+"
     r"([A-Z][\w'\u2019-]+(?:\s+[A-Z][\w'\u2019-]+){0,2})"
 )
-"""People who say what they are called."""
+"""Phrases in which people introduce themselves."""
 
 _REGIONS = (None, "US", "GB", "DE", "FR", "ES", "IT", "NL", "IN", "AU")
-"""Whose way of writing numbers within the country is understood; None stands for +49 and so on."""
+"""Countries whose national number formats are recognized; None for the international format."""
 
 _PLACEHOLDER = re.compile(r"\[(?:PERSON|EMAIL|PHONE)_\d+\]")
 
@@ -24,10 +24,10 @@ _MIN_NAME_LENGTH = 2
 
 
 class PatternMask:
-    """A `Mask` by patterns, and by the names that are known.
+    """A `Mask` that uses patterns and a list of known names.
 
-    Names are found as they are written, with a capital letter or in capitals: `Will` is hidden and
-    `will` is not. A name that is neither known nor introduced stays.
+    The match is case-sensitive, for capitalized and upper-case names: `Will` is masked and `will`
+    is not. A name that is neither in the list nor introduced in the text is not masked.
 
     Args:
         people: The people of the interview.
@@ -39,13 +39,13 @@ class PatternMask:
         self._known = sorted(set(_forms(people)), key=len, reverse=True)
 
     def hide(self, text: str) -> str:
-        """Replace what tells who somebody is; see `Mask.hide`."""
+        """Replace personal data by placeholders; see `Mask.hide`."""
         for kind, found in self._found(text):
             text = self._replaced(text, kind, found)
         return text
 
     def reveal(self, text: str) -> str:
-        """Replace placeholders by what they stood for; see `Mask.reveal`."""
+        """Replace placeholders by the original text; see `Mask.reveal`."""
         return _PLACEHOLDER.sub(
             lambda found: self._originals.get(found.group(), found.group()), text
         )
@@ -54,14 +54,14 @@ class PatternMask:
         yield "EMAIL", [*_EMAIL.findall(text), *_SPOKEN_EMAIL.findall(text)]
         yield "PHONE", list(_numbers(text))
         introduced = _INTRODUCED.findall(text)
-        # Whoever was introduced once is hidden from then on.
+        # A name that was introduced once is masked from then on.
         self._known.extend(name for name in introduced if name not in self._known)
         yield "PERSON", [name for name in self._known if name in text]
 
     def _replaced(self, text: str, kind: str, found: list[str]) -> str:
         if not found:
             return text
-        # Longest first, so that of a whole name no part is replaced alone.
+        # Longest first, so that a full name is replaced as a whole.
         either = "|".join(map(re.escape, sorted(found, key=len, reverse=True)))
         return re.sub(
             rf"(?<!\w)(?:{either})(?!\w)",
@@ -79,15 +79,15 @@ class PatternMask:
 
 
 class PatternMasker:
-    """A `Masker` that makes masks of patterns."""
+    """A `Masker` that returns a `PatternMask`."""
 
     def mask(self, people: tuple[Person, ...]) -> PatternMask:
-        """A mask for an interview of these people; see `Masker.mask`."""
+        """Return a mask for an interview with these people; see `Masker.mask`."""
         return PatternMask(people)
 
 
 def _forms(people: Iterable[Person]) -> Iterator[str]:
-    """The ways in which names are written: whole, and by their parts."""
+    """The forms of each name: the full name and its parts, capitalized and in upper case."""
     for person in people:
         name = " ".join(person.name.split())
         for form in (name, *name.split()):

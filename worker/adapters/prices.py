@@ -1,4 +1,4 @@
-"""What cloud providers charge, by a list in a file."""
+"""The price list of cloud providers, read from a file."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ BUNDLED = Path(__file__).with_name("prices.json")
 _MILLION = 1_000_000
 
 _DATED = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$")
-"""What vendors append to a model's name to say which release it is."""
+"""The date that vendors append to the name of a release of a model."""
 
 
 class _Strict(BaseModel):
@@ -26,14 +26,14 @@ class Price(_Strict):
     provider: str
     model: str
     input: float | None = Field(default=None, ge=0)
-    """For a million tokens read."""
+    """Per million input tokens."""
     output: float | None = Field(default=None, ge=0)
-    """For a million tokens written."""
+    """Per million output tokens."""
     minute: float | None = Field(default=None, ge=0)
-    """For a minute of audio, each channel for itself."""
+    """Per minute of audio and channel."""
 
     def of(self, usage: Usage) -> float | None:
-        """What a use of the model costs; None where there is no price for some of it."""
+        """Return the cost of a usage; None if a price for part of it is missing."""
         parts = (
             (usage.input_tokens, self.input, _MILLION),
             (usage.output_tokens, self.output, _MILLION),
@@ -45,26 +45,26 @@ class Price(_Strict):
 
 
 class PriceList(_Strict):
-    """The prices at some time."""
+    """A version of the price list."""
 
     version: str = Field(min_length=1)
-    """What is kept with each cost that is reckoned by it."""
+    """Stored with each cost that is calculated from this list."""
     source: str = ""
-    """Where the prices are from, for people."""
+    """Where the prices come from; for information only."""
     models: tuple[Price, ...]
 
     def find(self, provider: str, model: str) -> Price | None:
-        """The price of a model, or of the model of which it is a dated release."""
+        """Find the price of a model; a dated release has the price of its model."""
         names = model, _DATED.sub("", model)
         found = {price.model: price for price in self.models if price.provider == provider}
         return next((found[name] for name in names if name in found), None)
 
 
 def load_prices(path: Path | None) -> PriceList:
-    """Read a price list; without a path, the one that comes along.
+    """Read a price list; without a path, the bundled one.
 
     Raises:
-        Permanent: It cannot be read, or is none.
+        Permanent: The file cannot be read, or is not a price list.
     """
     try:
         return PriceList.model_validate_json((path or BUNDLED).read_bytes())

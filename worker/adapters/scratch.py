@@ -1,4 +1,4 @@
-"""Recordings on the local disk, for as long as they are looked at."""
+"""Temporary files for recordings."""
 
 import errno
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _OPEN_FILES = Path("/proc/self/fd")
 
 @contextmanager
 def scratch_file() -> Iterator[tuple[IO[bytes], Path]]:
-    """An empty file to write a recording into, and a path by which this process can open it.
+    """Create an empty temporary file, and a path by which this process can open it.
 
     Flush the file before the path is read. On Linux the file has no name in any directory, so that
     nothing of a recording stays behind when the process is killed.
@@ -35,7 +35,7 @@ def scratch_file() -> Iterator[tuple[IO[bytes], Path]]:
 
 @contextmanager
 def mapped_disk_errors() -> Iterator[None]:
-    """Tell a full disk, on which others may free some space, from other errors.
+    """Map a full disk to a transient error, since space may be freed.
 
     Raises:
         Transient: The disk is full.

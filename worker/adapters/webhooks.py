@@ -1,4 +1,4 @@
-"""Posts callbacks, signed by the Standard Webhooks scheme. The only home of standardwebhooks."""
+"""Delivery of callbacks by the Standard Webhooks specification."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,19 +20,19 @@ from worker.adapters.http.ssrf import ForbiddenAddress, pin_address, resolve_pub
 _POINTER = "/callback_url"
 _WAIT_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _MAX_RETRY_AFTER = 86_400
-"""Seconds; a longer Retry-After counts for no more."""
+"""Seconds; a longer `Retry-After` is cut to this."""
 
 
 class WebhookSender:
-    """A `CallbackSender` that posts CloudEvents, and follows no redirect.
+    """A `CallbackSender` that posts CloudEvents; it does not follow redirects.
 
     https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 
     Args:
-        secrets: Secrets of the form `whsec_<base64>`; each signs, so that they can be exchanged
-            while receivers know one of them.
-        timeout: Seconds from the connection to the head of the answer.
-        allow_private: Whether addresses that are not public may be reached.
+        secrets: Secrets of the form `whsec_<base64>`; every secret signs, so that receivers can
+            switch from one to the next during a rotation.
+        timeout: Seconds from connecting to the response headers.
+        allow_private: Whether to allow addresses that are not public.
     """
 
     def __init__(self, secrets: Sequence[str], *, timeout: float, allow_private: bool) -> None:
@@ -47,8 +47,8 @@ class WebhookSender:
         with instrumented_call("webhook", "POST callback") as call:
             try:
                 request = self._request(callback)
-                # A time-out for all of it, as one for each read would let a receiver hold us by
-                # a byte now and then; asyncio has that.
+                # asyncio limits the whole request. A time-out for each read would let a receiver
+                # keep the connection open by sending a byte now and then.
                 status, headers = asyncio.run(self._post(request))
             except ForbiddenAddress as error:
                 raise DeliveryFailed(error.message) from error
@@ -87,17 +87,19 @@ class WebhookSender:
     async def _post(self, request: httpx2.Request) -> tuple[int, httpx2.Headers]:
         transport = httpx2.AsyncHTTPTransport(verify=self._tls, trust_env=False)
         async with asyncio.timeout(self._timeout), transport:
-            # What the answer says beyond its head is not read.
+            # The body of the response is not read.
             answer = await transport.handle_async_request(request)
             await answer.aclose()
         return answer.status_code, answer.headers
 
 
 def check_callback_url(url: str, *, allow_private: bool) -> None:
-    """Refuse a URL that leads inside today; one whose host is not known may do so tomorrow.
+    """Reject a URL whose host has an address that is not public.
+
+    A host that cannot be resolved is accepted: the address is checked again at each delivery.
 
     Raises:
-        InvalidInput: It must not be posted to.
+        InvalidInput: The URL is forbidden.
     """
     if allow_private:
         return
@@ -106,7 +108,6 @@ def check_callback_url(url: str, *, allow_private: bool) -> None:
     except (ForbiddenAddress, httpx2.InvalidURL) as error:
         raise InvalidInput(str(error), pointer=_POINTER, code="callback_url_forbidden") from error
     except httpx2.ConnectError:
-        # Name servers are away at times, and the address is checked at each delivery.
         return
 
 

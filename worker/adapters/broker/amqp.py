@@ -10,21 +10,21 @@ from tasks.errors import Transient
 from tasks.pipeline.queues import Backlog, QueueState
 
 _ANY = "any"
-"""AMQP tells the messages of a queue together, whatever their priority."""
+"""AMQP reports one length for a queue, for all priorities."""
 
 _NOT_FOUND = 404
 
 
 class AmqpBroker:
-    """Asks for the length of queues by declaring them passively, which changes nothing.
+    """A `Broker` for AMQP, which reads the length of queues by passive declarations.
 
-    The protocol tells neither what consumers hold nor how old messages are
-    (queue.declare in AMQP 0-9-1, section 1.7.2.1). Each reading has a connection of its own: of
-    one that is kept, nothing tells that the broker at its other end is no longer there.
+    The protocol reports neither unacked messages nor the age of messages (queue.declare in AMQP
+    0-9-1, section 1.7.2.1). Each reading opens a new connection, since a kept one does not notice
+    that the broker is gone.
 
     Args:
         url: The broker's URL.
-        queues: The queues to look at; those that nobody has declared yet are empty.
+        queues: The queues to read; a queue that is not declared yet counts as empty.
         timeout: Seconds to wait for a connection, and for each answer.
     """
 
@@ -38,7 +38,7 @@ class AmqpBroker:
         connection: Any = Connection(self._url, connect_timeout=self._timeout, heartbeat=0)
         try:
             connection.ensure_connection(max_retries=0)
-            # py-amqp has a `read_timeout`, but begins again to wait when that has passed.
+            # py-amqp has a `read_timeout`, but waits again when it has passed.
             connection.connection.sock.settimeout(self._timeout)
             backlog = Backlog({queue: _state(connection, queue) for queue in self._queues})
         except (OperationalError, *connection.connection_errors, ChannelError) as error:
@@ -49,11 +49,11 @@ class AmqpBroker:
         return backlog
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no connection is kept open."""
 
 
 def _state(connection: Any, queue: str) -> QueueState:
-    # A queue that is missing closes the channel, so each has its own, closed with the connection.
+    # A missing queue closes the channel, so each queue has its own, closed with the connection.
     try:
         declared = connection.channel().queue_declare(queue=queue, passive=True)
     except ChannelError as error:

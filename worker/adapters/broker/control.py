@@ -8,7 +8,7 @@ from kombu.exceptions import OperationalError
 from tasks.errors import Transient
 
 _REPLY_TIMEOUT = 1.0
-"""Seconds in which workers are to answer."""
+"""Seconds to wait for the answers of workers."""
 
 
 def broadcast(app: Celery, command: str, arguments: Mapping[str, object]) -> Collection[str]:

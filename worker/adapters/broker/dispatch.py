@@ -1,4 +1,4 @@
-"""Interviews sent on their way. Of all that is sent, nothing is more than an id and small facts."""
+"""Dispatch of Celery tasks. Messages contain only ids, no content of interviews."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,14 +12,14 @@ from tasks.pipeline.queues import FETCH, REQUESTS
 from tasks.pipeline.runner import task_name
 
 PRIORITIES: Mapping[Priority, int] = {Priority.HIGH: 0, Priority.NORMAL: 3, Priority.LOW: 9}
-"""Steps of kombu's Redis transport, one list each; the smallest number is taken first."""
+"""Steps of kombu's Redis transport, one list each; the smallest number is delivered first."""
 
 
 _PUBLISH_RETRIES = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2}
 
 
 class CeleryDispatcher:
-    """Sends interviews on their way.
+    """Publishes tasks to the broker.
 
     Args:
         app: The Celery application whose broker takes the messages.
@@ -40,13 +40,13 @@ class CeleryDispatcher:
             task_name(first),
             args=(interview_id,),
             **_options(first, priority),
-            # The rest of the chain as the message carries it, the last link first. What
-            # `celery.chain` would build from signatures comes to the same and takes longer.
+            # The rest of the chain in the format of the message, the last link first.
+            # `celery.chain` builds the same from signatures, but takes longer.
             chain=[_link(stage, interview_id, priority) for stage in reversed(links)],
         )
 
     def fetch(self, request_id: str) -> None:
-        """Have a worker fetch the recording of a request, and take the interview in.
+        """Publish the task that downloads the recording of a request and creates the interview.
 
         Raises:
             Transient: The broker cannot be reached.

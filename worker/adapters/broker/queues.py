@@ -1,4 +1,4 @@
-"""What the broker knows: how much waits, how much is in hand, and since when."""
+"""Choice of the broker adapter by URL."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,16 +10,16 @@ from worker.adapters.broker.redis import RedisBroker
 def open_broker(
     url: str, queues: Sequence[str], priorities: Mapping[int, str], *, key_prefix: str = ""
 ) -> Broker:
-    """What reads the broker at a URL.
+    """Return the `Broker` for a URL.
 
     Args:
         url: The broker's URL.
-        queues: The queues to look at.
+        queues: The queues to read.
         priorities: The name of each priority step of Redis.
-        key_prefix: What all keys in Redis begin with (kombu's `global_keyprefix`).
+        key_prefix: The prefix of all keys in Redis (kombu's `global_keyprefix`).
 
     Raises:
-        Permanent: The URL is of neither kind.
+        Permanent: The URL is of neither Redis nor AMQP.
     """
     if url.startswith(("amqp://", "amqps://")):
         return AmqpBroker(url, queues)

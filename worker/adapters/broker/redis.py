@@ -1,4 +1,4 @@
-"""Queues in Redis, as kombu keeps them."""
+"""Queue depths and ages, read from kombu's data structures in Redis."""
 
 import json
 import time
@@ -17,29 +17,29 @@ from tasks.pipeline.queues import Backlog, QueueState, RedisStats
 from worker.adapters.broker.redis_url import redis_py_url
 
 _SEPARATOR = "\x06\x16"
-"""What kombu puts between a queue's name and a priority other than 0."""
+"""Kombu's separator between the name of a queue and a priority other than 0."""
 
 _LAST_MOMENT = 253402300800.0
 """The end of the year 9999, in seconds since the epoch."""
 
 
 class RedisBroker:
-    """Reads kombu's lists in Redis.
+    """A `Broker` for Redis.
 
-    A queue is one list for each priority step, with the oldest message at its right end; what
-    workers hold is the hash `unacked`, and the sorted set `unacked_index` tells since when
-    (kombu.transport.redis). All is read in one round trip, whose cost does not depend on the
-    backlog: beside lengths, one message of each list and what workers hold.
+    A queue is one list for each priority step, with the oldest message at its right end. Unacked
+    messages are in the hash `unacked`, and the sorted set `unacked_index` has the time of their
+    delivery (kombu.transport.redis). Everything is read in one round trip, whose cost does not
+    depend on the backlog: the lengths, one message of each list, and the unacked messages.
 
     Args:
         url: The broker's URL.
-        queues: The queues to look at.
+        queues: The queues to read.
         priorities: The name of each priority step.
-        key_prefix: What all keys begin with (kombu's `global_keyprefix`).
+        key_prefix: The prefix of all keys (kombu's `global_keyprefix`).
         timeout: Seconds to wait for an answer.
 
     Raises:
-        Permanent: The URL is not one of Redis.
+        Permanent: The URL is not a Redis URL.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ def _message(raw: bytes | None) -> _Message | None:
 
 
 def _json(raw: bytes) -> Any:
-    """What a message says; None where it cannot be read, for anyone may have written it."""
+    """Parse a message; None if it is not JSON, since any producer may have written it."""
     try:
         return json.loads(raw)
     except (ValueError, RecursionError):
@@ -156,7 +156,7 @@ def _parsed(message: Any) -> _Message:
 
 
 def _moment(value: object) -> float | None:
-    # Other producers may write anything: true, Infinity, integers too large to be a float.
+    # Other producers may send anything: true, Infinity, integers too large for a float.
     return float(value) if isinstance(value, float | int) and 1 < value < _LAST_MOMENT else None
 
 
@@ -170,7 +170,7 @@ def _unacked(unacked: Mapping[bytes, bytes], since: Mapping[bytes, float]) -> li
 
 
 def _age(now: float, moments: Iterable[float | None]) -> float | None:
-    """Seconds since the earliest moment; 0 where there is none, None where none is known."""
+    """Seconds since the earliest time; 0 if there are no times, None if all are unknown."""
     given = tuple(moments)
     known = [moment for moment in given if moment is not None]
     if known:

@@ -1,4 +1,4 @@
-"""Addresses of Redis, which Celery and redis-py spell differently."""
+"""Conversion of Celery's Redis URLs to redis-py's."""
 
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -13,14 +13,14 @@ _VALUES = {
 
 
 def redis_py_url(url: str) -> str:
-    """A broker's URL as redis-py spells it.
+    """Convert a broker URL to redis-py's format.
 
     A Unix socket is `redis+socket:///path?virtual_host=1` for Celery and `unix:///path?db=1` for
     redis-py, and the constants of the module `ssl` have other names
     (kombu.transport.redis and kombu.utils.url; redis.connection.parse_url).
 
     Args:
-        url: A URL that Celery takes; one that redis-py takes stays as it is.
+        url: A URL for Celery; a URL that redis-py accepts is returned unchanged.
     """
     parts = urlsplit(url)
     scheme = "unix" if parts.scheme == "redis+socket" else parts.scheme

@@ -1,4 +1,4 @@
-"""Messages that workers hold, as kombu notes them in Redis."""
+"""Unacked messages, read from kombu's data structures in Redis."""
 
 import json
 from base64 import b64decode
@@ -17,12 +17,12 @@ from worker.ports import UnackedMessage
 
 
 class RedisUnackedMessages:
-    """Kombu's hash `unacked` and its index, in which a dead worker's messages stay for hours.
+    """Kombu's hash `unacked` and its index, where the messages of a dead worker stay for hours.
 
     Args:
         url: The broker's URL.
         queues: The queues of the stages.
-        key_prefix: What all keys begin with (kombu's `global_keyprefix`).
+        key_prefix: The prefix of all keys (kombu's `global_keyprefix`).
         timeout: Seconds to wait for an answer.
     """
 
@@ -36,7 +36,7 @@ class RedisUnackedMessages:
         self._unacked, self._index = f"{key_prefix}unacked", f"{key_prefix}unacked_index"
 
     def taken_before(self, moment: datetime) -> list[UnackedMessage]:
-        """The messages that were taken before a moment and are held still.
+        """Return unacked messages that were delivered before a time.
 
         Raises:
             Transient: The broker does not answer.
@@ -48,7 +48,7 @@ class RedisUnackedMessages:
         return [one for one in found if one is not None]
 
     def drop(self, message: UnackedMessage) -> None:
-        """Acknowledge a message in the place of whoever held it.
+        """Acknowledge a message on behalf of its worker.
 
         Raises:
             Transient: The broker does not answer.
@@ -64,7 +64,7 @@ class RedisUnackedMessages:
 
 
 def _parsed(tag: bytes, raw: bytes | None, queues: frozenset[str]) -> UnackedMessage | None:
-    """A message of ours; None of others, and of what is no message, for anyone may write there."""
+    """Parse a message of these queues; None for others and for what is not a message."""
     try:
         message, _, queue = json.loads(raw or b"")
         if queue not in queues:

@@ -1,4 +1,4 @@
-"""Busy times, out of free-busy answers and out of events."""
+"""Busy times from free-busy responses and from events."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo

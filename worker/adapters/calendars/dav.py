@@ -1,4 +1,4 @@
-"""Requests to a CalDAV server, and what its answers mean."""
+"""An HTTP client for CalDAV servers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Calendars at Google, by its own client.
+"""Google Calendar.
 
 https://developers.google.com/calendar/api/v3/reference
 """
@@ -87,10 +87,10 @@ class GoogleCalendar:
             self._idle.pop().http.close()
 
     def ping(self) -> None:
-        """Ask for a sign of life; any answer of the service is one.
+        """Check that the service answers, with any status.
 
         Raises:
-            Transient: There is none.
+            Transient: It does not.
         """
         request = self._service.colors().get()
         self._send("other", request, range(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_IMPLEMENTED))
@@ -165,7 +165,7 @@ class GoogleCalendar:
         }
         _, answer = self._send(FREE_BUSY, self._service.freebusy().query(body=query))
         with mapped_errors(CALENDAR):
-            # What cannot be read is told inside of an answer of success, for each calendar.
+            # Errors of single calendars are in the body of a successful response.
             (found,) = answer["calendars"].values()
             if found.get("errors"):
                 reason = str(found["errors"][0].get("reason"))
@@ -253,7 +253,7 @@ class GoogleCalendar:
         """
         with self._breaker(CALENDAR, endpoint), mapped_errors(CALENDAR), self._http() as http:
             try:
-                # The library's own attempts are switched off: they are counted in one place.
+                # No retries by the library: `RetryPolicy` makes them.
                 return HTTPStatus.OK, request.execute(http=http, num_retries=0)
             except HttpError as error:
                 if error.status_code in wanted:

@@ -1,4 +1,4 @@
-"""Events as Google's interface has them.
+"""Conversion of meetings to and from Google's event resources.
 
 https://developers.google.com/calendar/api/v3/reference/events
 """
@@ -22,11 +22,11 @@ _NOT_BUSY = frozenset({"workingLocation", "birthday"})
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Our event as it was found in a calendar.
+    """An event of this service, as stored in a calendar.
 
     Attributes:
-        id: Its id there.
-        interval: When it is; None where it was taken out, which keeps the id from being used again.
+        id: Its id at Google.
+        interval: Its time; None if it was deleted, after which the id cannot be used again.
         sequence: Its revision.
         etag: The version of the resource.
     """
@@ -38,21 +38,21 @@ class Stored:
 
 
 def event_id(uid: str, number: int) -> str:
-    """The id of the event of a UID, of the letters that are allowed (RFC 2938's base32hex).
+    """Return the event id for a UID, in the allowed alphabet (base32hex, RFC 2938).
 
     Args:
         uid: The UID.
-        number: How many events of this UID were taken out of the calendar before.
+        number: How many events with this UID were deleted before.
     """
     digest = hashlib.sha256(uid.encode()).digest()
     return f"{b32hexencode(digest).decode().rstrip('=').lower()}{number:04d}"
 
 
 def resource_of(meeting: Meeting, sequence: int, name: str) -> dict[str, Any]:
-    """The meeting as it is put into calendars.
+    """Return the event resource of a meeting.
 
-    People are named in the description and are no attendees: we put the event into each calendar
-    and invite people ourselves, and Google would do the same again.
+    People are named in the description instead of as attendees: this service adds the event to
+    each calendar and sends the invitations itself, and Google would do both again.
     """
     people = "\n".join(f"{one.name} <{one.email}>" for one in meeting.attendees)
     return {
@@ -69,10 +69,10 @@ def resource_of(meeting: Meeting, sequence: int, name: str) -> dict[str, Any]:
 
 
 def read(resource: Resource) -> Stored:
-    """Our event, out of what is stored under its id.
+    """Parse the resource stored under the id of an event.
 
     Raises:
-        CalendarUnreadable: It is nothing that can be read.
+        CalendarUnreadable: It cannot be parsed.
     """
     gone = resource.get("status") == "cancelled"
     try:
@@ -87,12 +87,12 @@ def read(resource: Resource) -> Stored:
 
 
 def busy_spans(resources: Iterable[Resource], zone: str, exclude: str) -> Iterator[Interval]:
-    """When events make their owner busy.
+    """Yield the times at which events make their owner busy.
 
     Args:
         resources: Single events, recurring ones expanded.
         zone: The zone of all-day events.
-        exclude: The id of an event that does not count.
+        exclude: The id of an event to ignore.
     """
     for resource in resources:
         if resource["id"] != exclude and _is_busy(resource):
@@ -100,12 +100,12 @@ def busy_spans(resources: Iterable[Resource], zone: str, exclude: str) -> Iterat
 
 
 def interval_of(resource: Resource, zone: str) -> Interval:
-    """When an event is."""
+    """Return the time of an event."""
     return Interval(start=_read(resource["start"], zone), end=_read(resource["end"], zone))
 
 
 def span_of(period: Resource) -> Interval:
-    """A busy time of a free-busy answer."""
+    """Parse a busy period of a free-busy response."""
     return Interval(
         start=datetime.fromisoformat(period["start"]), end=datetime.fromisoformat(period["end"])
     )

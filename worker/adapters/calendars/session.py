@@ -1,4 +1,4 @@
-"""The HTTP session of the CalDAV library, which announces every request."""
+"""Instrumentation of the HTTP session of the CalDAV library."""
 
 from typing import Any
 
@@ -18,10 +18,10 @@ _KINDS = {
 
 
 class InstrumentedSession(requests.Session):
-    """A session whose requests are announced by their method and what it is used for."""
+    """A session that reports each request by its method and the kind of its target."""
 
     def request(self, method: str, url: str, *arguments: Any, **options: Any) -> Response:
-        """Make a request, with all redirects that it takes."""
+        """Make a request, including redirects."""
         with instrumented_call("caldav", f"{method} {_KINDS[method]}") as call:
             response = super().request(method, url, *arguments, **options)
             call.status = response.status_code

@@ -1,1 +1,1 @@
-"""What Google's services have in common: credentials, HTTP and errors."""
+"""Shared code for Google's services: credentials, HTTP and errors."""

@@ -1,4 +1,4 @@
-"""What requests to Google are called in metrics."""
+"""Names of Google's endpoints in metrics."""
 
 import re
 from urllib.parse import urlsplit
@@ -39,6 +39,6 @@ _OTHER = ("google", "other")
 
 
 def endpoint_of(url: str) -> tuple[str, str]:
-    """The service and the endpoint of a request, as a template."""
+    """Return the service and the endpoint template of a request."""
     path = urlsplit(url).path
     return next((found for pattern, found in _KNOWN if pattern.search(path)), _OTHER)

@@ -1,4 +1,4 @@
-"""What goes wrong with Google's clients, as our errors."""
+"""Mapping of the errors of Google's clients."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,15 +16,15 @@ from worker.adapters.google.endpoints import AUTH
 from worker.adapters.http.errors import connection_error, error_from_status, invalid_response_error
 
 _RATE_LIMITS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"})
-"""Reasons of a 403 that pass by themselves: https://developers.google.com/calendar/api/guides/errors."""
+"""Reasons of a 403 that is temporary: https://developers.google.com/calendar/api/guides/errors."""
 
 
 @contextmanager
 def mapped_errors(service: str) -> Iterator[None]:
-    """Turn the errors of Google's clients into ours.
+    """Turn the errors of Google's clients into this project's.
 
     Args:
-        service: Who is asked.
+        service: The name of the service.
     """
     try:
         yield
@@ -42,7 +42,7 @@ def mapped_errors(service: str) -> Iterator[None]:
 
 
 def refused(service: str, error: HttpError | GoogleAPICallError) -> InterviewWorkerError:
-    """The error that an answer stands for."""
+    """Return the error for an error response."""
     if isinstance(error, GoogleAPICallError):
         wait = error.response.headers.get("retry-after") if error.response is not None else None
         return error_from_status(service, int(error.code or 500), retry_after=wait)
@@ -53,7 +53,7 @@ def refused(service: str, error: HttpError | GoogleAPICallError) -> InterviewWor
 
 
 def reason_of(error: HttpError) -> str | None:
-    """The reason that an answer of the Calendar interface names."""
+    """Return the reason in an error response of the Calendar API."""
     details = error.error_details
     first = details[0] if isinstance(details, list) and details else None
     return str(first.get("reason")) if isinstance(first, dict) else None
@@ -70,7 +70,7 @@ def _credentials(error: GoogleAuthError) -> InterviewWorkerError:
 
 
 def is_refusal_of_calendar(error: HttpError) -> bool:
-    """Whether one calendar is not for us, rather than all of the service."""
+    """Whether access is denied to one calendar rather than to the whole service."""
     if error.status_code == 404:
         return True
     service = _RATE_LIMITS | {"accessNotConfigured", "dailyLimitExceeded"}

@@ -1,4 +1,4 @@
-"""Who we are for Google."""
+"""Credentials for Google's services."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,15 +14,15 @@ from tasks.errors import Unusable
 def credentials_for(
     scopes: Sequence[str], file: Path | None = None, *, subject: str | None = None
 ) -> Any:
-    """Credentials for some scopes.
+    """Load credentials for scopes.
 
     Args:
-        scopes: What we want to do.
+        scopes: The OAuth scopes.
         file: The JSON file of a service account; without one, the application default credentials.
         subject: The person on whose behalf a service account acts (domain-wide delegation).
 
     Raises:
-        Unusable: There are none, or the file cannot be used.
+        Unusable: No credentials were found, or the file is invalid.
     """
     accounts: Any = Credentials
     try:

@@ -1,4 +1,4 @@
-"""Announces requests to external services."""
+"""Instrumentation of requests to external services."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +9,10 @@ from tasks.signals import ServiceCalled, service_called, stopwatch
 
 @dataclass(slots=True)
 class Call:
-    """A request that is under way.
+    """A request in progress.
 
     Attributes:
-        status: The HTTP status; None for as long as there is no answer.
+        status: The HTTP status; None until there is a response.
     """
 
     status: int | None = None
@@ -20,11 +20,11 @@ class Call:
 
 @contextmanager
 def instrumented_call(service: str, endpoint: str) -> Iterator[Call]:
-    """Announce the request that is made in this context when it is over, however it ends.
+    """Send `service_called` when the request in this context ends, whether or not it succeeds.
 
     Args:
         service: The service's name.
-        endpoint: What is asked for, as a template: never an id, a name or an address.
+        endpoint: The endpoint as a template, without ids, names or addresses.
     """
     seconds = stopwatch()
     call = Call()

@@ -1,4 +1,4 @@
-"""Recordings fetched from an `audio_url`, never from inside the network we run in."""
+"""Download of recordings from an `audio_url`, with protection against SSRF."""
 
 import time
 from collections.abc import Iterator
@@ -27,23 +27,23 @@ _CHUNK = 1 << 16
 def download(
     url: str, *, max_bytes: int, timeout: float, allow_private: bool
 ) -> Iterator[tuple[Path, str]]:
-    """Fetch a recording into a temporary file, for as long as the context lasts.
+    """Download a recording to a temporary file, which is deleted when the context ends.
 
-    Every address is checked after its name was resolved, and the connection goes to that very
-    address, so that neither a redirect nor a second answer of the name server leads inside.
+    Each host name is resolved once, its address is checked, and the connection goes to that
+    address. Neither a redirect nor a different DNS answer can lead into the internal network.
 
     Args:
         url: An http or https URL.
         max_bytes: The largest recording.
-        timeout: Seconds for all of it.
-        allow_private: Whether addresses that are not public may be reached.
+        timeout: Seconds for the whole download.
+        allow_private: Whether to allow addresses that are not public.
 
     Yields:
         The file, and the recording's name.
 
     Raises:
-        FetchFailed: It cannot be fetched now.
-        InvalidInput: It cannot be fetched, or must not be.
+        DownloadFailed: The download failed and may be retried.
+        InvalidInput: The URL is invalid or forbidden, or the recording cannot be downloaded.
     """
     _check(url)
     deadline = time.monotonic() + timeout
@@ -57,7 +57,7 @@ def download(
             except ForbiddenAddress as error:
                 raise _forbidden(error.message) from error
             except (TimeoutError, httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
-                call.status = None  # an answer that breaks off is none
+                call.status = None  # an incomplete response does not count
                 raise _unreachable(error, timeout) from error
         file.flush()
         yield recording, _name(url)

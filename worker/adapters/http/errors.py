@@ -1,4 +1,4 @@
-"""What a cloud service means by the status of an answer."""
+"""Mapping of HTTP statuses of cloud services to errors."""
 
 from http import HTTPStatus
 
@@ -24,14 +24,14 @@ _UNUSABLE = {
 def error_from_status(
     service: str, status: int, *, retry_after: str | None = None
 ) -> Transient | Unusable | Permanent:
-    """The error that an answer stands for.
+    """Return the error for the status of a response.
 
-    Its message names the status alone: what services say of a question may quote it.
+    Its message contains only the status: the body of a response may quote the request.
 
     Args:
         service: The service's name.
-        status: The HTTP status, which is none of success.
-        retry_after: The header of this name.
+        status: The HTTP status, not a success.
+        retry_after: The header `Retry-After`.
     """
     message = f"{service} answered {status}"
     if status in _RETRYABLE or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -44,12 +44,12 @@ def error_from_status(
 
 
 def connection_error(service: str, *, timed_out: bool) -> InterviewWorkerError:
-    """The error of a request that got no answer."""
+    """Return the error for a request without a response."""
     if timed_out:
         return Transient(f"{service} did not answer in time", code="provider_timeout")
     return Transient(f"{service} cannot be reached", code="provider_unreachable")
 
 
 def invalid_response_error(service: str) -> InterviewWorkerError:
-    """The error of an answer that is not what the service's documentation promises."""
+    """Return the error for a response that does not match the service's documentation."""
     return Transient(f"{service} answered with something else", code="provider_unreadable")

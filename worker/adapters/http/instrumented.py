@@ -1,4 +1,4 @@
-"""httpx2 as the clients of cloud services use it: every request announced, and none endless."""
+"""An httpx2 transport with instrumentation and a time limit for the whole response."""
 
 from collections.abc import Mapping
 from time import monotonic
@@ -8,22 +8,22 @@ import httpx2
 from worker.adapters.http.calls import instrumented_call
 
 _CONNECT = 10.0
-"""Seconds to wait for a connection, or for a free one."""
+"""Seconds to wait for a new connection, or for a free one in the pool."""
 
 OTHER = "other"
-"""The endpoint of requests that are not expected."""
+"""The endpoint of unknown paths in metrics."""
 
 
 class InstrumentedTransport(httpx2.BaseTransport):
-    """Makes requests one at a time to the end: an answer counts when its body is there.
+    """Reads the whole body before it returns a response, and measures the request until then.
 
-    httpx2 limits the wait for each piece of an answer, but not the whole of it.
+    httpx2 limits the wait for each chunk of a response, but not for all of them.
 
     Args:
         service: The service's name, as in metrics.
-        endpoints: What the ends of paths are called in metrics.
-        timeout: Seconds that an answer may take, from its first byte to its last.
-        inner: Makes the requests.
+        endpoints: Names of endpoints in metrics, by the end of the path.
+        timeout: Seconds for reading the body.
+        inner: The transport that makes the requests.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class InstrumentedTransport(httpx2.BaseTransport):
         self._inner = inner or httpx2.HTTPTransport()
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Make a request, and read all of its answer."""
+        """Make a request, and read the whole response."""
         with instrumented_call(self._service, self._endpoint(request.url.path)) as call:
             response = self._inner.handle_request(request)
             content = self._read(response, request)
@@ -75,11 +75,11 @@ class InstrumentedTransport(httpx2.BaseTransport):
 def instrumented_client(
     service: str, endpoints: Mapping[str, str], timeout: float
 ) -> httpx2.Client:
-    """A client whose requests are announced.
+    """Return a client with an `InstrumentedTransport`.
 
     Args:
         service: The service's name, as in metrics.
-        endpoints: What the ends of paths are called in metrics.
+        endpoints: Names of endpoints in metrics, by the end of the path.
         timeout: Seconds to wait for an answer to begin, and as many for it to end.
     """
     return httpx2.Client(

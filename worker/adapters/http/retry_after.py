@@ -7,7 +7,7 @@ from tasks.clock import now
 
 
 def parse_retry_after(value: str) -> float | None:
-    """The seconds for which a server asks to be left alone.
+    """Parse the seconds to wait before the next request.
 
     Args:
         value: The header: seconds, or a date.
@@ -21,5 +21,5 @@ def parse_retry_after(value: str) -> float | None:
         moment = parsedate_to_datetime(value)
     except ValueError:
         return None
-    # RFC 9110 dates are in GMT, which the parser takes -0000 not to mean.
+    # Dates are in GMT by RFC 9110, but the parser returns a naive time for -0000.
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now()).total_seconds())

@@ -1,4 +1,4 @@
-"""Keeps requests whose address others choose from leading inside the network we run in."""
+"""Protection against server-side request forgery (SSRF)."""
 
 import ipaddress
 import socket
@@ -9,7 +9,7 @@ from tasks.errors import Permanent
 
 
 class ForbiddenAddress(Permanent):
-    """An address that must not be reached."""
+    """The address of a request is not public."""
 
     code = "forbidden_address"
 
@@ -18,26 +18,26 @@ class SSRFGuardTransport(httpx2.HTTPTransport):
     """A transport that connects to public addresses only, on every hop of a redirect."""
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request to an address of its host, after all of them were found to be public."""
+        """Send a request to an address of its host, if all its addresses are public."""
         check_scheme(request.url.scheme)
         pin_address(request, resolve_public_address(request.url))
         return super().handle_request(request)
 
 
 def check_scheme(scheme: str) -> None:
-    """Refuse every scheme but http and https.
+    """Reject schemes other than http and https.
 
     Raises:
-        Forbidden: It is another one.
+        ForbiddenAddress: The scheme is another one.
     """
     if scheme not in {"http", "https"}:
         raise ForbiddenAddress("only http and https are allowed")
 
 
 def resolve_public_address(url: httpx2.URL) -> str:
-    """Find an address of a URL's host, all of whose addresses are public.
+    """Resolve the host of a URL, and check that all its addresses are public.
 
-    Only a connection to this very address is safe: a name server's next answer may be another.
+    Connect only to the returned address: the next DNS answer may be a different one.
 
     Raises:
         Forbidden: One of the addresses is not public.
@@ -56,14 +56,14 @@ def resolve_public_address(url: httpx2.URL) -> str:
 
 
 def pin_address(request: httpx2.Request, address: str) -> None:
-    """Have a request connect to an address instead of looking up its host once more."""
-    # The name still goes into the Host header, which is set, and into the TLS handshake.
+    """Make a request connect to an address, without another DNS lookup."""
+    # The host name stays in the Host header and in the TLS handshake.
     request.extensions = {**request.extensions, "sni_hostname": request.url.host}
     request.url = request.url.copy_with(host=address)
 
 
 def _is_this_machine(host: str) -> bool:
-    """Whether a name means this machine, whatever a resolver knows of it (RFC 6761, 6.3)."""
+    """Whether a name is reserved for this machine, however it resolves (RFC 6761, 6.3)."""
     name = host.lower().removesuffix(".")
     return name == "localhost" or name.endswith(".localhost")
 
@@ -71,7 +71,7 @@ def _is_this_machine(host: str) -> bool:
 def _is_public(address: str) -> bool:
     parsed = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(parsed, ipaddress.IPv6Address):
-        # Addresses that carry an IPv4 address inside lead to that one.
+        # IPv6 addresses with an embedded IPv4 address lead to the latter.
         inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo or (None, None))[1]
         if inner is not None:
             return inner.is_global

@@ -1,4 +1,4 @@
-"""Apache Kafka: the home of `kafka-python`."""
+"""Adapters for Apache Kafka; the only package that imports kafka-python."""
 
 from worker.adapters.kafka.events import KafkaEvents
 from worker.adapters.kafka.message import RequestMessage

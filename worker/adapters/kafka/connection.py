@@ -1,4 +1,4 @@
-"""What every connection to Kafka shares."""
+"""Connections to Kafka."""
 
 import contextlib
 from typing import Any
@@ -13,9 +13,9 @@ _PARTITIONS = 6
 
 
 def connect(client: type[Any], bootstrap_servers: str, **options: object) -> Any:
-    """Make a client of kafka-python; one that does not get through leaves nothing behind.
+    """Create a client of kafka-python; if it cannot connect, stop its network thread.
 
-    By itself, a client of kafka-python 3.0 that cannot connect leaves its network thread running.
+    kafka-python 3.0 leaves that thread running.
 
     Args:
         client: The class of the client.
@@ -45,7 +45,7 @@ def connect(client: type[Any], bootstrap_servers: str, **options: object) -> Any
 
 
 def answers(bootstrap_servers: str) -> bool:
-    """Whether a broker is there and answers.
+    """Whether a broker answers.
 
     Args:
         bootstrap_servers: `host:port` of one broker or, separated by commas, of several.
@@ -58,10 +58,10 @@ def answers(bootstrap_servers: str) -> bool:
 
 
 def ensure_topic(bootstrap_servers: str, topic: str) -> None:
-    """Create a topic where there is none, with as many replicas as the brokers do by default.
+    """Create a topic if it does not exist, with the default number of replicas.
 
     Raises:
-        KafkaError: The broker does not answer, or does not let us.
+        KafkaError: The broker does not answer, or denies access.
     """
     with contextlib.closing(connect_admin(bootstrap_servers)) as admin:
         if topic in admin.list_topics():
@@ -71,7 +71,7 @@ def ensure_topic(bootstrap_servers: str, topic: str) -> None:
 
 
 def connect_admin(bootstrap_servers: str) -> Any:
-    """Connect an administrator.
+    """Connect an admin client.
 
     Raises:
         KafkaError: No broker answered in two seconds.

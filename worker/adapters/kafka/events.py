@@ -1,4 +1,4 @@
-"""Publishes lifecycle events to a Kafka topic."""
+"""Publication of lifecycle events to a Kafka topic."""
 
 import contextlib
 import threading
@@ -18,26 +18,26 @@ from worker.adapters.kafka.connection import connect, ensure_topic
 # https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
 _HEADERS = [("content-type", CONTENT_TYPE.encode())]
 
-# A batch fails after the delivery time-out, and so before the flush gives up.
+# The delivery time-out is shorter than the one of the flush, so that a batch fails first.
 _REQUEST_MS = 2000
 _DELIVERY_MS = 3000
 _FLUSH_SECONDS = 4.0
 
 
 class KafkaEvents:
-    """Events as CloudEvents 1.0 in the structured mode, keyed by the interview.
+    """Publishes CloudEvents 1.0 in structured mode, keyed by the id of the interview.
 
-    It connects when there is something to publish, and anew after a failure. All events of one
-    interview go to one partition, in their order. After a failure some events may be out all the
-    same: published again, they have the same ids.
+    Connects at the first publication, and again after a failure. All events of an interview go to
+    one partition, in order. After a failure, some events may have been published; they keep their
+    ids when they are published again.
     """
 
     def __init__(self, bootstrap_servers: str, topic: str) -> None:
-        """Describe where events go.
+        """Configure the topic.
 
         Args:
             bootstrap_servers: `host:port` of one broker or, separated by commas, of several.
-            topic: The topic, which is created where it is missing.
+            topic: The topic; created if it does not exist.
         """
         self._bootstrap_servers = bootstrap_servers
         self._topic = topic
@@ -45,10 +45,10 @@ class KafkaEvents:
         self._producer: KafkaProducer | None = None
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Publish events in their order; returns once all in-sync replicas have them.
+        """Publish events in order; returns once all in-sync replicas have them.
 
         Raises:
-            Transient: Kafka did not take all of them within about five seconds.
+            Transient: Kafka did not accept all events within about five seconds.
         """
         if not events:
             return
@@ -67,7 +67,7 @@ class KafkaEvents:
                     record_produced.send(RecordProduced(self._topic, number < out))
 
     def close(self) -> None:
-        """Close the connection; publishing opens it again."""
+        """Close the connection; the next publication opens it again."""
         with self._lock:
             self._disconnect(1)
 
@@ -81,7 +81,7 @@ class KafkaEvents:
                         self._topic,
                         key=event.interview_id.encode(),
                         value=cloud_event_json(event).encode(),
-                        # A list of its own: whoever traces adds to it.
+                        # A new list each time, since the tracing instrumentation appends to it.
                         headers=[*_HEADERS],
                     )
                 )

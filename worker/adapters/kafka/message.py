@@ -1,4 +1,4 @@
-"""Reads the messages that ask for interviews."""
+"""Parsing of request messages."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from tasks.errors import InvalidInput
 
 @dataclass(frozen=True, slots=True)
 class RequestMessage:
-    """A message of a topic.
+    """A message from a topic.
 
     Attributes:
-        id: The id of the CloudEvent, or where in Kafka the message is: the same however often it
-            is delivered.
-        key: The key, where it has one.
-        body: The message as it came.
-        value: The JSON value it holds; None where the message cannot be read.
+        id: The id of the CloudEvent, or the position in the topic; the same for each delivery of
+            the message.
+        key: The key, if any.
+        body: The raw message.
+        value: The parsed JSON value; None if the message cannot be parsed.
     """
 
     id: str
@@ -30,19 +30,19 @@ class RequestMessage:
 def read_message(
     position: str, key: bytes | None, body: bytes | None, headers: Iterable[tuple[str, bytes]]
 ) -> tuple[RequestMessage, InvalidInput | None]:
-    """Read a message: plain JSON, or a CloudEvent 1.0 in its structured or its binary mode.
+    """Parse a message: plain JSON, or a CloudEvent 1.0 in structured or binary mode.
 
-    Source: CloudEvents, Kafka protocol binding 1.0.2, section 3. A structured CloudEvent is known
-    by its `specversion`, for few producers care to set the header.
+    Source: CloudEvents, Kafka protocol binding 1.0.2, section 3. A structured CloudEvent is
+    recognized by its `specversion`, since few producers set the header.
 
     Args:
-        position: Where the message is, which is its id unless it has one.
+        position: The position in the topic; the id of a message without one.
         key: The key of the message.
         body: The value of the message.
         headers: The headers of the message.
 
     Returns:
-        The message, and what is wrong with it where it cannot be read.
+        The message, and the error if it cannot be parsed.
     """
     ids = (value.decode(errors="replace") for name, value in headers if name == "ce_id")
     message_id = next(ids, position)

@@ -1,4 +1,4 @@
-"""Consumes requests for interviews from a Kafka topic."""
+"""Consumption of requests for interviews from a Kafka topic."""
 
 import contextlib
 import logging
@@ -17,10 +17,10 @@ from worker.adapters.kafka.connection import connect, ensure_topic
 from worker.adapters.kafka.message import RequestMessage, read_message
 
 Handle = Callable[[RequestMessage], None]
-"""Does what a message asks for; called again where the message is delivered again."""
+"""Processes a message; called again if the message is delivered again."""
 
 Reject = Callable[[RequestMessage, Permanent], None]
-"""Takes note of a message that cannot be done, and why."""
+"""Records a message that cannot be processed, and the reason."""
 
 _POLL_MS = 500
 _RETRY_MS = 1000
@@ -30,16 +30,16 @@ log = logging.getLogger(__name__)
 
 
 class KafkaRequests:
-    """The messages of a topic, each handled at least once, in the order of its partition."""
+    """Handles each message of a topic at least once, in the order of its partition."""
 
     def __init__(
         self, bootstrap_servers: str, topic: str, group: str, *, max_poll_interval: float = 10.0
     ) -> None:
-        """Describe where requests come from.
+        """Configure the topic and the consumer group.
 
         Args:
             bootstrap_servers: `host:port` of one broker or, separated by commas, of several.
-            topic: The topic, which is created where it is missing.
+            topic: The topic; created if it does not exist.
             group: The consumer group, which shares the partitions among its members.
             max_poll_interval: The longest a message may take, in seconds, before Kafka gives it to
                 another member of the group. Tansu holds a new member back for half of
@@ -51,15 +51,15 @@ class KafkaRequests:
         self._max_poll_interval_ms = int(max_poll_interval * 1000)
 
     def run(self, handle: Handle, stop: threading.Event, *, reject: Reject) -> None:
-        """Handle messages until told to stop, through any absence of Kafka.
+        """Handle messages until stopped; reconnect while Kafka is unavailable.
 
-        A message is committed once it is handled or rejected. One that raises `Transient` is tried
-        again, and those behind it wait; one that raises `Permanent` is rejected.
+        A message is committed once it is handled or rejected. If it raises `Transient`, it is
+        retried and later messages wait; if it raises `Permanent`, it is rejected.
 
         Args:
-            handle: Does what a message asks for.
-            stop: Set to stop, which takes up to a second and the message at hand.
-            reject: Takes note of a message that cannot be read or done.
+            handle: Processes a message.
+            stop: Set to stop; takes up to a second after the current message.
+            reject: Records a message that cannot be parsed or processed.
         """
         while not stop.is_set():
             try:
@@ -72,7 +72,7 @@ class KafkaRequests:
 
     def _connected(self) -> Any:
         ensure_topic(self._bootstrap_servers, self._topic)
-        # Tansu never lets a member in whose session may be silent for longer than its polls.
+        # Tansu does not admit a member whose session time-out exceeds its poll interval.
         session_ms = min(_SESSION_MS, self._max_poll_interval_ms)
         consumer = connect(
             KafkaConsumer,
@@ -129,8 +129,8 @@ def _traceparent(headers: Iterable[tuple[str, bytes]]) -> str | None:
 
 
 def _pause(consumer: Any) -> None:
-    # Polling goes on meanwhile, lest the group believes us dead.
+    # Keep polling, so that the group does not remove this member.
     consumer.pause(*consumer.assignment())
     for partition, records in consumer.poll(timeout_ms=_RETRY_MS).items():
-        consumer.seek(partition, records[0].offset)  # of a partition assigned just now
+        consumer.seek(partition, records[0].offset)  # a partition that was just assigned
     consumer.resume(*consumer.paused())

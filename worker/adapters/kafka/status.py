@@ -1,4 +1,4 @@
-"""How far the consumers of Kafka are behind."""
+"""Consumer lag in Kafka."""
 
 import threading
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from worker.adapters.kafka.connection import connect_admin
 class KafkaStatus:
     """A `ConsumerStatus` of one group and one topic.
 
-    Where the group has committed nothing, all that is in the partition is before it, as our
-    consumers begin at the start. Tansu, the embedded broker, counts batches where Kafka counts
-    records; ours hold one record each.
+    If the group has committed no offset, the lag is the whole partition, since consumers start at
+    its beginning. Tansu, the embedded broker, counts batches instead of records; each batch of
+    this service has one record.
 
     Args:
         bootstrap_servers: `host:port` of one broker or, separated by commas, of several.
@@ -34,7 +34,7 @@ class KafkaStatus:
         self._admin: Any = None
 
     def read(self) -> Sequence[PartitionLag]:
-        """Ask the broker; see `ConsumerStatus.read`."""
+        """Query the broker; see `ConsumerStatus.read`."""
         with self._lock:
             try:
                 if self._admin is None:

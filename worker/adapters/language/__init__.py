@@ -1,1 +1,1 @@
-"""Providers that understand what was said."""
+"""Language providers."""

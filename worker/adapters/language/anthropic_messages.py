@@ -1,4 +1,4 @@
-"""The Messages interface of Anthropic, answered by the use of a tool.
+"""Anthropic's Messages API, with structured output by tool use.
 
 https://docs.anthropic.com/en/api/messages
 """
@@ -53,7 +53,7 @@ class _Answer(BaseModel):
 
 
 class AnthropicMessages:
-    """A `ChatModel` by the Messages interface.
+    """A `ChatModel` that uses the Messages API.
 
     Args:
         key: The API key.
@@ -85,7 +85,7 @@ class AnthropicMessages:
         self._client = anthropic.Anthropic(
             api_key=key,
             base_url=base_url,
-            # Attempts are counted and limited in one place, which is not here.
+            # No retries by the library: `RetryPolicy` makes them.
             max_retries=0,
             http_client=instrumented_client(SERVICE, {_ENDPOINT: _ENDPOINT}, timeout),
             timeout=timeout,
@@ -110,7 +110,7 @@ class AnthropicMessages:
     def complete(
         self, instructions: str, conversation: Sequence[Message], response_format: ResponseFormat
     ) -> Completion:
-        """Have a conversation go on; see `ChatModel.complete`."""
+        """Continue a conversation; see `ChatModel.complete`."""
         messages: list[Any] = [
             {"role": message.role, "content": message.text} for message in conversation
         ]

@@ -1,4 +1,4 @@
-"""What is asked of a language model, whoever runs it."""
+"""The interface of chat models."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One side's words in a conversation with a model."""
+    """A message in a conversation with a model."""
 
     role: Literal["user", "assistant"]
     text: str
@@ -15,7 +15,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ResponseFormat:
-    """What an answer is to look like.
+    """The required format of a reply.
 
     Attributes:
         name: A name for it, of letters, digits and underscores.
@@ -28,7 +28,7 @@ class ResponseFormat:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A model's answer, and what it cost.
+    """The reply of a model, and its usage.
 
     Attributes:
         text: JSON, if the model did as it was told.
@@ -48,7 +48,7 @@ class Completion:
 
 
 class ChatModel(Protocol):
-    """A language model behind somebody's interface."""
+    """A chat model."""
 
     @property
     def name(self) -> str:
@@ -61,7 +61,7 @@ class ChatModel(Protocol):
     def complete(
         self, instructions: str, conversation: Sequence[Message], response_format: ResponseFormat
     ) -> Completion:
-        """Have a conversation go on.
+        """Continue a conversation.
 
         Args:
             instructions: What the model is told before all else.

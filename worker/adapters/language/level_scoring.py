@@ -1,4 +1,4 @@
-"""From the sentences that speak of a competency to a level, a reason and a confidence."""
+"""Scoring of competencies: level, reason and confidence from matching sentences."""
 
 from collections.abc import Sequence
 from statistics import fmean, pstdev

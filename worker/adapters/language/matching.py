@@ -1,4 +1,4 @@
-"""Which of a candidate's sentences speak of a competency, and at which level.
+"""Matching of a candidate's sentences to competencies and levels.
 
 A sentence is compared with the example sentences of a rubric's anchors by the cosine of their
 embeddings. It speaks of the competency it is nearest to, if it is near enough, and not nearer to
@@ -31,7 +31,7 @@ TEMPERATURE = 0.06
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A sentence that speaks of a competency.
+    """A sentence that matches a competency.
 
     Attributes:
         sentence: Its position among the sentences.
@@ -58,7 +58,7 @@ class Matcher:
         self._neutral = embeddings.embed(_neutral())
 
     def matches(self, sentences: Vectors) -> dict[str, list[Match]]:
-        """The sentences that speak of each competency.
+        """Return the matching sentences of each competency.
 
         Args:
             sentences: An array of shape (sentences, dimensions).

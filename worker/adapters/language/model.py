@@ -1,4 +1,4 @@
-"""Analysis by a language model, whoever runs it.
+"""Analysis of interviews by a language model.
 
 What a model says is a claim: its form is checked here, and its quotes by the analysis itself.
 """
@@ -42,7 +42,7 @@ _MAX_PROBLEMS = 10
 
 
 class ModelProvider:
-    """A `LanguageProvider` that asks a language model.
+    """A `LanguageProvider` that uses a chat model.
 
     Args:
         chat: The model.

@@ -55,7 +55,7 @@ class _Answer(BaseModel):
 
 
 class OpenAIChat:
-    """A `ChatModel` by the chat completions interface.
+    """A `ChatModel` that uses the chat completions API.
 
     Args:
         key: The API key; servers of one's own often want none.
@@ -85,10 +85,10 @@ class OpenAIChat:
         self._breaker = breaker
         self._bill = bill
         self._client = openai.OpenAI(
-            # Without one, the library would look for it in the environment.
+            # Without a key, the library reads it from the environment.
             api_key=key or "none",
             base_url=base_url,
-            # Attempts are counted and limited in one place, which is not here.
+            # No retries by the library: `RetryPolicy` makes them.
             max_retries=0,
             http_client=instrumented_client(SERVICE, {"/chat/completions": _ENDPOINT}, timeout),
         )
@@ -113,7 +113,7 @@ class OpenAIChat:
     def complete(
         self, instructions: str, conversation: Sequence[Message], response_format: ResponseFormat
     ) -> Completion:
-        """Have a conversation go on; see `ChatModel.complete`."""
+        """Continue a conversation; see `ChatModel.complete`."""
         messages: list[Any] = [{"role": "system", "content": instructions}]
         messages += [{"role": message.role, "content": message.text} for message in conversation]
         form: Any = {

@@ -1,4 +1,4 @@
-"""What language models have to answer, as the schemas that they are given and held to."""
+"""Schemas of the replies of language models."""
 
 from typing import Any, Generic, TypeVar
 

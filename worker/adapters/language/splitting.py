@@ -1,4 +1,4 @@
-"""Transcripts that are too long for a model, in parts that are not."""
+"""Splitting of transcripts that are too long for a model."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ def tokens_in(text: str) -> int:
 
 
 def parts(transcript: Transcript, tokens: int) -> Iterator[tuple[Segment, ...]]:
-    """Cut a transcript between segments.
+    """Split a transcript between segments.
 
     Args:
         transcript: The transcript.

@@ -1,4 +1,4 @@
-"""Recordings: what they are, how they sound, and their samples; the only home of PyAV."""
+"""Probing and decoding of recordings; the only package that imports PyAV."""
 
 from worker.adapters.media.blocks import SAMPLE_RATE, Block, read_blocks
 from worker.adapters.media.probing import probe

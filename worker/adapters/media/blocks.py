@@ -1,4 +1,4 @@
-"""The samples of a recording, a few minutes at a time."""
+"""Decoding of recordings in blocks of a few minutes."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from worker.adapters.media.container import Track, opened
 from worker.adapters.media.quality import Samples
 
 SAMPLE_RATE = 16_000
-"""Hertz; what speech recognisers listen to."""
+"""Hertz; the input of speech recognizers."""
 
 _Pcm = npt.NDArray[np.int16]
 """Samples of the shape (channels, samples)."""
@@ -36,7 +36,7 @@ _SPOT = SAMPLE_RATE // 5
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A stretch of a recording.
+    """A section of a recording.
 
     Attributes:
         start: Seconds from the start of the recording.
@@ -56,7 +56,7 @@ class Block:
 def read_blocks(
     path: Path, *, split: bool, max_duration: float, block_seconds: float = 300.0
 ) -> Generator[Block, None, None]:
-    """Decode a recording in blocks, of which one at a time is in memory.
+    """Decode a recording in blocks, with one block in memory at a time.
 
     Blocks end at the quietest spot of their last tenth, so that no word is cut. A few packets that
     cannot be decoded are skipped. Where sound is missing for longer, as a recorder was paused or
@@ -99,7 +99,7 @@ def _cut(pieces: Iterator[_Pcm], size: int) -> Iterator[_Pcm]:
 
 
 def _quiet_spot(pcm: _Pcm) -> int:
-    """The middle of the quietest spot in the last part of a block."""
+    """Return the middle of the quietest spot in the last part of a block."""
     length: int = pcm.shape[1]
     first = length - round(length * _SEARCH)
     tail = pcm[:, first:].astype(np.float64)

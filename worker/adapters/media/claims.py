@@ -1,4 +1,4 @@
-"""What the header of a recording says of its length, which may be wrong or not said at all."""
+"""The duration in the header of a recording, which may be wrong or missing."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ _MAX_FRAME = 1441
 
 
 def claimed_duration(track: Track, path: Path, first: int | None) -> float | None:
-    """The duration that a header claims, in seconds.
+    """Return the duration in the header, in seconds.
 
     MPEG audio and ADTS have no header of their own, only FFmpeg's guess by the first frames' bit
     rate; MP3 files may begin with a frame that holds a Xing header. Of WAV files FFmpeg tells how
@@ -47,17 +47,17 @@ def _riff_duration(track: Track, path: Path) -> float | None:
     with path.open("rb") as file:
         announced = int.from_bytes(file.read(8)[4:], "little") + 8
     second = (track.stream.bit_rate or 0) / 8
-    # Who writes to a pipe cannot know the length, and announces nothing or the most possible.
+    # A program that writes to a pipe sets the unknown length to zero or to the maximum.
     if announced >= _ENDLESS or not second or announced < path.stat().st_size + second:
         return None
     return announced / second
 
 
 def check_claim(claimed: float | None, found: float) -> None:
-    """Compare a recording's header with what is there, both in seconds.
+    """Compare the duration in the header with the actual one, both in seconds.
 
     Raises:
-        InvalidAudio: It is much shorter, so something was cut off.
+        InvalidAudio: The recording is much shorter, so it is truncated.
     """
     if claimed is not None and claimed > found * (1 + _TOLERANCE_RATIO) + _TOLERANCE:
         raise InvalidAudio(

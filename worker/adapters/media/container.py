@@ -1,4 +1,4 @@
-"""Opening a recording that a stranger sent."""
+"""Opening of untrusted recordings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CONTAINERS = {
     "ogg": "ogg",
     "wav": "wav",
 }
-"""FFmpeg's demuxers that are let in, and what their containers are called.
+"""The allowed demuxers of FFmpeg, and the names of their containers.
 
 None of them opens another file or address, as those of playlists and of lists of files do.
 """
@@ -34,7 +34,7 @@ _DECODERS = (
     "aac,ac3,alac,eac3,flac,mp3,mp3float,opus,libopus,vorbis,"
     "pcm_alaw,pcm_f32le,pcm_f64le,pcm_mulaw,pcm_s16be,pcm_s16le,pcm_s24le,pcm_s32le,pcm_u8"
 )
-"""FFmpeg's decoders that are let in: audio only, so that no picture is ever decoded."""
+"""The allowed decoders of FFmpeg: audio only, so that no picture is decoded."""
 
 _OPTIONS = {
     "protocol_whitelist": "file",
@@ -59,20 +59,20 @@ class Track:
 
     @property
     def container_name(self) -> str:
-        """What the container is called."""
+        """The name of the container."""
         return _CONTAINERS[self.container.format.name.partition(",")[0]]
 
     @property
     def codec_name(self) -> str:
-        """What the codec is called."""
+        """The name of the codec."""
         return self.stream.codec_context.codec.canonical_name
 
     def packets(self) -> Iterator[Packet[Stream]]:
-        """The recording's packets; damaged stretches are passed over where that is possible."""
+        """Yield the packets; skip damaged sections if possible."""
         for _ in range(_MAX_FAULTS):
             try:
                 for packet in self.container.demux():
-                    # The last packets are empty: they tell decoders that the end has come.
+                    # The last packets are empty; they flush the decoders.
                     if packet.size:
                         yield packet
             except av.FFmpegError:

@@ -1,4 +1,4 @@
-"""What a recording is, found out before it is let in."""
+"""Validation of recordings before they are accepted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from worker.adapters.media.sampling import Sampler
 
 
 def probe(path: Path, *, name: str, max_duration: float) -> Audio:
-    """Check a recording and say what it is.
+    """Check a recording and return its properties.
 
     The duration is that of the packets of sound, whatever the header says. Some seconds from all
     over the recording are decoded, to measure how it sounds; pictures never are.
@@ -71,7 +71,7 @@ def _listen(
 
 
 class _Clock:
-    """Adds up how long packets sound.
+    """Adds up the durations of packets.
 
     Attributes:
         total: Seconds of sound on the audio track.
@@ -86,7 +86,7 @@ class _Clock:
         self.total = self.duration = self.reach = 0.0
 
     def advance(self, packet: Packet[Stream]) -> bool:
-        """Count a packet; tells whether it is one of the audio track."""
+        """Count a packet; return whether it belongs to the audio track."""
         unit = self._units[packet.stream_index]
         seconds = (packet.duration or 0) * unit
         at = self.reach if packet.pts is None else packet.pts * unit

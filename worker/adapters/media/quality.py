@@ -1,4 +1,4 @@
-"""How good a recording sounds, by figures that need no understanding of speech."""
+"""Measurement of the audio quality of recordings."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ _MIN_CONTRAST = 2.0
 
 
 def measure(windows: Sequence[tuple[Samples, int]]) -> AudioQuality:
-    """Measure stretches of one recording.
+    """Measure sections of one recording.
 
     The signal-to-noise ratio is `10·log10((S - N) / N)`, where N and S are the 10th and the 95th
     percentile of the power of frames of 30 ms: in speech, a tenth of the frames are pauses, which

@@ -1,4 +1,4 @@
-"""Sound from all over a recording, taken while its packets pass by."""
+"""Samples from the whole length of a recording, decoded in one pass."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Window:
 class Sampler:
     """Decodes the first second of each tenth of a recording, so all of a short one.
 
-    Packets are decoded in passing, as seeking is slow in some containers and wrong in others.
+    Packets are decoded in one pass, since seeking is slow in some containers and wrong in others.
 
     Args:
         track: The track that the packets are from.
@@ -68,14 +68,14 @@ class Sampler:
             self._gap = True
 
     def finish(self) -> list[tuple[Samples, int]]:
-        """What was heard: samples of the shape (channels, samples), and their rate in hertz."""
+        """Return the samples, of the shape (channels, samples), and their rate in hertz."""
         if self._windows and not self._gap:
             self._decode(None)
         heard = [window.samples() for window in self._windows]
         return [found for found in heard if found is not None and found[0].size]
 
     def _decode(self, packet: Packet[Stream] | None) -> None:
-        # Damaged packets give nothing.
+        # Damaged packets are skipped.
         with suppress(av.FFmpegError):
             self._windows[-1].frames += self._track.decode(packet)
 
@@ -101,7 +101,7 @@ def _floats(frame: AudioFrame) -> Samples:
     raw = frame.to_ndarray()
     samples = raw if frame.format.is_planar else raw.reshape(-1, frame.layout.nb_channels).T
     if samples.dtype.kind == "f":
-        # Files of floating-point numbers may hold anything, infinities among it.
+        # Floating-point files may contain any value, including infinity.
         bounded: Samples = np.clip(np.nan_to_num(samples), -1, 1).astype(np.float32, copy=False)
         return bounded
     half = np.float32(2 ** (8 * samples.itemsize - 1))

@@ -16,10 +16,10 @@ from worker.adapters.mongo.client import Document, mapped_errors
 from worker.adapters.scratch import scratch_file
 
 _CHUNK = 1 << 20
-"""Bytes a chunk: a fourth of the round trips of GridFS's default, and far below the 16 MB limit."""
+"""Bytes in a chunk: a quarter of the round trips of the default, far below the 16 MB limit."""
 
 _UNAWAITED = WriteConcern(w=1, j=False)
-"""The write that follows waits until it is safe, and with it all that was written before."""
+"""Not awaited: the update that follows waits until it and all earlier writes are durable."""
 
 
 class GridFSAudio:
@@ -31,7 +31,7 @@ class GridFSAudio:
         self._chunks = database.get_collection("audio.chunks", write_concern=_UNAWAITED)
 
     def prepare(self) -> None:
-        """Create the index that GridFS asks for; doing it again changes nothing."""
+        """Create the index that GridFS requires; idempotent."""
         with mapped_errors():
             self._chunks.create_indexes([IndexModel([("files_id", 1), ("n", 1)], unique=True)])
 

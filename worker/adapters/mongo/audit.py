@@ -12,16 +12,16 @@ from worker.ports import Entry, TrailQuery
 
 
 class MongoAudit:
-    """An `AuditTrail` in the collection `audit`, a document an entry.
+    """An `AuditTrail` in the collection `audit`, one document for each entry.
 
-    A role that may only `find` and `insert` there is all it needs, once it is prepared.
+    Once the indexes exist, a role that may only `find` and `insert` is enough.
     """
 
     def __init__(self, database: Database[Document]) -> None:
         self._documents = database["audit"]
 
     def prepare(self) -> None:
-        """Create the indexes; doing it again changes nothing."""
+        """Create the indexes; idempotent."""
         with mapped_errors():
             self._documents.create_indexes(
                 [
@@ -31,7 +31,7 @@ class MongoAudit:
             )
 
     def append(self, entry: Entry) -> None:
-        """Keep an entry; see `AuditTrail.append`."""
+        """Store an entry; see `AuditTrail.append`."""
         document = to_document(entry)
         document["_id"] = document.pop("id")
         with mapped_errors():
@@ -41,7 +41,8 @@ class MongoAudit:
         """List entries; see `AuditTrail.find`."""
         wanted: dict[str, Any] = {}
         if query.interview_id is not None:
-            # First, as the embedded database takes the first index that it finds.
+            # Before the tenant: SecantusDB uses the index of the first condition (MongoDB does not
+            # depend on the order).
             wanted["interview_id"] = query.interview_id
         wanted["tenant"] = query.tenant
         if query.after is not None:

@@ -1,4 +1,4 @@
-"""Callbacks that are recorded in the documents of interviews."""
+"""Pending callbacks, stored in the documents of interviews."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -12,20 +12,20 @@ from worker.adapters.mongo.client import Document, mapped_errors
 
 
 class MongoCallbacks:
-    """A `CallbackStore` in the array `callbacks` of the documents that `MongoInterviews` keeps."""
+    """A `CallbackStore` in the array `callbacks` of the documents of `MongoInterviews`."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._documents = database["interviews"]
 
     def prepare(self) -> None:
-        """Create the index; doing it again changes nothing."""
+        """Create the index; idempotent."""
         with mapped_errors():
             self._documents.create_indexes([IndexModel([("callbacks.due", 1)], sparse=True)])
 
     def due(
         self, now: datetime, limit: int, *, exclude: Collection[str] = ()
     ) -> Sequence[Callback]:
-        """Find what to post; see `CallbackStore.due`."""
+        """Find callbacks that are due; see `CallbackStore.due`."""
         # No `$elemMatch`, since all callbacks of an interview have the same receiver.
         query: dict[str, Any] = {"callbacks.due": {"$lte": now}}
         if exclude:
@@ -38,7 +38,7 @@ class MongoCallbacks:
         return [min(of_one, key=lambda one: one.due) for of_one in recorded]
 
     def postpone(self, callback: Callback, due: datetime) -> None:
-        """Note an attempt in vain; see `CallbackStore.postpone`."""
+        """Record a failed attempt; see `CallbackStore.postpone`."""
         this = {"event.id": callback.event.id, "attempts": callback.attempts}
         with mapped_errors():
             self._documents.update_one(
@@ -47,7 +47,7 @@ class MongoCallbacks:
             )
 
     def remove(self, callback: Callback) -> None:
-        """Forget a callback; see `CallbackStore.remove`."""
+        """Delete a callback; see `CallbackStore.remove`."""
         with mapped_errors():
             self._documents.update_one(
                 {"_id": callback.event.interview_id},
@@ -55,7 +55,7 @@ class MongoCallbacks:
             )
 
     def stop(self, interview_id: str) -> None:
-        """Forget the callbacks of an interview; see `CallbackStore.stop`."""
+        """Delete all callbacks of an interview; see `CallbackStore.stop`."""
         with mapped_errors():
             self._documents.update_one(
                 {"_id": interview_id}, {"$unset": {"callbacks": "", "callback_url": ""}}

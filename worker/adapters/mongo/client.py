@@ -1,4 +1,4 @@
-"""The connection to MongoDB, and what its errors mean."""
+"""The connection to MongoDB, and the mapping of its errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,10 +54,10 @@ def mapped_errors() -> Iterator[None]:
 
 
 class Mongo:
-    """A client for one process; it must not be carried over a fork.
+    """A client for one process; it must not be used after a fork.
 
     Args:
-        url: A `mongodb://` URL; its path names the database, `interviews` where it has none.
+        url: A `mongodb://` URL; its path names the database (default: `interviews`).
         pool: The largest number of connections.
         timeout: Seconds to wait for a server that answers.
     """
@@ -69,7 +69,7 @@ class Mongo:
                 url,
                 tz_aware=True,
                 maxPoolSize=pool,
-                # What is acknowledged must outlast a fail-over: messages follow it.
+                # Acknowledged writes must survive a fail-over, since messages are sent after them.
                 w="majority",
                 serverSelectionTimeoutMS=milliseconds,
                 connectTimeoutMS=milliseconds,
@@ -81,10 +81,10 @@ class Mongo:
         self.database: Database[Document] = self._client.get_default_database("interviews")
 
     def ping(self) -> None:
-        """Ask the server for a sign of life.
+        """Check that the server answers.
 
         Raises:
-            Transient: There is none.
+            Transient: It does not.
         """
         with mapped_errors():
             self._client.admin.command("ping")

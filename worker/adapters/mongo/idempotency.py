@@ -1,4 +1,4 @@
-"""Requests that may come again, in MongoDB."""
+"""Idempotency keys in MongoDB."""
 
 from dataclasses import asdict
 
@@ -10,13 +10,13 @@ from worker.ports import IdempotencyEntry
 
 
 class MongoIdempotency:
-    """An `IdempotencyStore` in the collection `idempotency`, whose entries vanish in time."""
+    """An `IdempotencyStore` in the collection `idempotency`; a TTL index deletes its entries."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._entries = database["idempotency"]
 
     def prepare(self) -> None:
-        """Create the index by which entries vanish; doing it again changes nothing."""
+        """Create the TTL index; idempotent."""
         with mapped_errors():
             self._entries.create_indexes([IndexModel("expires_at", expireAfterSeconds=0)])
 
@@ -30,7 +30,7 @@ class MongoIdempotency:
         return IdempotencyEntry(**found)
 
     def put(self, entry: IdempotencyEntry, *, instead_of: IdempotencyEntry | None) -> bool:
-        """Keep an entry; see `IdempotencyStore.put`."""
+        """Store an entry; see `IdempotencyStore.put`."""
         document = asdict(entry)
         document["_id"] = document.pop("id")
         try:
@@ -43,7 +43,7 @@ class MongoIdempotency:
             return False
 
     def remove(self, entry: IdempotencyEntry) -> None:
-        """Forget an entry; see `IdempotencyStore.remove`."""
+        """Delete an entry; see `IdempotencyStore.remove`."""
         with mapped_errors():
             self._entries.delete_one(_exactly(entry))
 

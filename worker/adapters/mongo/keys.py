@@ -12,13 +12,13 @@ from worker.ports import Key
 
 
 class MongoKeys:
-    """A `KeyStore` in the collection `keys`, a document a key."""
+    """A `KeyStore` in the collection `keys`, one document for each key."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._documents = database["keys"]
 
     def add(self, key: Key) -> None:
-        """Keep a new key; see `KeyStore.add`."""
+        """Store a new key; see `KeyStore.add`."""
         document = to_document(key)
         document["_id"] = document.pop("id")
         with mapped_errors():

@@ -1,4 +1,4 @@
-"""Which of several processes does what only one should."""
+"""Leader election by a lease in MongoDB."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -14,7 +14,7 @@ class MongoLeadership:
 
     Args:
         database: The database.
-        name: What is to be led.
+        name: The name of the lease, such as `reconciler`.
     """
 
     def __init__(self, database: Database[Document], name: str) -> None:
@@ -23,7 +23,7 @@ class MongoLeadership:
         self._owner = uuid4().hex
 
     def acquire(self, seconds: float) -> bool:
-        """Become or stay the leader; see `Leadership.acquire`."""
+        """Acquire or renew the lease; see `Leadership.acquire`."""
         moment = now()
         try:
             with mapped_errors():

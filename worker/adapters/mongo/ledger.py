@@ -1,4 +1,4 @@
-"""What was spent, in MongoDB."""
+"""Spending by provider and day, in MongoDB."""
 
 from datetime import date
 
@@ -7,23 +7,23 @@ from pymongo.database import Database
 from worker.adapters.mongo.client import Document, mapped_errors
 
 _NANO = 1_000_000_000
-"""Sums are kept in billionths of a dollar: of whole numbers, none is lost in a long sum."""
+"""Sums are stored in billionths of a dollar: integers add up without rounding errors."""
 
 
 class MongoLedger:
-    """A `Ledger` in the collection `spending`, a document for each provider and day."""
+    """A `Ledger` in the collection `spending`, one document for each provider and day."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._documents = database["spending"]
 
     def add(self, provider: str, day: date, dollars: float) -> None:
-        """Add to what was spent; see `Ledger.add`."""
+        """Add to the spending; see `Ledger.add`."""
         amount = {"nanodollars": round(dollars * _NANO)}
         with mapped_errors():
             self._documents.update_one({"_id": _id(provider, day)}, {"$inc": amount}, upsert=True)
 
     def spent(self, provider: str, day: date) -> float:
-        """What was spent; see `Ledger.spent`."""
+        """Return the spending; see `Ledger.spent`."""
         with mapped_errors():
             found = self._documents.find_one({"_id": _id(provider, day)})
         return 0.0 if found is None else float(found["nanodollars"] / _NANO)

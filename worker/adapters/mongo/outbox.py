@@ -1,4 +1,4 @@
-"""Events that documents carry until they are published."""
+"""A transactional outbox: events stored in documents until they are published."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,14 +16,14 @@ class MongoOutbox:
     """An `Outbox` in the array `outbox` of the documents of a collection.
 
     Args:
-        documents: The collection; it should have a sparse index of `outbox.at`.
+        documents: The collection; it should have a sparse index on `outbox.at`.
     """
 
     def __init__(self, documents: Collection[Document]) -> None:
         self._documents = documents
 
     def pending_events(self, limit: int) -> Sequence[Event]:
-        """Read the outboxes; see `Outbox.pending_events`."""
+        """Read unpublished events; see `Outbox.pending_events`."""
         with mapped_errors():
             found = self._documents.find(
                 {"outbox.at": {"$gt": _LONG_AGO}}, {"outbox": True}, sort=[("outbox.at", 1)]
@@ -31,7 +31,7 @@ class MongoOutbox:
             return [Event.model_validate(event) for one in found for event in one["outbox"]]
 
     def mark_published(self, events: Sequence[Event]) -> None:
-        """Take events out of the outboxes; see `Outbox.mark_published`."""
+        """Remove published events; see `Outbox.mark_published`."""
         ids: dict[str, list[str]] = {}
         for event in events:
             ids.setdefault(event.interview_id, []).append(event.id)

@@ -1,4 +1,4 @@
-"""Requests that wait for their recordings, in MongoDB."""
+"""Pending requests for interviews, in MongoDB."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,15 +18,15 @@ from worker.ports import PendingRequest
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 _REMEMBERED = 30 * 24 * 3600
-"""Seconds for which it is known that a request was refused, lest it comes again."""
+"""Seconds to remember a refused request, in case it is delivered again."""
 
 
 class MongoRequests(MongoOutbox):
     """A `RequestStore` in the collection `requests`.
 
-    A document is a `PendingRequest` with its id as `_id`, `run`, the run that has it, and
-    `wakes_at`, when its lease lapses or its next attempt is due. Of one
-    that was refused nothing is left but `refused_at`, and the event that tells why, in `outbox`.
+    A document holds the fields of a `PendingRequest`, with its id as `_id`, and `run`, the run
+    that holds its lease, and `wakes_at`, when the lease expires or the next attempt is due. A
+    refused request keeps only `refused_at` and, in `outbox`, the event with the reason.
     """
 
     def __init__(self, database: Database[Document]) -> None:
@@ -45,14 +45,14 @@ class MongoRequests(MongoOutbox):
             )
 
     def add(self, request: PendingRequest) -> None:
-        """Keep a request; see `RequestStore.add`."""
+        """Store a request; see `RequestStore.add`."""
         document = to_document(request)
         document["_id"] = document.pop("id")
         with suppress(DuplicateKey), mapped_errors():
             self._documents.insert_one(document)
 
     def begin(self, request_id: str, run: str, now: datetime, until: datetime) -> PendingRequest:
-        """Take a request; see `RequestStore.begin`."""
+        """Lease a request to a run; see `RequestStore.begin`."""
         free = {"lease_until": {"$not": {"$gt": now}}}
         values = {
             "run": run,
@@ -68,24 +68,24 @@ class MongoRequests(MongoOutbox):
         return _request(found)
 
     def renew(self, request_id: str, run: str, until: datetime) -> None:
-        """Keep it for longer; see `RequestStore.renew`."""
+        """Extend the lease; see `RequestStore.renew`."""
         self._update(
             {"_id": request_id, "run": run}, {"$set": {"lease_until": until, "wakes_at": until}}
         )
 
     def postpone(self, request_id: str, run: str, due: datetime) -> None:
-        """Give it back; see `RequestStore.postpone`."""
+        """Release the lease and schedule the next attempt; see `RequestStore.postpone`."""
         values = {"run": None, "lease_until": None, "next_attempt_at": due, "wakes_at": due}
         self._update({"_id": request_id, "run": run}, {"$set": values})
 
     def refuse(self, request_id: str, run: str, event: Event) -> None:
-        """Forget what was asked; see `RequestStore.refuse`."""
+        """Delete the content of a request and record the event; see `RequestStore.refuse`."""
         gone = dict.fromkeys((*PendingRequest.model_fields.keys() - {"id"}, "run", "wakes_at"), "")
         values = {"refused_at": event.at, "outbox": [to_document(event)]}
         self._update({"_id": request_id, "run": run}, {"$unset": gone, "$set": values})
 
     def remove(self, request_id: str) -> None:
-        """Forget it; see `RequestStore.remove`."""
+        """Delete a request; see `RequestStore.remove`."""
         with mapped_errors():
             self._documents.delete_one({"_id": request_id, "refused_at": None})
 
@@ -94,7 +94,7 @@ class MongoRequests(MongoOutbox):
         return self._found({"wakes_at": {"$gt": _LONG_AGO, "$lte": now}}, limit)
 
     def find_lost_messages(self, before: datetime, limit: int) -> Sequence[PendingRequest]:
-        """Find requests whose message is old; see `RequestStore.find_lost_messages`."""
+        """Find requests whose message may be lost; see `RequestStore.find_lost_messages`."""
         return self._found(
             {
                 "message_at": {"$gt": _LONG_AGO, "$lt": before},
@@ -105,7 +105,7 @@ class MongoRequests(MongoOutbox):
         )
 
     def dispatched(self, request: PendingRequest, now: datetime) -> bool:
-        """Note a new message; see `RequestStore.dispatched`."""
+        """Record a new message; see `RequestStore.dispatched`."""
         read = {
             "attempts": request.attempts,
             "message_at": request.message_at,

@@ -1,4 +1,4 @@
-"""Reservations as MongoDB documents, one document for each holder."""
+"""Reservations in MongoDB, one document for each holder."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,34 +14,35 @@ from worker.adapters.mongo.client import Document, DuplicateKey, mapped_errors
 _BUCKET = timedelta(minutes=5)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_BUFFER = timedelta(hours=2)
-"""What `FollowUp.buffer_minutes` allows at most."""
+"""The maximum of `FollowUp.buffer_minutes`."""
 
 
 class MongoReservations:
     """`Reservations` in the collection `reservations`.
 
-    A document is all that one holder holds. Its `keys` name each bucket of five minutes of each
-    resource, and a unique index over the elements of that array lets a key be in one document
-    only. So a span of several resources is taken in one atomic insert, and exchanged for another
-    in one atomic replacement: there is nothing to compensate after a conflict or a crash, which a
-    document for each bucket would need, nor a transaction to repeat, and of many who compete one
-    always wins.
+    A document holds all reservations of one holder. Its `keys` name each five-minute bucket of
+    each resource, and a unique index on the elements of that array allows a key in one document
+    only. A span of several resources is therefore reserved by one atomic insert and exchanged by
+    one atomic replacement. One document for each bucket would need compensation after a conflict
+    or a crash, and a transaction would need retries. Of several competing writers one always
+    succeeds.
 
-    The keys cover a meeting and its buffer after it. That keeps meetings apart by the buffer of
-    the earlier one; where the later one's is longer, it is compared with its neighbours once it is
-    written, and taken back. (Keys for both buffers would keep meetings two buffers apart.)
+    The keys cover a meeting and the buffer after it, which separates meetings by the buffer of the
+    earlier one. If the later meeting has the longer buffer, its reservation is written first, then
+    compared with its neighbours, and removed if they conflict. (Keys for both buffers would
+    separate meetings by two buffers.)
 
-    Documents vanish when their time has passed. Names of resources are e-mail addresses; only
-    their hashes are stored.
+    A TTL index deletes documents after the meeting. Resources are named by e-mail address; only
+    hashes of the addresses are stored.
     """
 
     def __init__(self, database: Database[Document]) -> None:
-        # A hold that a fail-over could roll back would hold nothing.
+        # A fail-over must not roll a reservation back.
         majority = WriteConcern("majority")
         self._holds = database.get_collection("reservations", write_concern=majority)
 
     def prepare(self) -> None:
-        """Create the indexes, which all rests upon; doing it again changes nothing."""
+        """Create the indexes, on which correctness depends; idempotent."""
         with mapped_errors():
             self._holds.create_indexes(
                 [
@@ -54,7 +55,7 @@ class MongoReservations:
     def overlapping(
         self, resources: Sequence[str], window: Interval, *, exclude: str
     ) -> Sequence[Hold]:
-        """What others hold; see `Reservations.overlapping`."""
+        """Find the reservations of others; see `Reservations.overlapping`."""
         around = window.padded(_MAX_BUFFER, _MAX_BUFFER)
         query = {
             "_id": {"$ne": exclude},
@@ -66,7 +67,7 @@ class MongoReservations:
             return [_hold(document) for document in self._holds.find(query, {"keys": False})]
 
     def holding(self, holder: str) -> Hold | None:
-        """What a holder holds; see `Reservations.holding`."""
+        """Find the reservation of a holder; see `Reservations.holding`."""
         with mapped_errors():
             document = self._holds.find_one({"_id": holder}, {"keys": False})
         return _hold(document) if document else None
@@ -74,7 +75,7 @@ class MongoReservations:
     def reserve(
         self, holder: str, resources: Sequence[str], hold: Hold, *, instead_of: Hold | None
     ) -> bool:
-        """Take a span of all resources, or none; see `Reservations.reserve`."""
+        """Reserve a span of all resources, or of none; see `Reservations.reserve`."""
         document = _document(holder, _hashed(resources), hold)
         if not self._write(document, instead_of):
             return False
@@ -85,7 +86,7 @@ class MongoReservations:
         return True
 
     def release(self, holder: str) -> None:
-        """Give up what a holder holds; see `Reservations.release`."""
+        """Release the reservation of a holder; see `Reservations.release`."""
         self._remove({"_id": holder})
 
     def _write(self, document: Document, instead_of: Hold | None) -> bool:

@@ -1,4 +1,4 @@
-"""MongoDB's figures."""
+"""Server statistics of MongoDB."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from worker.adapters.mongo.client import Document, mapped_errors
 _OPERATIONS = ("insert", "query", "update", "delete", "getmore", "command")
 
 _TIMEOUT = 1.0
-"""Seconds to wait, so that a connection that went silent does not outlast the fault for long."""
+"""Seconds to wait; a short limit, since a dead connection is noticed only by its time-out."""
 
 
 class MongoStatus:
@@ -27,13 +27,13 @@ class MongoStatus:
         self._admin = database.client.admin
 
     def read(self) -> DatabaseStats:
-        """Ask the server; see `DatabaseStatus.read`."""
+        """Query the server; see `DatabaseStatus.read`."""
         with mapped_errors(), pymongo.timeout(_TIMEOUT):
             role = _role(self._admin.command("hello"))
             try:
                 status = self._admin.command("serverStatus")
             except OperationFailure:
-                # It takes the role clusterMonitor, which not everybody has.
+                # The command requires the role clusterMonitor, which the user may not have.
                 return DatabaseStats(role)
         connections = status.get("connections", {})
         operations = status.get("opcounters", {})

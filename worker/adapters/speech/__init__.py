@@ -1,1 +1,1 @@
-"""Turning sound into words."""
+"""Speech recognition."""

@@ -1,4 +1,4 @@
-"""Listening to the blocks of a recording with Whisper, and writing down what is heard."""
+"""Transcription of a recording with Whisper, block by block."""
 
 from collections.abc import Iterator, Sequence
 from types import MappingProxyType
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from faster_whisper.transcribe import Word as HeardWord
 
 OPTIONS = MappingProxyType({"beam_size": 5, "vad_filter": True, "word_timestamps": True})
-"""How faster-whisper is asked to transcribe."""
+"""Options of faster-whisper."""
 
 
 class BlockTranscriber:
-    """Transcribes block after block of one recording.
+    """Transcribes the blocks of one recording.
 
     Args:
         model: The model.
@@ -59,14 +59,14 @@ class BlockTranscriber:
         self._report_progress(self.end)
 
     def segments(self) -> tuple[Segment, ...]:
-        """What was heard, in the order of time."""
+        """Return the segments in chronological order."""
         ordered = sorted(self._found, key=lambda segment: segment.start)
         return tuple(
             segment.model_copy(update={"id": position}) for position, segment in enumerate(ordered)
         )
 
     def _words(self, block: Block, index: int) -> Iterator[tuple[Sequence["HeardWord"], float]]:
-        # The language of the first speech is that of the recording: short blocks mislead.
+        # The first block with speech sets the language: detection is unreliable on short blocks.
         found, info = self._model.transcribe(
             block.channels[index], language=self.language, **OPTIONS
         )

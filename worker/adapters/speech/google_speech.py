@@ -1,4 +1,4 @@
-"""Asking Google what is said in the blocks of a recording."""
+"""Speech recognition by Google Cloud Speech-to-Text."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -32,7 +32,7 @@ _SLACK = 1.02
 
 
 class _Transport(SpeechRestTransport):
-    """The library's transport, whose requests are announced."""
+    """The library's transport, with instrumentation."""
 
     def __init__(self, url: str, credentials: Any) -> None:
         parts = urlsplit(url)
@@ -44,7 +44,7 @@ class _Transport(SpeechRestTransport):
 
 
 class GoogleSpeech:
-    """A `SpeechProvider` that asks Google.
+    """A `SpeechProvider` that uses Google Cloud Speech-to-Text.
 
     Args:
         credentials: Who we are.
@@ -97,7 +97,7 @@ class GoogleSpeech:
     def transcribe(
         self, recording: Path, audio: Audio, channels: Channels | None, progress: Progress
     ) -> Transcript:
-        """Transcribe a recording, a minute at a time; see `SpeechProvider.transcribe`."""
+        """Transcribe a recording in blocks of a minute; see `SpeechProvider.transcribe`."""
         speakers: tuple[Speaker | None, ...] = (None,)
         if channels is not None and audio.channels == 2:
             speakers = (channels.left, channels.right)
@@ -147,14 +147,14 @@ class GoogleSpeech:
         )
         content = types.RecognitionAudio(content=pcm.tobytes())
         with self._breaker(SPEECH, RECOGNIZE), mapped_errors(SPEECH):
-            # The library's own attempts are switched off: attempts are counted in one place.
+            # No retries by the library: `RetryPolicy` makes them.
             return self._client.recognize(
                 config=config, audio=content, retry=None, timeout=self._timeout
             )
 
 
 class _TranscriptBuilder:
-    """Writes down what is heard, block after block."""
+    """Collects the results of the blocks."""
 
     def __init__(self, speakers: Sequence[Speaker | None]) -> None:
         self._speakers = speakers
@@ -163,7 +163,7 @@ class _TranscriptBuilder:
         self.end = 0.0
 
     def add(self, block: Block, answer: types.RecognizeResponse) -> None:
-        """Write down the answer for a block."""
+        """Add the response for a block."""
         for result in answer.results:
             if not result.alternatives:
                 continue
@@ -175,7 +175,7 @@ class _TranscriptBuilder:
         self.end = block.start + block.duration
 
     def segments(self) -> tuple[Segment, ...]:
-        """What was heard, in the order of time."""
+        """Return the segments in chronological order."""
         ordered = sorted(self._segments_found, key=lambda segment: segment.start)
         return tuple(
             segment.model_copy(update={"id": position}) for position, segment in enumerate(ordered)
@@ -187,7 +187,7 @@ def _segments(
 ) -> Iterator[Segment]:
     words = [_word(word, block.start) for word in said.words]
     if not words and said.transcript.strip():
-        # Where there are no times, all of the block is as near as can be told.
+        # Without word times, the segment spans the whole block.
         end = block.start + block.duration
         yield _segment(said.transcript, block.start, end, speaker, _known(said.confidence), ())
     for group in utterances(words) if words else ():
@@ -231,5 +231,5 @@ def _seconds(time: timedelta | None) -> float:
 
 
 def _known(confidence: float) -> float | None:
-    """A confidence; None for 0, by which Google says that it is not set."""
+    """Return a confidence; None for 0, which means that Google did not set it."""
     return round(min(confidence, 1.0), 4) if confidence > 0 else None

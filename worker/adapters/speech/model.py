@@ -1,4 +1,4 @@
-"""Finding and loading a Whisper model."""
+"""Loading of Whisper models."""
 
 import importlib.util
 from pathlib import Path
@@ -34,7 +34,7 @@ def load_model(name: str, *, cpu_threads: int) -> "WhisperModel":
         return WhisperModel(
             _location(name), device="cpu", compute_type="int8", cpu_threads=cpu_threads
         )
-    # It passes on whatever its HTTP client and CTranslate2 raise, which share no base class.
+    # Errors of its HTTP client and of CTranslate2 pass through, and have no common base class.
     except Exception as error:
         raise Permanent(
             f"the Whisper model {name!r} cannot be loaded: {_first_line(error)}; "

@@ -1,4 +1,4 @@
-"""Words that are said in one go."""
+"""Segmentation of words into utterances."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -23,7 +23,7 @@ W = TypeVar("W", bound=_Timed)
 
 
 def utterances(words: Sequence[W]) -> Iterable[Sequence[W]]:
-    """Cut words at pauses."""
+    """Split words at pauses."""
     starts = [
         index for index, (one, two) in enumerate(pairwise(words), 1) if two.start - one.end > _PAUSE
     ]

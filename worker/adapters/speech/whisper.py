@@ -1,4 +1,4 @@
-"""Whisper on this machine; with its siblings, the only home of faster_whisper."""
+"""Speech recognition by Whisper on this machine."""
 
 from contextlib import closing
 from pathlib import Path
@@ -40,7 +40,7 @@ class WhisperProvider:
         self._model: WhisperModel | None = None
 
     def load(self) -> "WhisperModel":
-        """Load the model, if this was not done before.
+        """Load the model if it is not loaded yet.
 
         Raises:
             MissingExtra: faster-whisper is not installed.
@@ -54,7 +54,7 @@ class WhisperProvider:
     def transcribe(
         self, recording: Path, audio: Audio, channels: Channels | None, progress: Progress
     ) -> Transcript:
-        """Transcribe a recording, a few minutes at a time; see `SpeechProvider.transcribe`.
+        """Transcribe a recording in blocks of a few minutes; see `SpeechProvider.transcribe`.
 
         Segments carry a speaker where each channel holds one; such channels are transcribed apart.
         """

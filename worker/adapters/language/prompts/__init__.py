@@ -1,4 +1,4 @@
-"""What language models are asked: one file for each part of the analysis.
+"""Prompts for language models, one file for each part of the analysis.
 
 A prompt's version is that of its file and a fingerprint of its words, so that reports tell prompts
 apart even where somebody forgot to count the version up.
