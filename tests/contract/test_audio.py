@@ -1,4 +1,4 @@
-"""The contract of `AudioStore`, held by the fake and by GridFS alike."""
+"""The contract of `AudioStore`, for the fake and GridFS."""
 
 import io
 import random

@@ -1,4 +1,4 @@
-"""What holds for all calendars: in memory and on a CalDAV server."""
+"""The contract of `CalendarProvider`, in memory and on a CalDAV server."""
 
 import uuid
 from collections.abc import Callable, Iterator

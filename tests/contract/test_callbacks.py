@@ -1,4 +1,4 @@
-"""The contract of `CallbackStore`, held by the fake and by MongoDB alike."""
+"""The contract of `CallbackStore`, for the fake and MongoDB."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What holds for a provider's real service: `make contract PROVIDER=openai`.
+"""The contract of providers, against the real services: `make contract PROVIDER=openai`.
 
 The provider is made as the service makes it, from the settings in the environment, and what it is
 asked may cost a few cents. A provider without its key is skipped.

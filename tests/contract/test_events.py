@@ -1,4 +1,4 @@
-"""What every publisher of events keeps to: see `tasks.ports.EventPublisher`."""
+"""The contract of `EventPublisher`."""
 
 import socket
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What every store of requests keeps to, and that a request is carried out once: in both."""
+"""The contract of `IdempotencyStore`, and of idempotent requests, in memory and in MongoDB."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The contract of `KeyStore`, and who is let in by a key, in memory and in MongoDB."""
+"""The contract of `KeyStore`, and authentication by key, in memory and in MongoDB."""
 
 from datetime import timedelta
 

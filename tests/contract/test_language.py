@@ -1,4 +1,4 @@
-"""The contract of `LanguageProvider`, held by the fake and by the local provider alike."""
+"""The contract of `LanguageProvider`, for the fake and the local provider."""
 
 import pytest
 

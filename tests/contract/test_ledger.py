@@ -1,4 +1,4 @@
-"""What holds for all ledgers: in memory and in MongoDB."""
+"""The contract of `Ledger`, in memory and in MongoDB."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date

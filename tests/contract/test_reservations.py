@@ -1,4 +1,4 @@
-"""What holds for all reservations: in memory and in MongoDB."""
+"""The contract of `Reservations`, in memory and in MongoDB."""
 
 import random
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What providers cost, and what is said where it is not known."""
+"""Costs of providers, also without a known price."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Posting callbacks: signed, from the inside to the outside only, and not for ever."""
+"""Delivery of callbacks: signatures, SSRF protection and time limits."""
 
 import socket
 import threading

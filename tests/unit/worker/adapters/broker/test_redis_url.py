@@ -1,4 +1,4 @@
-"""Addresses of brokers, as Celery and as redis-py spell them."""
+"""Conversion of broker URLs from Celery to redis-py."""
 
 import pytest
 

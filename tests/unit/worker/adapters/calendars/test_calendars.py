@@ -1,4 +1,4 @@
-"""The extra that calendars need."""
+"""Errors when the calendar extra is missing."""
 
 import sys
 

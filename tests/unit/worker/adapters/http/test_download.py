@@ -1,4 +1,4 @@
-"""Fetching recordings: from the outside only, and only so much."""
+"""Download of recordings: public addresses only, and limited in size."""
 
 import socket
 import threading

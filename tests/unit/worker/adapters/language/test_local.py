@@ -1,4 +1,4 @@
-"""The offline provider, on the samples' true words, on chatter and on hostile words."""
+"""The offline provider on sample transcripts, small talk and hostile input."""
 
 import logging
 import random

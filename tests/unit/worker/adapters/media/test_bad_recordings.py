@@ -1,4 +1,4 @@
-"""Recordings that are refused, each with its reason."""
+"""Recordings that are rejected, each with its error code."""
 
 import random
 import socket

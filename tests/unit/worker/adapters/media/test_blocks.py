@@ -1,4 +1,4 @@
-"""The samples of recordings, block by block."""
+"""Decoding of recordings in blocks."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is found out about recordings of all kinds that are accepted."""
+"""Probing of accepted recordings of all formats."""
 
 import math
 from pathlib import Path

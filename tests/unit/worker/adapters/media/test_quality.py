@@ -1,4 +1,4 @@
-"""The figures of sound quality, on signals of which they are known."""
+"""Audio quality of signals whose values are known."""
 
 from itertools import pairwise
 from typing import Any
