@@ -79,7 +79,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             ask_by_kafka(running.settings.kafka_bootstrap_servers or "")
             wait_until(lambda: all(running.api.get(one).status.final for one in ids.values()), 90)
             wait_for(lambda: busy(scraped(running.stack.api_url)), {}, 40)
-            wait_until(lambda: logged(running.stack.log_dir, "request .* was refused"), 30)
+            wait_until(lambda: logged(running.stack.log_dir, "request .* rejected"), 30)
             figures = scraped(running.stack.api_url)
             interviews = {name: running.api.get(one) for name, one in ids.items()}
             logs = running.stack.log_dir
