@@ -140,7 +140,7 @@ def test_the_command_line_silences(running: str, monkeypatch: pytest.MonkeyPatch
 
     assert "silent for 30m" in run("silence", "--for", "30m", "--reason", "new disks")
     (line,) = (line for line in run("silences", "list").splitlines() if "new disks" in line)
-    assert "is over" in run("silences", "end", line.split()[0])
+    assert "ended" in run("silences", "end", line.split()[0])
     assert "Nothing is silenced" in run("silences", "list")
 
 
