@@ -31,6 +31,7 @@ from tasks.interviews.transcript import Segment, Speaker, Transcript, Word
 from tasks.ports import CalendarProvider, LanguageProvider, Meeting, Progress, SpeechProvider
 from worker.adapters.http.calls import Call, instrumented_call
 from worker.adapters.providers import Bill, Charge, CircuitBreaker, Context, Usage
+from worker.environment import ProviderSettings
 
 __all__ = [
     "Anchor",
@@ -58,6 +59,7 @@ __all__ = [
     "Permanent",
     "Person",
     "Progress",
+    "ProviderSettings",
     "Quote",
     "Rubric",
     "Segment",

@@ -7,9 +7,14 @@ in the groups `interview_worker.speech`, `interview_worker.language` and
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from worker.settings import Settings
+from worker.environment import ProviderSettings, read_settings
+
+if TYPE_CHECKING:
+    from worker.settings import Settings
+
+S = TypeVar("S", bound=ProviderSettings)
 
 
 class CircuitBreaker(Protocol):
@@ -68,14 +73,27 @@ class Bill(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a provider's factory gets.
+    """What a provider's factory is given.
 
     Attributes:
-        settings: All settings.
-        breaker: To be put around each request.
-        bill: To be called with each answer that costs money.
+        settings: The settings of the service.
+        breaker: A context for each request.
+        bill: Called with each response that costs money.
     """
 
-    settings: Settings
+    settings: "Settings"
     breaker: CircuitBreaker
     bill: Bill
+
+    def settings_for(self, kind: type[S]) -> S:
+        """The settings of one provider.
+
+        Those of a provider from another package are read from the environment.
+
+        Args:
+            kind: The provider's own class of settings.
+
+        Raises:
+            Permanent: A value in the environment is invalid.
+        """
+        return self.settings if isinstance(self.settings, kind) else read_settings(kind)

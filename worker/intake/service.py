@@ -20,7 +20,7 @@ from tasks.interviews.interview import (
 )
 from tasks.ports import AudioStore, InterviewStore
 from worker.ports import AudioProbe, CallbackUrlCheck, Dispatcher, DownloadLimits
-from worker.settings import Settings
+from worker.settings.intake import IntakeSettings
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Intake:
     interviews: InterviewStore
     audio: AudioStore
     dispatcher: Dispatcher
-    settings: Settings
+    settings: IntakeSettings
     probe: AudioProbe
     check_callback_url: CallbackUrlCheck
     tenant: str = DEFAULT_TENANT

@@ -2,13 +2,48 @@
 
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import Field, SecretStr
 from rich.console import Console
 
 from tasks.errors import Permanent
+from worker.adapters.language.settings import OpenAISettings
+from worker.adapters.providers import Context
 from worker.cli.listing import settings_table
+from worker.environment import ProviderSettings
 from worker.settings import Settings, load_settings, mask_url
+
+
+class AcmeSettings(ProviderSettings):
+    acme_key: SecretStr | None = None
+    acme_window: int = Field(10, ge=1)
+
+
+def context() -> Context:
+    unused: Any = None
+    return Context(load_settings(), breaker=unused, bill=unused)
+
+
+def test_a_provider_from_another_package_has_settings_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text("s3cret\n")
+    monkeypatch.setenv("ACME_KEY_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("ACME_WINDOW", "20")
+    monkeypatch.setenv("PROVIDER_TIMEOUT", "5")
+    found = context().settings_for(AcmeSettings)
+    assert found.acme_key == SecretStr("s3cret")
+    assert (found.acme_window, found.provider_timeout) == (20, 5)
+    monkeypatch.setenv("ACME_WINDOW", "0")
+    with pytest.raises(Permanent, match=r"^ACME_WINDOW: [^\n]+$"):
+        context().settings_for(AcmeSettings)
+
+
+def test_providers_of_ours_share_the_settings_of_the_service() -> None:
+    given = context()
+    assert given.settings_for(OpenAISettings) is given.settings
 
 
 def test_every_setting_says_what_it_is_for() -> None:

@@ -1,8 +1,13 @@
 """Calendars: CalDAV. The only home of caldav, icalendar and recurring_ical_events."""
 
+from typing import TYPE_CHECKING
+
 from tasks.errors import MissingExtra, Permanent
 from tasks.ports import CalendarProvider
-from worker.adapters.providers import Context
+from worker.adapters.calendars.settings import CalDavSettings
+
+if TYPE_CHECKING:
+    from worker.adapters.providers import Context
 
 
 def open_caldav(
@@ -28,14 +33,14 @@ def open_caldav(
     return CalDavProvider(url, username, password, create_missing=create_missing, timeout=timeout)
 
 
-def open_provider(context: Context) -> CalendarProvider:
+def open_provider(context: "Context") -> CalendarProvider:
     """The provider `caldav`, as the settings have it.
 
     Raises:
         MissingExtra: The packages for CalDAV are not installed.
         Permanent: There is no URL of a server, or it is not one of http or https.
     """
-    settings = context.settings
+    settings = context.settings_for(CalDavSettings)
     if settings.caldav_url is None:
         raise Permanent("CALDAV_URL is not set", code="configuration")
     return open_caldav(

@@ -18,6 +18,7 @@ from tasks.interviews.people import Interval, Person
 from tasks.ports import Meeting
 from worker.adapters.calendars import event, google_events
 from worker.adapters.calendars.google_events import Stored, event_id, resource_of
+from worker.adapters.calendars.settings import GoogleCalendarSettings
 from worker.adapters.google.endpoints import CALENDAR, EVENT, EVENTS, FREE_BUSY
 from worker.adapters.google.failures import is_refusal_of_calendar, mapped_errors
 from worker.adapters.google.identity import credentials_for
@@ -69,7 +70,7 @@ class GoogleCalendar:
     @classmethod
     def of(cls, context: Context) -> "GoogleCalendar":
         """The calendars of the settings."""
-        settings = context.settings
+        settings = context.settings_for(GoogleCalendarSettings)
         credentials = credentials_for(
             _SCOPES, settings.google_credentials, subject=settings.google_calendar_subject
         )

@@ -20,6 +20,7 @@ from worker.adapters.google.identity import credentials_for
 from worker.adapters.google.sessions import InstrumentedAdapter
 from worker.adapters.media import SAMPLE_RATE, Block, read_blocks
 from worker.adapters.providers import Bill, CircuitBreaker, Context, Usage
+from worker.adapters.speech.settings import GoogleSpeechSettings
 from worker.adapters.speech.utterances import utterances
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -79,7 +80,7 @@ class GoogleSpeech:
     @classmethod
     def of(cls, context: Context) -> "GoogleSpeech":
         """The speech recognition of the settings."""
-        settings = context.settings
+        settings = context.settings_for(GoogleSpeechSettings)
         return cls(
             credentials_for([_SCOPE], settings.google_credentials),
             url=settings.google_speech_url,

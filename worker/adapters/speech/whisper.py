@@ -12,6 +12,7 @@ from worker.adapters.media import read_blocks
 from worker.adapters.providers import Context
 from worker.adapters.speech.block_transcriber import BlockTranscriber
 from worker.adapters.speech.model import load_model
+from worker.adapters.speech.settings import WhisperSettings
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -78,5 +79,5 @@ class WhisperProvider:
 
 def open_provider(context: Context) -> WhisperProvider:
     """The provider `whisper`, as the settings have it."""
-    settings = context.settings
+    settings = context.settings_for(WhisperSettings)
     return WhisperProvider(settings.whisper_model, cpu_threads=settings.whisper_threads)

@@ -1,0 +1,77 @@
+"""All settings of the service, put together from the settings of its parts."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from worker.adapters.calendars.settings import CalDavSettings, GoogleCalendarSettings
+from worker.adapters.language.settings import AnthropicSettings, OpenAISettings
+from worker.adapters.speech.settings import GoogleSpeechSettings, WhisperSettings
+from worker.environment import read_settings
+from worker.settings.http import HttpSettings, is_loopback
+from worker.settings.intake import IntakeSettings
+from worker.settings.pipeline import PipelineSettings, ProviderChoice
+from worker.settings.servers import ServerSettings
+from worker.settings.telemetry import TelemetrySettings
+
+__all__ = ["Settings", "is_loopback", "load_settings", "mask_url"]
+
+
+# Pydantic lists the fields of the last base first.
+class Settings(
+    TelemetrySettings,
+    GoogleCalendarSettings,
+    CalDavSettings,
+    AnthropicSettings,
+    OpenAISettings,
+    GoogleSpeechSettings,
+    WhisperSettings,
+    ProviderChoice,
+    PipelineSettings,
+    IntakeSettings,
+    HttpSettings,
+    ServerSettings,
+):
+    """Every setting of the service. Each part documents its own."""
+
+    @property
+    def metrics_directory(self) -> Path:
+        """The directory that worker and sidecar share for metrics."""
+        return self.metrics_dir or self.data_dir / "metrics"
+
+    def with_environment(self, environment: Mapping[str, str]) -> "Settings":
+        """These settings, some of them replaced by the values of environment variables."""
+        replaced = {name.lower(): value for name, value in environment.items()}
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return Settings.model_validate({**given, **replaced})
+
+    def environment(self) -> dict[str, str]:
+        """These settings as environment variables, without those at their defaults."""
+        given = ((name, getattr(self, name)) for name in self.model_fields_set)
+        return {name.upper(): _as_text(value) for name, value in given if value is not None}
+
+
+def load_settings() -> Settings:
+    """Read all settings from the environment.
+
+    Raises:
+        Permanent: A value is invalid; the message is one line that names the setting.
+    """
+    return read_settings(Settings)
+
+
+def mask_url(url: str) -> str:
+    """A URL without its user, password and query."""
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    _, at, host = authority.rpartition("@")
+    return f"{scheme}{separator}{'***@' if at else ''}{host}{slash}{path.partition('?')[0]}"
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, dict):
+        value = tuple(f"{name}={each}" for name, each in value.items())
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
