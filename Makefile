@@ -90,6 +90,10 @@ dashboards: $(DEV) ## Write Grafana's dashboards anew
 log-config: $(DEV) ## Write the configuration of Fluentd, Elasticsearch and Kibana anew
 	$(BIN)/python -m monitoring.stack.log_config
 
+.PHONY: picture
+picture: $(DEV) ## Draw the architecture picture from docs/images/architecture.toml
+	$(BIN)/python docs/images/draw_architecture.py
+
 .PHONY: dashboards-check
 dashboards-check: $(DEV) ## Ask a Prometheus that watched a real run for what each panel shows
 	@$(BIN)/python -m tests.dashboards
