@@ -12,7 +12,7 @@ BIN    := $(VENV)/bin
 
 # `make up TRACING=1 LOGGING=1`. The collector decides which traces are kept, so it gets all of them.
 DOCKER_COMPOSE = docker compose --file docker-compose.yml \
-  $(if $(LOGGING),--file docker-compose.logging.yml --profile logging) $(if $(TRACING),--profile tracing)
+  $(if $(LOGGING),--file deployment/compose/logging-driver.yml --profile logging) $(if $(TRACING),--profile tracing)
 COMPOSE_ENV = $(if $(TRACING),OTEL_EXPORTER_OTLP_ENDPOINT=http://otel-collector:4318 OTEL_TRACES_SAMPLER_ARG=1)
 # What the service runs on; that and what its tests need; programs that look at it from outside,
 # which have an environment of their own.

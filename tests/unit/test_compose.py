@@ -1,4 +1,4 @@
-"""`docker-compose.yml` against the specification's schema, and against our code.
+"""`docker-compose.yml` and the files it includes, against the specification and our code.
 
 Containers cannot run everywhere; that names, paths and ports exist can be told anywhere.
 """
@@ -20,10 +20,13 @@ from pydantic import SecretStr
 
 from deployment.secrets import make
 from monitoring.stack.grafana.__main__ import PLACE
+from tests.compose import COMPOSE_FILE, RESOURCES, included, load
 from tests.processes import ROOT
 from worker.settings import Settings, load_settings
 
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+COMPOSE: dict[str, Any] = load()
+FILES = [COMPOSE_FILE, *included(COMPOSE_FILE)]
+LOGGING_DRIVER = ROOT / "deployment" / "compose" / "logging-driver.yml"
 SERVICES: dict[str, Any] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 OURS = [name for name, one in SERVICES.items() if one["image"] == "interview-worker:0.1.0"]
@@ -64,11 +67,56 @@ PORTS = {
 
 def test_the_specification_allows_it() -> None:
     program = Path(sys.executable).with_name("check-jsonschema")
-    arguments = ["--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
+    arguments = ["--builtin-schema", "vendor.compose-spec", *map(str, FILES)]
     checked = subprocess.run(
         [program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("kind", RESOURCES)
+def test_no_resource_is_defined_twice(kind: str) -> None:
+    # PyYAML keeps the last of two equal keys, so the names are read from the nodes.
+    names = [name for file in FILES for name in _names(file, kind)]
+    assert len(names) == len(set(names))
+    assert set(names) == set(COMPOSE.get(kind, ()))
+
+
+def test_two_files_with_the_same_resource_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text("volumes: {data: {}}")
+    file = tmp_path / "compose.yml"
+    file.write_text("include: [{path: a.yml}]\nvolumes: {data: {}}")
+    with pytest.raises(ValueError, match="data"):
+        load(file)
+
+
+def test_an_included_file_needs_the_project_directory(tmp_path: Path) -> None:
+    file = tmp_path / "compose.yml"
+    file.write_text("include: [{path: parts/a.yml}]")
+    with pytest.raises(ValueError, match="project_directory"):
+        load(file)
+
+
+@EACH
+def test_its_references_resolve(name: str) -> None:
+    service = SERVICES[name]
+    networks = {"default", *COMPOSE.get("networks", ())}
+    volumes = {source for mount in service.get("volumes", ()) if (source := mount.split(":")[0])}
+    assert set(service.get("depends_on", ())) <= set(SERVICES)
+    assert set(service.get("networks", ())) <= networks
+    assert {source for source in volumes if source[0] not in "./"} <= set(COMPOSE["volumes"])
+    assert set(service.get("configs", ())) <= set(COMPOSE.get("configs", ()))
+    assert set(service.get("secrets", ())) <= set(COMPOSE["secrets"])
+
+
+def test_all_files_harden_containers_the_same_way() -> None:
+    # Anchors do not cross files, so each file repeats them.
+    first, *others = (yaml.safe_load(file.read_text())["x-hardened"] for file in FILES[1:])
+    assert others == [first] * len(others)
+
+
+def test_the_logging_driver_is_set_for_services_of_ours() -> None:
+    assert set(_names(LOGGING_DRIVER, "services")) < set(OURS)
 
 
 def test_all_parts_are_there() -> None:
@@ -205,7 +253,7 @@ def test_more_time_to_stop_than_work_in_hand_is_given() -> None:
 
 
 def test_worker_and_sidecar_share_their_figures() -> None:
-    place = COMPOSE["x-environment"]["METRICS_DIR"]
+    place = SERVICES["worker"]["environment"]["METRICS_DIR"]
     for name in ("worker", "sidecar"):
         assert f"figures:{place}" in SERVICES[name]["volumes"]
     assert f" {place} " in DOCKERFILE.replace(" /data ", " ")
@@ -278,6 +326,18 @@ def test_grafana_is_provisioned() -> None:
     assert ROOT / mounts[provider["options"]["path"]] == PLACE
     home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert json.loads((PLACE / Path(home).name).read_text())["uid"]
+
+
+def _names(file: Path, kind: str) -> list[str]:
+    """The names of a file's resources of one kind; a name that is there twice comes twice."""
+    top = yaml.compose(file.read_text(), Loader=yaml.SafeLoader)
+    assert isinstance(top, yaml.MappingNode)
+    return [
+        name.value
+        for key, resources in top.value
+        if key.value == kind
+        for name, _ in resources.value
+    ]
 
 
 def _environment(name: str) -> Iterator[tuple[str, str]]:

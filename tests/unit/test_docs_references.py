@@ -46,7 +46,7 @@ EXAMPLES = {
 OTHER_VARIABLES = {
     "CI": "tests/requirements.py",
     "CONTRACT_CALENDAR": "tests/contract",
-    "EXTRAS": "docker-compose.yml",
+    "EXTRAS": "deployment/compose/core.yml",
     "FUZZ_SEED": "Makefile",
     "LOAD": "Makefile",
     "LOGGING": "Makefile",

@@ -16,7 +16,6 @@ KNOWN = {
     "README.md",
     "benchmarks",
     "deployment",
-    "docker-compose.logging.yml",
     "docker-compose.yml",
     "docs",
     "interview_worker",
