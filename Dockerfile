@@ -13,7 +13,7 @@ ENV VIRTUAL_ENV=/opt/interview-worker
 
 # What is installed is what the lock has: uv compares the hashes of constraints.
 ARG EXTRAS=whisper,local,caldav,openai,anthropic,google,flower
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY requirements requirements
 COPY interview_worker interview_worker
 COPY tasks tasks

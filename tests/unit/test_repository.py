@@ -12,6 +12,7 @@ KNOWN = {
     ".gitignore",
     "CHANGELOG.md",
     "Dockerfile",
+    "LICENSE",
     "Makefile",
     "README.md",
     "benchmarks",
