@@ -9,6 +9,7 @@ from tests.processes import ROOT
 KNOWN = {
     ".ci",
     ".dockerignore",
+    ".editorconfig",
     ".gitignore",
     "CHANGELOG.md",
     "Dockerfile",
