@@ -127,12 +127,15 @@ logs: ## Follow the logs of all containers
 smoke: $(DEV) ## Take an interview through the containers, where a container engine runs
 	$(BIN)/python -m pytest -ra tests/smoke
 
-.PHONY: lint
-lint: $(DEV) ## Check style, types and the direction of imports
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+.PHONY: types
+types: $(DEV) ## Check types for Linux and macOS
 	$(BIN)/mypy
 	$(BIN)/mypy --platform darwin --package tasks --package monitoring --package worker
+
+.PHONY: lint
+lint: $(DEV) types ## Check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
 .PHONY: format
