@@ -26,9 +26,14 @@ JOBS   ?= 2
 # A module's tests stay together, which share its servers; tests/conftest.py puts them in order.
 SPREAD  = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
+##@ Help
+
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Run
 
 .PHONY: demo
 demo: $(RUN) ## Take one bundled interview through the whole of it, print its report, stop again
@@ -37,6 +42,8 @@ demo: $(RUN) ## Take one bundled interview through the whole of it, print its re
 .PHONY: worker
 worker: $(RUN) ## Run servers, workers, API and Flower until Ctrl-C
 	@exec $(BIN)/interview-worker up
+
+##@ Test
 
 .PHONY: test
 test: $(DEV) $(TOOLS) ## Run the tests, on real servers
@@ -78,6 +85,8 @@ chaos: $(DEV) $(TOOLS) ## Kill and freeze everything under hundreds of interview
 fuzz: $(DEV) $(TOOLS) ## Try odd requests and damaged recordings, for some minutes
 	FUZZ=long $(BIN)/python -m pytest tests/fuzz
 
+##@ Monitoring
+
 .PHONY: rules
 rules: $(DEV) ## Write Prometheus' rules and alerts anew
 	$(BIN)/python -m monitoring.stack.prometheus
@@ -107,6 +116,8 @@ else
 	@$(BIN)/python -m tests.dashboards --seconds 100 --preview build/dashboards
 endif
 
+##@ Containers
+
 .PHONY: secrets
 secrets: ## Make the passwords of docker-compose.yml, where there are none
 	@$$(scripts/find-python $(PYTHON)) -m deployment.secrets
@@ -127,6 +138,8 @@ logs: ## Follow the logs of all containers
 smoke: $(DEV) ## Take an interview through the containers, where a container engine runs
 	$(BIN)/python -m pytest -ra tests/smoke
 
+##@ Develop
+
 .PHONY: types
 types: $(DEV) ## Check types for Linux and macOS
 	$(BIN)/mypy
@@ -143,6 +156,8 @@ format: $(DEV) ## Put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+##@ Measure
+
 .PHONY: bench
 bench: $(DEV) ## Measure speed against the alternatives, as ratios of one run
 	$(BIN)/python -m benchmarks
@@ -158,6 +173,8 @@ audit: $(DEV) $(TOOLS) ## Look for known vulnerabilities in what is pinned
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
   --custom-compile-command 'make lock'
+
+##@ Release
 
 # All of a package's versions are those of dev.lock.
 .PHONY: lock
