@@ -11,6 +11,7 @@ KNOWN = {
     ".dockerignore",
     ".editorconfig",
     ".gitignore",
+    ".pre-commit-config.yaml",
     "CHANGELOG.md",
     "Dockerfile",
     "LICENSE",
