@@ -26,7 +26,7 @@ class MemoryInterviews:
 
     def create(self, interview: Interview, *events: Event) -> None:
         if interview.id in self._documents:
-            raise AlreadyExists(f"interview {interview.id} exists already")
+            raise AlreadyExists(f"interview {interview.id} already exists")
         self._documents[interview.id] = to_document(interview)
         self._record(events, interview.callback_url)
 

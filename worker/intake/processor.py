@@ -68,7 +68,7 @@ class RequestProcessor:
                 yield
             self.requests.remove(request.id)
         except AlreadyExists:
-            log.info("interview %s exists already: the request is a duplicate", request.id)
+            log.info("interview %s already exists: the request is a duplicate", request.id)
             self.requests.remove(request.id)
         except (DownloadFailed, Transient) as error:
             if request.attempts >= _ATTEMPTS:

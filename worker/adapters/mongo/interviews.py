@@ -104,7 +104,7 @@ class MongoInterviews(MongoOutbox, InterviewStore):
             with mapped_errors():
                 self._documents.insert_one(document)
         except DuplicateKey as error:
-            raise AlreadyExists(f"interview {interview.id} exists already") from error
+            raise AlreadyExists(f"interview {interview.id} already exists") from error
 
     @override
     def get(self, interview_id: str) -> Interview:
