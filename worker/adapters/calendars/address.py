@@ -1,4 +1,4 @@
-"""Names of calendars: paths below the server's URL, in one spelling each."""
+"""Calendar names: normalized paths below the CalDAV server's URL."""
 
 from urllib.parse import quote, unquote, urlsplit
 
@@ -7,10 +7,10 @@ from tasks.interviews.people import Person
 
 
 def root_of(url: str) -> str:
-    """The server's URL, ending in a slash.
+    """Return the server's URL with a slash at its end.
 
     Raises:
-        Permanent: It is not a plain URL of http or https.
+        Permanent: It is not an http or https URL, or has a query or a fragment.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
@@ -19,12 +19,12 @@ def root_of(url: str) -> str:
 
 
 def calendar_of(person: Person, root: str) -> str:
-    """The path of a person's calendar: the one named, or `/{e-mail}/calendar/`.
+    """Return the path of a person's calendar: the given one, or `/{e-mail}/calendar/`.
 
-    Addresses that differ in upper and lower case only have the same calendar.
+    E-mail addresses are case-insensitive.
 
     Raises:
-        InvalidInput: The name is not that of a calendar below the root.
+        InvalidInput: The given calendar is not a path below the root.
     """
     if person.calendar is not None:
         return calendar_path(person.calendar, root)
@@ -32,21 +32,21 @@ def calendar_of(person: Person, root: str) -> str:
 
 
 def calendar_path(calendar: str, root: str) -> str:
-    """A calendar's path below the root, percent-encoded, with a slash at either end.
+    """Return a calendar's path below the root, percent-encoded, with a slash at either end.
 
     Args:
         calendar: A path below the root, or a URL that begins with the root.
         root: The server's URL.
 
     Raises:
-        InvalidInput: It leads elsewhere, or is no path.
+        InvalidInput: It is not a path below the root.
     """
     path = calendar.removeprefix(root) if calendar.startswith(root) else calendar
     try:
         parts = urlsplit(path)
     except ValueError:
         raise _refused() from None
-    # Compared with what came in, as parsing quietly drops line breaks and tabs.
+    # Compared with the input, since parsing silently removes line breaks and tabs.
     if parts.path != path:
         raise _refused()
     return _joined([unquote(segment) for segment in path.split("/") if segment])

@@ -11,12 +11,12 @@ from tasks.interviews.people import Interval
 from worker.adapters.calendars.dav import unreadable
 
 _DAY = timedelta(days=1)
-# What a zone may be away from UTC, and a day for what lasts from midnight to midnight there.
+# The largest UTC offset of a zone, and one day for an all-day event there.
 _REACH = timedelta(hours=14) + _DAY
 
 
 def whole_days(window: Interval) -> Interval:
-    """The whole days of UTC in which any all-day event lies that touches the window."""
+    """Return the whole UTC days that contain any all-day event that overlaps the window."""
     start = (window.start - _REACH).replace(hour=0, minute=0, second=0, microsecond=0)
     end = (window.end + _REACH + _DAY).replace(hour=0, minute=0, second=0, microsecond=0)
     return Interval(start=start, end=end)
@@ -25,8 +25,8 @@ def whole_days(window: Interval) -> Interval:
 def has_whole_day(periods: Iterable[Interval]) -> bool:
     """Whether any of the periods covers a whole day of UTC.
 
-    It may then be an all-day event, which a server that does not know its owner's zone takes to
-    last from midnight to midnight in UTC.
+    It may then be an all-day event: a server without the owner's time zone reports it from
+    midnight to midnight in UTC.
     """
     for period in periods:
         midnight = period.start.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -37,13 +37,13 @@ def has_whole_day(periods: Iterable[Interval]) -> bool:
 
 
 def free_busy_periods(text: str) -> list[Interval]:
-    """The busy times of an answer to a free-busy query.
+    """Parse the busy times of a response to a free-busy query.
 
-    Two shapes are known: one VFREEBUSY with a FREEBUSY property for each period, as RFC 4791 has
-    it, and one VFREEBUSY with DTSTART, DTEND and FBTYPE for each, as Radicale sends before 3.8.
+    Two formats are supported: one VFREEBUSY with a FREEBUSY property for each period (RFC 4791),
+    and one VFREEBUSY with DTSTART, DTEND and FBTYPE for each period (Radicale before 3.8).
 
     Raises:
-        CalendarUnreadable: It has neither.
+        CalendarUnreadable: The response is malformed.
     """
     periods: list[Interval] = []
     try:
@@ -61,16 +61,16 @@ def free_busy_periods(text: str) -> list[Interval]:
 def event_periods(
     texts: Iterable[str], window: Interval, zone: str, exclude: str
 ) -> list[Interval]:
-    """The times of all events that make their owner busy, recurring ones expanded.
+    """Return the times of all busy events, with recurring events expanded.
 
     Args:
         texts: iCalendar objects.
-        window: Where to expand recurring events.
-        zone: The zone of all-day events, and of times without a zone of their own.
-        exclude: The UID of an event that does not count.
+        window: The window in which recurring events are expanded.
+        zone: The time zone of all-day events and of times without a zone.
+        exclude: The UID of an event to leave out.
 
     Raises:
-        CalendarUnreadable: Any of it is malformed.
+        CalendarUnreadable: An event is malformed.
     """
     around = whole_days(window)
     local = ZoneInfo(zone)
@@ -87,7 +87,7 @@ def event_periods(
 
 
 def within(periods: Iterable[Interval], window: Interval) -> list[Interval]:
-    """The periods that touch the window."""
+    """Return the periods that overlap the window."""
     return [period for period in periods if period.overlaps(window)]
 
 
@@ -112,7 +112,7 @@ def _periods(value: vPeriod | list[vPeriod] | None) -> list[vPeriod]:
 
 
 def _interval(start: date, end: date, zone: tzinfo) -> Iterator[Interval]:
-    """The span as an interval; none for one without length."""
+    """Yield the span as an interval, unless it is empty."""
     first, last = _moment(start, zone), _moment(end, zone)
     if first < last:
         yield Interval(start=first, end=last)

@@ -4,29 +4,31 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import quote
 
+from typing_extensions import override
+
 from tasks.errors import CalendarUnreadable, Permanent, Transient
 from tasks.interviews.people import Interval, Person
-from tasks.ports import Meeting
+from tasks.ports import CalendarProvider, Meeting
 from worker.adapters.calendars import address, busy, event
 from worker.adapters.calendars.dav import MISSING, Answer, Dav, calendar_data
 
 
-class CalDavProvider:
+class CalDavProvider(CalendarProvider):
     """A `CalendarProvider` on a CalDAV server.
 
-    One object serves all threads of a process; make it after a fork. Its messages name no
-    calendar, as calendars are named after people.
+    One object serves all threads of a process; create it after a fork. Its messages name no
+    calendar, since calendars are named after people.
 
     Args:
-        url: The server's URL; calendars are named by paths below it.
-        username: Who we are; None on a server that does not ask.
-        password: The proof of it.
-        create_missing: Whether a calendar that does not exist is empty and created when booking.
-            Else it is unreadable.
+        url: The server's URL; a calendar is named by its path below it.
+        username: The user; None for a server without authentication.
+        password: The user's password.
+        create_missing: Whether a missing calendar counts as empty and is created by a booking;
+            otherwise it is unreadable.
         timeout: Seconds to wait for the server.
 
     Raises:
-        Permanent: The URL is not one of http or https.
+        Permanent: The URL is not an http or https URL.
     """
 
     name = "caldav"
@@ -49,31 +51,32 @@ class CalDavProvider:
         self._dav.close()
 
     def ping(self) -> None:
-        """Ask for a sign of life; any answer is one.
+        """Check that the server responds, with any status.
 
         Raises:
-            Transient: There is none.
+            Transient: It does not respond.
         """
         self._dav.send("OPTIONS", self._root)
 
     def calendar_of(self, person: Person) -> str:
-        """The path of a person's calendar; see `address.calendar_of`."""
+        """Return the path of a person's calendar; see `address.calendar_of`."""
         return address.calendar_of(person, self._root)
 
+    @override
     def busy(
         self, calendar: str, window: Interval, *, zone: str, exclude: str
     ) -> Sequence[Interval]:
-        """When a calendar's owner is busy; see `CalendarProvider.busy`.
+        """Find when a calendar's owner is busy.
 
-        Asks for free-busy times, which a server may tell where it does not show events. These do
-        not say which event they come from, nor in whose zone a day is a day; so where our event
-        or a whole day is among them, and where a server has no free-busy times, it goes by the
-        events themselves.
+        Queries free-busy times, which a server may report even if it does not show events. They
+        name neither their event nor the time zone of an all-day event. Therefore the events
+        themselves are read if our own event or a whole day is among the times, or if the server
+        does not support free-busy queries.
         """
         url = self._url(calendar)
         periods = self._free_busy(url, window)
-        # Whether our event is there is asked afterwards: another run may be booking it right now.
-        if periods is not None and (not periods or self._is_told(periods, url, exclude)):
+        # Looked up after the query, since another run may be booking our event at the same time.
+        if periods is not None and (not periods or self._is_complete(periods, url, exclude)):
             return busy.within(periods, window)
         answer = self._dav.events(url, busy.whole_days(window))
         if self._is_new(answer):
@@ -82,11 +85,12 @@ class CalDavProvider:
             raise _unreadable(answer)
         return busy.within(busy.event_periods(calendar_data(answer), window, zone, exclude), window)
 
+    @override
     def book(self, calendars: Sequence[str], meeting: Meeting) -> int:
-        """Put a meeting into calendars; see `CalendarProvider.book`.
+        """Book a meeting in calendars.
 
         Raises:
-            Permanent: A calendar refuses it.
+            Permanent: A calendar rejects the event.
         """
         urls = [self._url(calendar) for calendar in calendars]
         there = {url: self._found(url, meeting) for url in urls if not self._create(url, meeting)}
@@ -96,11 +100,12 @@ class CalDavProvider:
             self._move(url, meeting, sequence, there[url].etag)
         return sequence
 
+    @override
     def cancel(self, calendars: Sequence[str], uid: str) -> None:
-        """Take a meeting out of calendars; see `CalendarProvider.cancel`.
+        """Delete a meeting from calendars.
 
         Raises:
-            Permanent: A calendar refuses it; it is out of all that do not.
+            Permanent: A calendar rejects the deletion; the event is deleted from all others.
         """
         refused = None
         for calendar in calendars:
@@ -111,21 +116,21 @@ class CalDavProvider:
             raise refused
 
     def invitation(self, meeting: Meeting, sequence: int) -> str:
-        """A revision of the meeting as an iTIP REQUEST."""
+        """Return a revision of the meeting as an iTIP REQUEST."""
         return event.request(meeting, sequence)
 
     def _url(self, calendar: str) -> str:
         return self._root + address.calendar_path(calendar, self._root).removeprefix("/")
 
-    def _is_told(self, periods: list[Interval], url: str, exclude: str) -> bool:
-        """Whether free-busy times tell all that there is to know."""
+    def _is_complete(self, periods: list[Interval], url: str, exclude: str) -> bool:
+        """Whether free-busy times are sufficient, without reading the events."""
         return not busy.has_whole_day(periods) and self._stored(url, exclude) is None
 
     def _is_new(self, answer: Answer) -> bool:
         return self._create_missing and answer.status in MISSING
 
     def _free_busy(self, url: str, window: Interval) -> list[Interval] | None:
-        """The free-busy times around a window; None where the server does not tell them."""
+        """Return the free-busy times around a window; None if the server does not support them."""
         answer = self._dav.free_busy(url, busy.whole_days(window))
         if self._is_new(answer):
             return []
@@ -150,7 +155,7 @@ class CalDavProvider:
         return stored
 
     def _create(self, url: str, meeting: Meeting) -> bool:
-        """Put in a new event; False where it is there already."""
+        """Create an event; return False if it already exists."""
         new = {"If-None-Match": "*"}
         answer = self._put(url, meeting, 0, new)
         # A missing parent is a conflict for WebDAV (RFC 4918, 9.7.1).
@@ -176,7 +181,7 @@ class CalDavProvider:
         return self._dav.send("PUT", _event_url(url, meeting.uid), body, headers)
 
     def _make_calendar(self, url: str) -> None:
-        """Make a calendar and what it lies in; the next request tells whether that worked."""
+        """Create a calendar and its parents; a failure shows in the next request."""
         *above, _ = url.removeprefix(self._root).rstrip("/").split("/")
         parent = self._root
         for segment in above:

@@ -27,13 +27,13 @@ _TRANSIENT = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server said.
+    """A response of the server.
 
     Attributes:
         status: The HTTP status.
         text: The body.
-        etag: The version of the resource, where one was told.
-        response: The parsed response; None where the server refused.
+        etag: The version of the resource, if the server sent one.
+        response: The parsed response; None if the server denied access.
     """
 
     status: int
@@ -43,15 +43,15 @@ class Answer:
 
 
 class Dav:
-    """One server, and the connections of this process to it.
+    """A client of one CalDAV server.
 
-    Connections are opened with the first request, and the session that keeps them may be used by
-    several threads at once. It must not be carried over a fork after that.
+    Connections are opened by the first request. The client is thread-safe, but must not be used
+    across a fork after the first request.
 
     Args:
         url: The server's URL.
-        username: Who we are; None on a server that does not ask.
-        password: The proof of it.
+        username: The user; None for a server without authentication.
+        password: The user's password.
         timeout: Seconds to wait for the server.
     """
 
@@ -75,14 +75,14 @@ class Dav:
     def send(
         self, method: str, url: str, body: str = "", headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Make a request.
+        """Send a request.
 
         Returns:
-            The answer, whatever its status; but for those that may pass.
+            The response, with any status that is not transient.
 
         Raises:
-            Transient: The server is away, busy or broken.
-            CalendarUnreadable: It does not speak the protocol.
+            Transient: The server is unreachable, busy or failing.
+            CalendarUnreadable: The response is not CalDAV.
         """
         try:
             response = self._client.request(url, method, body, headers or {})
@@ -104,12 +104,12 @@ class Dav:
         return Answer(response.status, text, response.headers.get("ETag"), response)
 
     def free_busy(self, url: str, window: Interval) -> Answer:
-        """Ask for the busy times of a calendar (RFC 4791, section 7.10)."""
+        """Query the busy times of a calendar (RFC 4791, section 7.10)."""
         query = cdav.FreeBusyQuery() + cdav.TimeRange(window.start, window.end)
         return self.send("REPORT", url, str(query), {"Depth": "1"})
 
     def events(self, url: str, window: Interval) -> Answer:
-        """Ask for the events that touch a window (RFC 4791, section 7.8)."""
+        """Query the events that overlap a window (RFC 4791, section 7.8)."""
         events = cdav.CompFilter("VEVENT") + cdav.TimeRange(window.start, window.end)
         only = cdav.Filter() + (cdav.CompFilter("VCALENDAR") + events)
         query = cdav.CalendarQuery() + (dav.Prop() + cdav.CalendarData()) + only
@@ -117,10 +117,10 @@ class Dav:
 
 
 def calendar_data(answer: Answer) -> list[str]:
-    """The events of an answer to `events`, as iCalendar texts.
+    """Return the events of a response to `events`, as iCalendar texts.
 
     Raises:
-        CalendarUnreadable: Any of them is missing: what is not told is not known to be free.
+        CalendarUnreadable: The response is incomplete, so that free times are unknown.
     """
     response = answer.response
     if response is None or response.tree is None or response.tree.tag != dav.MultiStatus.tag:
@@ -140,5 +140,5 @@ def calendar_data(answer: Answer) -> list[str]:
 
 
 def unreadable(method: str, answer: str) -> CalendarUnreadable:
-    """The error that tells how the server answered."""
+    """Return the error for an unusable response."""
     return CalendarUnreadable(f"the calendar server answered {method} {answer}")

@@ -14,10 +14,10 @@ from tasks.ports import Meeting
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Our event as it was found in a calendar.
+    """Our event, as stored in a calendar.
 
     Attributes:
-        interval: When it is.
+        interval: The time of the event.
         sequence: Its revision.
         etag: The version of the resource.
     """
@@ -28,26 +28,26 @@ class Stored:
 
 
 def calendar_object(meeting: Meeting, sequence: int) -> str:
-    """The meeting as it is put into calendars.
+    """Return the meeting as a calendar object.
 
-    Without METHOD, as RFC 4791 (4.1) has it. We invite people ourselves and put the event into
-    each calendar, so SCHEDULE-AGENT (RFC 6638, 7.1) keeps a server from doing the same.
+    It has no METHOD (RFC 4791, 4.1). SCHEDULE-AGENT (RFC 6638, 7.1) keeps the server from sending
+    invitations and from adding the event to other calendars, since this service does both.
     """
     return _text(_calendar(meeting, sequence, {"SCHEDULE-AGENT": "CLIENT"}))
 
 
 def request(meeting: Meeting, sequence: int) -> str:
-    """The meeting as an iTIP REQUEST."""
+    """Return the meeting as an iTIP REQUEST."""
     calendar = _calendar(meeting, sequence, {})
     calendar.add("method", "REQUEST")
     return _text(calendar)
 
 
 def read(text: str, uid: str, etag: str | None) -> Stored:
-    """Our event, out of the calendar object it is stored in.
+    """Parse our event from its calendar object.
 
     Raises:
-        CalendarUnreadable: It is not the event with this UID, or nothing that can be read.
+        CalendarUnreadable: The object is malformed, or has no event with this UID.
     """
     try:
         (event,) = (e for e in Calendar.from_ical(text).events if e["UID"] == uid)
@@ -63,7 +63,7 @@ def _calendar(meeting: Meeting, sequence: int, agent: dict[str, str]) -> Calenda
     event.add("uid", meeting.uid)
     event.add("dtstamp", datetime.now(UTC))
     event.add("sequence", sequence)
-    # In UTC, the one form that stays unambiguous in the night when clocks go back.
+    # UTC is unambiguous in the night when clocks go back.
     event.add("dtstart", meeting.interval.start)
     event.add("dtend", meeting.interval.end)
     event.add("summary", _line(meeting.summary))
@@ -95,7 +95,7 @@ def _address(person: Person, parameters: dict[str, str]) -> vCalAddress:
 
 
 def _line(text: str) -> str:
-    """The text in one line, without control characters."""
+    """Return the text as one line without control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 

@@ -38,8 +38,8 @@ _MAX_NAME_LENGTH = 256
 class GoogleCalendar:
     """A `CalendarProvider` at Google.
 
-    One object serves all threads of a process. Its messages name no calendar, as calendars are
-    named after people.
+    One object serves all threads of a process. Its messages name no calendar, since calendars
+    are named after people.
 
     Args:
         credentials: Who we are.
@@ -111,10 +111,10 @@ class GoogleCalendar:
     def busy(
         self, calendar: str, window: Interval, *, zone: str, exclude: str
     ) -> Sequence[Interval]:
-        """When a calendar's owner is busy; see `CalendarProvider.busy`.
+        """Find when a calendar's owner is busy.
 
-        Free-busy times run into each other where events overlap, so where our event is among them
-        it goes by the events themselves.
+        Google merges the free-busy times of overlapping events. If our own event is among them,
+        the events themselves are read instead.
         """
         found = self._free_busy(calendar, window)
         if not found:
@@ -125,10 +125,10 @@ class GoogleCalendar:
         return self._by_events(calendar, window, zone, ours.id)
 
     def book(self, calendars: Sequence[str], meeting: Meeting) -> int:
-        """Put a meeting into calendars; see `CalendarProvider.book`.
+        """Book a meeting in calendars.
 
         Raises:
-            Permanent: A calendar refuses it.
+            Permanent: A calendar rejects the event.
         """
         there = {name: self._created(name, meeting) for name in calendars}
         old = [stored for stored in there.values() if stored is not None]
@@ -140,10 +140,10 @@ class GoogleCalendar:
         return sequence
 
     def cancel(self, calendars: Sequence[str], uid: str) -> None:
-        """Take a meeting out of calendars; see `CalendarProvider.cancel`.
+        """Delete a meeting from calendars.
 
         Raises:
-            Permanent: A calendar refuses it; it is out of all that do not.
+            Permanent: A calendar rejects the deletion; the event is deleted from all others.
         """
         refused = None
         for calendar in calendars:
