@@ -36,7 +36,7 @@ class Biller:
         self._owed: dict[str, float] = {}
 
     def __call__(self, usage: Usage) -> Charge:
-        """Bill one answer; see `Bill`."""
+        """Bill one response."""
         price = self._prices.find(usage.provider, usage.model)
         cost = price.of(usage) if price else None
         known = usage.model if usage.model in self._models else _OTHER

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from phonenumbers import Leniency, PhoneNumberMatcher
+from typing_extensions import override
 
 from tasks.interviews.people import Person
+from tasks.providers.masking import Mask, Masker
 
 _EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 _SPOKEN_EMAIL = re.compile(r"\b[\w.+-]+ at [\w-]+(?: dot [a-z]{2,})+\b", re.IGNORECASE)
@@ -23,7 +25,7 @@ _PLACEHOLDER = re.compile(r"\[(?:PERSON|EMAIL|PHONE)_\d+\]")
 _MIN_NAME_LENGTH = 2
 
 
-class PatternMask:
+class PatternMask(Mask):
     """A `Mask` that uses patterns and a list of known names.
 
     The match is case-sensitive, for capitalized and upper-case names: `Will` is masked and `will`
@@ -38,14 +40,14 @@ class PatternMask:
         self._originals: dict[str, str] = {}
         self._known = sorted(set(_forms(people)), key=len, reverse=True)
 
+    @override
     def hide(self, text: str) -> str:
-        """Replace personal data by placeholders; see `Mask.hide`."""
         for kind, found in self._found(text):
             text = self._replaced(text, kind, found)
         return text
 
+    @override
     def reveal(self, text: str) -> str:
-        """Replace placeholders by the original text; see `Mask.reveal`."""
         return _PLACEHOLDER.sub(
             lambda found: self._originals.get(found.group(), found.group()), text
         )
@@ -78,11 +80,11 @@ class PatternMask:
         return self._placeholders[original]
 
 
-class PatternMasker:
+class PatternMasker(Masker):
     """A `Masker` that returns a `PatternMask`."""
 
+    @override
     def mask(self, people: tuple[Person, ...]) -> PatternMask:
-        """Return a mask for an interview with these people; see `Masker.mask`."""
         return PatternMask(people)
 
 

@@ -8,11 +8,13 @@ from importlib.metadata import version
 
 import httpx2
 from standardwebhooks import Webhook
+from typing_extensions import override
 
 from tasks.clock import now
 from tasks.errors import InvalidInput
 from tasks.interviews.callbacks import Callback, DeliveryFailed, ReceiverGone
 from tasks.interviews.events import CONTENT_TYPE, cloud_event_json
+from tasks.ports import CallbackSender
 from worker.adapters.http.calls import instrumented_call
 from worker.adapters.http.retry_after import parse_retry_after
 from worker.adapters.http.ssrf import ForbiddenAddress, pin_address, resolve_public_address
@@ -23,7 +25,7 @@ _MAX_RETRY_AFTER = 86_400
 """Seconds; a longer `Retry-After` is cut to this."""
 
 
-class WebhookSender:
+class WebhookSender(CallbackSender):
     """A `CallbackSender` that posts CloudEvents; it does not follow redirects.
 
     https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
@@ -42,8 +44,8 @@ class WebhookSender:
         self._agent = f"interview-worker/{version('interview-worker')}"
         self._tls = httpx2.create_ssl_context(trust_env=False)
 
+    @override
     def send(self, callback: Callback) -> None:
-        """Post a callback; see `CallbackSender.send`."""
         with instrumented_call("webhook", "POST callback") as call:
             try:
                 request = self._request(callback)

@@ -5,9 +5,10 @@ from typing import Any
 
 from kombu import Connection
 from kombu.exceptions import ChannelError, OperationalError
+from typing_extensions import override
 
 from tasks.errors import Transient
-from tasks.pipeline.queues import Backlog, QueueState
+from tasks.pipeline.queues import Backlog, Broker, QueueState
 
 _ANY = "any"
 """AMQP reports one length for a queue, for all priorities."""
@@ -15,7 +16,7 @@ _ANY = "any"
 _NOT_FOUND = 404
 
 
-class AmqpBroker:
+class AmqpBroker(Broker):
     """A `Broker` for AMQP, which reads the length of queues by passive declarations.
 
     The protocol reports neither unacked messages nor the age of messages (queue.declare in AMQP
@@ -33,8 +34,8 @@ class AmqpBroker:
         self._queues = tuple(queues)
         self._timeout = timeout
 
+    @override
     def backlog(self) -> Backlog:
-        """Read the length of all queues; see `Broker.backlog`."""
         connection: Any = Connection(self._url, connect_timeout=self._timeout, heartbeat=0)
         try:
             connection.ensure_connection(max_retries=0)

@@ -10,10 +10,11 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
+from typing_extensions import override
 
 from monitoring.headers import CHAIN_PUBLISHED_AT, PUBLISHED_AT
 from tasks.errors import Permanent, Transient
-from tasks.pipeline.queues import Backlog, QueueState, RedisStats
+from tasks.pipeline.queues import Backlog, Broker, QueueState, RedisStats
 from worker.adapters.broker.redis_url import redis_py_url
 
 _SEPARATOR = "\x06\x16"
@@ -23,7 +24,7 @@ _LAST_MOMENT = 253402300800.0
 """The end of the year 9999, in seconds since the epoch."""
 
 
-class RedisBroker:
+class RedisBroker(Broker):
     """A `Broker` for Redis.
 
     A queue is one list for each priority step, with the oldest message at its right end. Unacked
@@ -67,8 +68,8 @@ class RedisBroker:
             for step, name in priorities.items()
         ]
 
+    @override
     def backlog(self) -> Backlog:
-        """Read the state of all queues; see `Broker.backlog`."""
         with _translated(), self._redis.pipeline(transaction=False) as pipe:
             for _, _, key in self._lists:
                 pipe.llen(key)

@@ -7,13 +7,14 @@ from typing import Any
 from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
+from typing_extensions import override
 
-from monitoring.collectors.consumers import PartitionLag
+from monitoring.collectors.consumers import ConsumerStatus, PartitionLag
 from tasks.errors import Transient
 from worker.adapters.kafka.connection import connect_admin
 
 
-class KafkaStatus:
+class KafkaStatus(ConsumerStatus):
     """A `ConsumerStatus` of one group and one topic.
 
     If the group has committed no offset, the lag is the whole partition, since consumers start at
@@ -33,8 +34,8 @@ class KafkaStatus:
         self._lock = threading.Lock()
         self._admin: Any = None
 
+    @override
     def read(self) -> Sequence[PartitionLag]:
-        """Query the broker; see `ConsumerStatus.read`."""
         with self._lock:
             try:
                 if self._admin is None:

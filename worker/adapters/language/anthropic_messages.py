@@ -60,7 +60,7 @@ class AnthropicMessages:
         key: The API key.
         base_url: Where the interface is; None for Anthropic itself.
         model: The model's name.
-        window: Tokens that a question may have.
+        window: The maximum size of a prompt, in tokens.
         timeout: Seconds to wait for an answer.
         breaker: Put around each request.
         bill: Told of each answer.
@@ -111,7 +111,7 @@ class AnthropicMessages:
     def complete(
         self, instructions: str, conversation: Sequence[Message], response_format: ResponseFormat
     ) -> Completion:
-        """Continue a conversation; see `ChatModel.complete`."""
+        """Complete a conversation."""
         messages: list[Any] = [
             {"role": message.role, "content": message.text} for message in conversation
         ]

@@ -1,8 +1,8 @@
-"""The `local` language provider: offline, deterministic, and modest about what it can tell.
+"""The `local` language provider: offline and deterministic.
 
 Sentiment is VADER's (Hutto & Gilbert 2014). Competencies are found by the similarity of sentences
-to the examples in a rubric: that tells what was talked about rather well, and how well it was
-done only roughly. See docs/explanation/analysis.md.
+to the examples in a rubric, which detects topics well but levels only roughly. See
+docs/explanation/analysis.md.
 """
 
 from functools import cached_property
@@ -18,13 +18,16 @@ from worker.adapters.language.valence import Valence, load_vader, measure_sentim
 from worker.adapters.providers import Context
 
 MIN_WORDS = 4
-"""Words. Shorter sentences say too little to be compared."""
+"""The minimum of words in a sentence; shorter ones say too little to be compared."""
 SUMMARY = 4
-"""Sentences in a summary."""
+"""Number of sentences in a summary."""
 
 
 class LocalProvider:
-    """Understands English, without any network. Models are loaded by `load` or at the first use."""
+    """A `LanguageProvider` for English that uses no network.
+
+    Models are loaded by `load` or at the first use.
+    """
 
     def __init__(self) -> None:
         self._matchers: dict[str, Matcher] = {}
@@ -36,11 +39,11 @@ class LocalProvider:
 
     @property
     def languages(self) -> frozenset[str]:
-        """English: the lexicon and the rubrics' examples are."""
+        """English, the language of the lexicon and of the rubrics' examples."""
         return frozenset({"en"})
 
     def load(self) -> None:
-        """Load the models now; a process that forks does it after that.
+        """Load the models now; call it after a fork.
 
         Raises:
             MissingExtra: The packages are not installed.
@@ -65,7 +68,7 @@ class LocalProvider:
         )
 
     def summarise(self, transcript: Transcript) -> SummaryFinding:
-        """Quote the sentences that stand best for all that the candidate said."""
+        """Quote the sentences that best represent what the candidate said."""
         sentences = _informative(transcript)
         vectors = self._embeddings.embed([sentence.text for sentence in sentences])
         chosen = summary.choose(vectors, SUMMARY)

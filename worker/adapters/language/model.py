@@ -1,6 +1,6 @@
 """Analysis of interviews by a language model.
 
-What a model says is a claim: its form is checked here, and its quotes by the analysis itself.
+The form of a model's reply is validated here; its quotes are verified by the analysis.
 """
 
 from collections import defaultdict
@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Generic, TypeVar
 
 from pydantic import ValidationError
+from typing_extensions import override
 
 from tasks.analysis.findings import (
     CompetencyFinding,
@@ -22,6 +23,7 @@ from tasks.analysis.findings import (
 from tasks.analysis.rubric import Rubric
 from tasks.errors import Unusable
 from tasks.interviews.transcript import Segment, Transcript
+from tasks.ports import LanguageProvider
 from worker.adapters.language.chat import ChatModel, Completion, Message
 from worker.adapters.language.prompts import Prompt, prompt
 from worker.adapters.language.replies import (
@@ -38,10 +40,10 @@ from worker.adapters.language.splitting import parts, tokens_in
 R = TypeVar("R", bound=Reply)
 
 _MAX_PROBLEMS = 10
-"""Faults of an answer that the model is told of."""
+"""Validation errors that are reported back to the model."""
 
 
-class ModelProvider:
+class ModelProvider(LanguageProvider):
     """A `LanguageProvider` that uses a chat model.
 
     Args:
@@ -50,19 +52,27 @@ class ModelProvider:
 
     def __init__(self, chat: ChatModel) -> None:
         self._chat = chat
-        self.name = chat.name
-        self.languages: frozenset[str] | None = None
+
+    @property
+    @override
+    def name(self) -> str:
+        return self._chat.name
+
+    @property
+    @override
+    def languages(self) -> None:
+        return None
 
     def close(self) -> None:
         """Close all connections."""
         self._chat.close()
 
+    @override
     def sentiment(self, transcript: Transcript) -> SentimentFinding:
-        """Tell the sentiment of each segment; see `LanguageProvider.sentiment`."""
         inquiry = self._inquiry("sentiment", SENTIMENT)
         replies = [inquiry.ask(part) for part in inquiry.parts(transcript)]
         known = {segment.id for segment in transcript.segments}
-        # What is told twice, or of no segment, is dropped.
+        # Duplicate scores and scores of unknown segments are dropped.
         scores = {one.segment: one.score for each in replies for one in each.segments}
         return SentimentFinding(
             segments=tuple(
@@ -74,12 +84,12 @@ class ModelProvider:
             call=inquiry.call(),
         )
 
+    @override
     def competencies(self, transcript: Transcript, rubric: Rubric) -> CompetencyFindings:
-        """Look for what a rubric asks for; see `LanguageProvider.competencies`."""
         inquiry = self._inquiry("competencies", COMPETENCIES)
         found: defaultdict[str, list[CompetencyReply]] = defaultdict(list)
         for part in inquiry.parts(transcript, rubric):
-            # Of two about the same competency, the first counts.
+            # The first of two findings on the same competency counts.
             replied = {one.id: one for one in reversed(inquiry.ask(part, rubric).competencies)}
             for name, one in replied.items():
                 found[name].append(one)
@@ -91,8 +101,8 @@ class ModelProvider:
             call=inquiry.call(),
         )
 
+    @override
     def summarise(self, transcript: Transcript) -> SummaryFinding:
-        """Tell what was talked about; see `LanguageProvider.summarise`."""
         inquiry = self._inquiry("summary", SUMMARY)
         replies = [inquiry.ask(part) for part in inquiry.parts(transcript)]
         return SummaryFinding(
@@ -106,7 +116,7 @@ class ModelProvider:
 
 
 class _Inquiry(Generic[R]):
-    """One question about a transcript, asked of as many parts as it has."""
+    """One prompt, sent for each part of a transcript."""
 
     def __init__(self, chat: ChatModel, prompt: Prompt, schema: ReplySchema[R]) -> None:
         self._chat = chat

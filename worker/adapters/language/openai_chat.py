@@ -62,7 +62,7 @@ class OpenAIChat:
         key: The API key; servers of one's own often want none.
         base_url: Where the interface is; None for OpenAI itself.
         model: The model's name.
-        window: Tokens that a question may have.
+        window: The maximum size of a prompt, in tokens.
         timeout: Seconds to wait for an answer.
         breaker: Put around each request.
         bill: Told of each answer.
@@ -114,7 +114,7 @@ class OpenAIChat:
     def complete(
         self, instructions: str, conversation: Sequence[Message], response_format: ResponseFormat
     ) -> Completion:
-        """Continue a conversation; see `ChatModel.complete`."""
+        """Complete a conversation."""
         messages: list[Any] = [{"role": "system", "content": instructions}]
         messages += [{"role": message.role, "content": message.text} for message in conversation]
         form: Any = {

@@ -9,9 +9,11 @@ from typing import BinaryIO
 from gridfs import GridFSBucket
 from pymongo import IndexModel, WriteConcern
 from pymongo.database import Database
+from typing_extensions import override
 
 from tasks.clock import now
 from tasks.errors import NotFound
+from tasks.ports import AudioStore
 from worker.adapters.mongo.client import Document, mapped_errors
 from worker.adapters.scratch import scratch_file
 
@@ -22,7 +24,7 @@ _UNAWAITED = WriteConcern(w=1, j=False)
 """Not awaited: the update that follows waits until it and all earlier writes are durable."""
 
 
-class GridFSAudio:
+class GridFSAudio(AudioStore):
     """An `AudioStore` in the bucket `audio`; a recording's file id is its interview's id."""
 
     def __init__(self, database: Database[Document]) -> None:
@@ -35,8 +37,9 @@ class GridFSAudio:
         with mapped_errors():
             self._chunks.create_indexes([IndexModel([("files_id", 1), ("n", 1)], unique=True)])
 
+    @override
     def save(self, interview_id: str, name: str, stream: BinaryIO) -> None:
-        """Store a recording, one chunk at a time; see `AudioStore.save`.
+        """Store a recording, one chunk at a time.
 
         Writes by the GridFS specification instead of using pymongo's bucket, which writes the file
         document last and checks for its indexes at every upload. Here the file document comes
@@ -54,9 +57,9 @@ class GridFSAudio:
         with mapped_errors():
             self._files.update_one({"_id": interview_id}, {"$set": {"length": length}})
 
+    @override
     @contextmanager
     def local_copy(self, interview_id: str) -> Iterator[Path]:
-        """Copy a recording to a temporary file; see `AudioStore.local_copy`."""
         with scratch_file() as (copy, path):
             with mapped_errors():
                 file = self._files.find_one({"_id": interview_id, "length": {"$gte": 0}})
@@ -66,14 +69,14 @@ class GridFSAudio:
             copy.flush()
             yield path
 
+    @override
     def delete(self, interview_id: str) -> None:
-        """Remove a recording; see `AudioStore.delete`."""
         with mapped_errors():
             self._files.delete_one({"_id": interview_id})
         self._delete_chunks(interview_id)
 
+    @override
     def saved_before(self, before: datetime, limit: int, after: str = "") -> Sequence[str]:
-        """List recordings; see `AudioStore.saved_before`."""
         query = {"_id": {"$gt": after}, "uploadDate": {"$lt": before}}
         with mapped_errors():
             found = self._files.find(query, {"_id": True}, sort=[("_id", 1)], limit=limit)

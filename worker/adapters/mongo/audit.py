@@ -5,13 +5,14 @@ from typing import Any
 
 from pymongo import DESCENDING, IndexModel
 from pymongo.database import Database
+from typing_extensions import override
 
 from tasks.interviews.documents import to_document
 from worker.adapters.mongo.client import Document, mapped_errors
-from worker.ports import Entry, TrailQuery
+from worker.ports import AuditTrail, Entry, TrailQuery
 
 
-class MongoAudit:
+class MongoAudit(AuditTrail):
     """An `AuditTrail` in the collection `audit`, one document for each entry.
 
     Once the indexes exist, a role that may only `find` and `insert` is enough.
@@ -30,15 +31,15 @@ class MongoAudit:
                 ]
             )
 
+    @override
     def append(self, entry: Entry) -> None:
-        """Store an entry; see `AuditTrail.append`."""
         document = to_document(entry)
         document["_id"] = document.pop("id")
         with mapped_errors():
             self._documents.insert_one(document)
 
+    @override
     def find(self, query: TrailQuery) -> Sequence[Entry]:
-        """List entries; see `AuditTrail.find`."""
         wanted: dict[str, Any] = {}
         if query.interview_id is not None:
             # Before the tenant: SecantusDB uses the index of the first condition (MongoDB does not

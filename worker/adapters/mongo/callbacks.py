@@ -6,12 +6,14 @@ from typing import Any
 
 from pymongo import IndexModel
 from pymongo.database import Database
+from typing_extensions import override
 
 from tasks.interviews.callbacks import Callback
+from tasks.ports import CallbackStore
 from worker.adapters.mongo.client import Document, mapped_errors
 
 
-class MongoCallbacks:
+class MongoCallbacks(CallbackStore):
     """A `CallbackStore` in the array `callbacks` of the documents of `MongoInterviews`."""
 
     def __init__(self, database: Database[Document]) -> None:
@@ -22,10 +24,10 @@ class MongoCallbacks:
         with mapped_errors():
             self._documents.create_indexes([IndexModel([("callbacks.due", 1)], sparse=True)])
 
+    @override
     def due(
         self, now: datetime, limit: int, *, exclude: Collection[str] = ()
     ) -> Sequence[Callback]:
-        """Find callbacks that are due; see `CallbackStore.due`."""
         # No `$elemMatch`, since all callbacks of an interview have the same receiver.
         query: dict[str, Any] = {"callbacks.due": {"$lte": now}}
         if exclude:
@@ -37,8 +39,8 @@ class MongoCallbacks:
             recorded = [map(Callback.model_validate, one["callbacks"]) for one in found]
         return [min(of_one, key=lambda one: one.due) for of_one in recorded]
 
+    @override
     def postpone(self, callback: Callback, due: datetime) -> None:
-        """Record a failed attempt; see `CallbackStore.postpone`."""
         this = {"event.id": callback.event.id, "attempts": callback.attempts}
         with mapped_errors():
             self._documents.update_one(
@@ -46,16 +48,16 @@ class MongoCallbacks:
                 {"$set": {"callbacks.$.due": due}, "$inc": {"callbacks.$.attempts": 1}},
             )
 
+    @override
     def remove(self, callback: Callback) -> None:
-        """Delete a callback; see `CallbackStore.remove`."""
         with mapped_errors():
             self._documents.update_one(
                 {"_id": callback.event.interview_id},
                 {"$pull": {"callbacks": {"event.id": callback.event.id}}},
             )
 
+    @override
     def stop(self, interview_id: str) -> None:
-        """Delete all callbacks of an interview; see `CallbackStore.stop`."""
         with mapped_errors():
             self._documents.update_one(
                 {"_id": interview_id}, {"$unset": {"callbacks": "", "callback_url": ""}}

@@ -4,12 +4,13 @@ from dataclasses import asdict
 
 from pymongo import IndexModel
 from pymongo.database import Database
+from typing_extensions import override
 
 from worker.adapters.mongo.client import Document, DuplicateKey, mapped_errors
-from worker.ports import IdempotencyEntry
+from worker.ports import IdempotencyEntry, IdempotencyStore
 
 
-class MongoIdempotency:
+class MongoIdempotency(IdempotencyStore):
     """An `IdempotencyStore` in the collection `idempotency`; a TTL index deletes its entries."""
 
     def __init__(self, database: Database[Document]) -> None:
@@ -20,8 +21,8 @@ class MongoIdempotency:
         with mapped_errors():
             self._entries.create_indexes([IndexModel("expires_at", expireAfterSeconds=0)])
 
+    @override
     def get(self, entry_id: str) -> IdempotencyEntry | None:
-        """Read an entry; see `IdempotencyStore.get`."""
         with mapped_errors():
             found = self._entries.find_one({"_id": entry_id})
         if found is None:
@@ -29,8 +30,8 @@ class MongoIdempotency:
         found["id"] = found.pop("_id")
         return IdempotencyEntry(**found)
 
+    @override
     def put(self, entry: IdempotencyEntry, *, instead_of: IdempotencyEntry | None) -> bool:
-        """Store an entry; see `IdempotencyStore.put`."""
         document = asdict(entry)
         document["_id"] = document.pop("id")
         try:
@@ -42,8 +43,8 @@ class MongoIdempotency:
         except DuplicateKey:
             return False
 
+    @override
     def remove(self, entry: IdempotencyEntry) -> None:
-        """Delete an entry; see `IdempotencyStore.remove`."""
         with mapped_errors():
             self._entries.delete_one(_exactly(entry))
 

@@ -4,12 +4,14 @@ from datetime import timedelta
 from uuid import uuid4
 
 from pymongo.database import Database
+from typing_extensions import override
 
 from tasks.clock import now
 from worker.adapters.mongo.client import Document, DuplicateKey, mapped_errors
+from worker.ports import Leadership
 
 
-class MongoLeadership:
+class MongoLeadership(Leadership):
     """A lease in the collection `leases`.
 
     Args:
@@ -22,8 +24,8 @@ class MongoLeadership:
         self._name = name
         self._owner = uuid4().hex
 
+    @override
     def acquire(self, seconds: float) -> bool:
-        """Acquire or renew the lease; see `Leadership.acquire`."""
         moment = now()
         try:
             with mapped_errors():

@@ -7,13 +7,14 @@ from typing import Any
 
 from pymongo import IndexModel
 from pymongo.database import Database
+from typing_extensions import override
 
 from tasks.errors import NotFound, Superseded
 from tasks.interviews.documents import to_document
 from tasks.interviews.events import Event
 from worker.adapters.mongo.client import Document, DuplicateKey, mapped_errors
 from worker.adapters.mongo.outbox import MongoOutbox
-from worker.ports import PendingRequest
+from worker.ports import PendingRequest, RequestStore
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -21,7 +22,7 @@ _REMEMBERED = 30 * 24 * 3600
 """Seconds to remember a refused request, in case it is delivered again."""
 
 
-class MongoRequests(MongoOutbox):
+class MongoRequests(MongoOutbox, RequestStore):
     """A `RequestStore` in the collection `requests`.
 
     A document holds the fields of a `PendingRequest`, with its id as `_id`, and `run`, the run
@@ -44,15 +45,15 @@ class MongoRequests(MongoOutbox):
                 ]
             )
 
+    @override
     def add(self, request: PendingRequest) -> None:
-        """Store a request; see `RequestStore.add`."""
         document = to_document(request)
         document["_id"] = document.pop("id")
         with suppress(DuplicateKey), mapped_errors():
             self._documents.insert_one(document)
 
+    @override
     def begin(self, request_id: str, run: str, now: datetime, until: datetime) -> PendingRequest:
-        """Lease a request to a run; see `RequestStore.begin`."""
         free = {"lease_until": {"$not": {"$gt": now}}}
         values = {
             "run": run,
@@ -67,34 +68,34 @@ class MongoRequests(MongoOutbox):
             raise NotFound(f"there is no request {request_id}")
         return _request(found)
 
+    @override
     def renew(self, request_id: str, run: str, until: datetime) -> None:
-        """Extend the lease; see `RequestStore.renew`."""
         self._update(
             {"_id": request_id, "run": run}, {"$set": {"lease_until": until, "wakes_at": until}}
         )
 
+    @override
     def postpone(self, request_id: str, run: str, due: datetime) -> None:
-        """Release the lease and schedule the next attempt; see `RequestStore.postpone`."""
         values = {"run": None, "lease_until": None, "next_attempt_at": due, "wakes_at": due}
         self._update({"_id": request_id, "run": run}, {"$set": values})
 
+    @override
     def refuse(self, request_id: str, run: str, event: Event) -> None:
-        """Delete the content of a request and record the event; see `RequestStore.refuse`."""
         gone = dict.fromkeys((*PendingRequest.model_fields.keys() - {"id"}, "run", "wakes_at"), "")
         values = {"refused_at": event.at, "outbox": [to_document(event)]}
         self._update({"_id": request_id, "run": run}, {"$unset": gone, "$set": values})
 
+    @override
     def remove(self, request_id: str) -> None:
-        """Delete a request; see `RequestStore.remove`."""
         with mapped_errors():
             self._documents.delete_one({"_id": request_id, "refused_at": None})
 
+    @override
     def find_due(self, now: datetime, limit: int) -> Sequence[PendingRequest]:
-        """Find requests to try again; see `RequestStore.find_due`."""
         return self._found({"wakes_at": {"$gt": _LONG_AGO, "$lte": now}}, limit)
 
+    @override
     def find_lost_messages(self, before: datetime, limit: int) -> Sequence[PendingRequest]:
-        """Find requests whose message may be lost; see `RequestStore.find_lost_messages`."""
         return self._found(
             {
                 "message_at": {"$gt": _LONG_AGO, "$lt": before},
@@ -104,8 +105,8 @@ class MongoRequests(MongoOutbox):
             limit,
         )
 
+    @override
     def dispatched(self, request: PendingRequest, now: datetime) -> bool:
-        """Record a new message; see `RequestStore.dispatched`."""
         read = {
             "attempts": request.attempts,
             "message_at": request.message_at,

@@ -6,9 +6,10 @@ from hashlib import blake2b
 
 from pymongo import IndexModel, WriteConcern
 from pymongo.database import Database
+from typing_extensions import override
 
 from tasks.interviews.people import Interval
-from tasks.ports import Hold
+from tasks.ports import Hold, Reservations
 from worker.adapters.mongo.client import Document, DuplicateKey, mapped_errors
 
 _BUCKET = timedelta(minutes=5)
@@ -17,7 +18,7 @@ _MAX_BUFFER = timedelta(hours=2)
 """The maximum of `FollowUp.buffer_minutes`."""
 
 
-class MongoReservations:
+class MongoReservations(Reservations):
     """`Reservations` in the collection `reservations`.
 
     A document holds all reservations of one holder. Its `keys` name each five-minute bucket of
@@ -52,10 +53,10 @@ class MongoReservations:
                 ]
             )
 
+    @override
     def overlapping(
         self, resources: Sequence[str], window: Interval, *, exclude: str
     ) -> Sequence[Hold]:
-        """Find the reservations of others; see `Reservations.overlapping`."""
         around = window.padded(_MAX_BUFFER, _MAX_BUFFER)
         query = {
             "_id": {"$ne": exclude},
@@ -66,16 +67,16 @@ class MongoReservations:
         with mapped_errors():
             return [_hold(document) for document in self._holds.find(query, {"keys": False})]
 
+    @override
     def holding(self, holder: str) -> Hold | None:
-        """Find the reservation of a holder; see `Reservations.holding`."""
         with mapped_errors():
             document = self._holds.find_one({"_id": holder}, {"keys": False})
         return _hold(document) if document else None
 
+    @override
     def reserve(
         self, holder: str, resources: Sequence[str], hold: Hold, *, instead_of: Hold | None
     ) -> bool:
-        """Reserve a span of all resources, or of none; see `Reservations.reserve`."""
         document = _document(holder, _hashed(resources), hold)
         if not self._write(document, instead_of):
             return False
@@ -85,8 +86,8 @@ class MongoReservations:
             return False
         return True
 
+    @override
     def release(self, holder: str) -> None:
-        """Release the reservation of a holder; see `Reservations.release`."""
         self._remove({"_id": holder})
 
     def _write(self, document: Document, instead_of: Hold | None) -> bool:

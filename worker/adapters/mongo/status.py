@@ -6,8 +6,9 @@ from typing import Any
 import pymongo
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
+from typing_extensions import override
 
-from monitoring.collectors.database import DatabaseStats
+from monitoring.collectors.database import DatabaseStats, DatabaseStatus
 from worker.adapters.mongo.client import Document, mapped_errors
 
 _OPERATIONS = ("insert", "query", "update", "delete", "getmore", "command")
@@ -16,7 +17,7 @@ _TIMEOUT = 1.0
 """Seconds to wait; a short limit, since a dead connection is noticed only by its time-out."""
 
 
-class MongoStatus:
+class MongoStatus(DatabaseStatus):
     """A `DatabaseStatus`; see `hello` and `serverStatus` in MongoDB's manual.
 
     Args:
@@ -26,8 +27,8 @@ class MongoStatus:
     def __init__(self, database: Database[Document]) -> None:
         self._admin = database.client.admin
 
+    @override
     def read(self) -> DatabaseStats:
-        """Query the server; see `DatabaseStatus.read`."""
         with mapped_errors(), pymongo.timeout(_TIMEOUT):
             role = _role(self._admin.command("hello"))
             try:

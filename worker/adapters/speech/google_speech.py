@@ -98,7 +98,7 @@ class GoogleSpeech:
     def transcribe(
         self, recording: Path, audio: Audio, channels: Channels | None, progress: Progress
     ) -> Transcript:
-        """Transcribe a recording in blocks of a minute; see `SpeechProvider.transcribe`."""
+        """Transcribe a recording in blocks of a minute."""
         speakers: tuple[Speaker | None, ...] = (None,)
         if channels is not None and audio.channels == 2:
             speakers = (channels.left, channels.right)

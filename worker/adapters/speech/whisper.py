@@ -55,7 +55,7 @@ class WhisperProvider:
     def transcribe(
         self, recording: Path, audio: Audio, channels: Channels | None, progress: Progress
     ) -> Transcript:
-        """Transcribe a recording in blocks of a few minutes; see `SpeechProvider.transcribe`.
+        """Transcribe a recording in blocks of a few minutes.
 
         Segments carry a speaker where each channel holds one; such channels are transcribed apart.
         """
