@@ -1,4 +1,4 @@
-"""When alerts fire, and when they do not: series, and what is to come of them."""
+"""Cases for alert rules: input series and the expected alerts."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""Who hears of what, by Alertmanager's own judgement."""
+"""Routing of alerts to receivers, evaluated by Alertmanager itself."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Alerts fire when they should and at no other time, by Prometheus' own judgement."""
+"""Alert rules fire when expected and at no other time, evaluated by Prometheus itself."""
 
 import re
 import subprocess

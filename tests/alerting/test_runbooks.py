@@ -1,4 +1,4 @@
-"""Runbooks: one for each alert, and nothing in them that is not there."""
+"""Each alert has a runbook, and runbooks refer only to things that exist."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`make dashboards-check` and `make dashboard-preview`, on a run of their own."""
+"""`make dashboards-check` and `make dashboard-preview`, each with its own run of the service."""
 
 import sys
 import tempfile

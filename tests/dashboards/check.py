@@ -1,4 +1,4 @@
-"""Whether panels have something to show."""
+"""A check that panels have data."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

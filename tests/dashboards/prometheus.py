@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes what it is told to."""
+"""A real Prometheus that scrapes the given targets."""
 
 import json
 from collections.abc import Iterator, Mapping

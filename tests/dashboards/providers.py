@@ -1,4 +1,4 @@
-"""Providers that take time, cost money and fail now and then, by a seeded chance."""
+"""Providers with latency, costs and random failures from a seeded generator."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""A run of the real service in which everything happens that a panel shows."""
+"""A run of the real service that produces data for every panel."""
 
 import random
 import sys

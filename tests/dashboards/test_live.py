@@ -1,4 +1,4 @@
-"""No panel is empty: each is asked of a real Prometheus that watched a real run."""
+"""Every panel has data, queried from a real Prometheus that scraped a real run."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The real worker, with providers that stand in for each other and fail now and then."""
+"""The real worker, with fallback providers that fail occasionally."""
 
 from contextlib import ExitStack
 from dataclasses import replace

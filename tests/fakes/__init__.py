@@ -1,1 +1,1 @@
-"""In-memory twins of the adapters; the contract suites hold them to the same behaviour."""
+"""In-memory fakes of the adapters; the contract suites verify that they behave the same."""

@@ -1,4 +1,4 @@
-"""A `LanguageProvider` that says what it was told to say."""
+"""A `LanguageProvider` with scripted findings."""
 
 from collections.abc import Sequence
 

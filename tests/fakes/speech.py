@@ -1,4 +1,4 @@
-"""A `SpeechProvider` that hears what it is told to."""
+"""A `SpeechProvider` with scripted transcripts."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""All stores as fakes, and what erases interviews from them."""
+"""All stores as fakes, with the eraser of interviews."""
 
 import io
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Input that nobody thought of; little of it in `make test`, much in `make fuzz`."""
+"""Fuzz tests: a few cases in `make test`, many in `make fuzz`."""
 
 import os
 

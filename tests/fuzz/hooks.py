@@ -1,4 +1,4 @@
-"""What schemathesis cannot guess: recordings, and interviews that are there.
+"""Hooks that give schemathesis valid recordings and the ids of existing interviews.
 
 It runs in schemathesis' own environment, so without anything of ours.
 """

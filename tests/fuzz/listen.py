@@ -1,4 +1,4 @@
-"""Listens to damaged recordings in a process of its own, which may die of it.
+"""Decodes damaged recordings in a separate process, which may crash.
 
 Prints a line for each: its number, what became of it, and the seconds that took.
 """

@@ -1,4 +1,4 @@
-"""Damaged recordings, each of them made anew by its number."""
+"""Damaged recordings, each reproducible from its number."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

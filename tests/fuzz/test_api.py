@@ -1,4 +1,4 @@
-"""The API under requests that schemathesis makes of its documentation."""
+"""The API under requests that schemathesis generates from the OpenAPI document."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Damaged recordings: each is heard or refused for a reason, and nothing goes down."""
+"""Damaged recordings are decoded or rejected with a reason, without a crash."""
 
 import json
 import subprocess

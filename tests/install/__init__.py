@@ -1,1 +1,1 @@
-"""`make install-check`: whether a new user's first command works, and whether all wheels exist."""
+"""`make install-check`: test a new user's first command and the existence of all wheels."""

@@ -1,4 +1,4 @@
-"""Install as a new user would, with each Python of this machine, and ask for all wheels."""
+"""Install as a new user would, with each Python of this machine, and check all wheels."""
 
 import sys
 import tempfile

@@ -1,4 +1,4 @@
-"""Whether every pinned package has a wheel for every platform and Python that we name.
+"""A check that each pinned package has a wheel for each supported platform and Python.
 
 uv resolves each lock as if it ran there. A lock has hashes and no file names, so only the registry
 can tell which file each of them is.

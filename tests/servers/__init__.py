@@ -1,1 +1,1 @@
-"""Servers that speak as outside services do, for tests."""
+"""Test servers that imitate external services."""

@@ -1,4 +1,4 @@
-"""What Google's services have in common: an account, and tokens for it."""
+"""A service account and its tokens, shared by the imitations of Google's services."""
 
 import json
 from contextlib import AbstractContextManager

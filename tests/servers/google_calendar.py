@@ -1,4 +1,4 @@
-"""A server that keeps calendars as Google does, as far as we ask it to."""
+"""A server that imitates the parts of the Google Calendar API that the adapter uses."""
 
 import json
 from collections import defaultdict

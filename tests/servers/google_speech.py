@@ -1,4 +1,4 @@
-"""A server that recognises speech as Google does: what is said is given beforehand."""
+"""A server that imitates Google Cloud Speech-to-Text, with scripted transcripts."""
 
 from base64 import b64decode
 from dataclasses import dataclass

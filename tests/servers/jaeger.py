@@ -1,4 +1,4 @@
-"""What Jaeger answers to `/api/traces`, of spans that a collector has got."""
+"""Responses of Jaeger's `/api/traces` for the spans of a collector."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Servers that speak as OpenAI's and Anthropic's do, in the shapes of their documentation."""
+"""Servers that imitate OpenAI's and Anthropic's APIs, in the formats of their documentation."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""An HTTP server that answers as it is told, and remembers what it was asked."""
+"""An HTTP server with scripted responses that records its requests."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""The demo inside of the containers of docker-compose.yml, where an engine runs them."""
+"""The demo inside the containers of docker-compose.yml, if a container engine is available."""
 
 import json
 import shutil

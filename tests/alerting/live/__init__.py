@@ -1,1 +1,1 @@
-"""Real faults, and who hears of them."""
+"""Faults injected into a real stack, and the notifications that result."""

@@ -1,4 +1,4 @@
-"""`make alerts-check`: faults are injected into a real stack, and it is noted who hears of them."""
+"""`make alerts-check`: inject faults into a real stack and record who is notified."""
 
 import sys
 import tempfile

@@ -1,4 +1,4 @@
-"""What goes wrong, and who is to hear of it."""
+"""Faults to inject, and the receivers to be notified."""
 
 import os
 import signal

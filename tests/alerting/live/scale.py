@@ -1,4 +1,4 @@
-"""The rules and routes as they are, in a world where an hour takes two minutes."""
+"""Alert rules and routes on a compressed time scale: an hour takes two minutes."""
 
 import re
 from pathlib import Path

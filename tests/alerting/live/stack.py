@@ -1,4 +1,4 @@
-"""The real service, with people who use it all the time."""
+"""The real service under constant load."""
 
 import contextlib
 import sys

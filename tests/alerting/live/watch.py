@@ -1,4 +1,4 @@
-"""A real Prometheus and a real Alertmanager, and whoever is told."""
+"""A real Prometheus and Alertmanager, and the receivers of notifications."""
 
 import json
 import threading

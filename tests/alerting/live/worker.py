@@ -1,4 +1,4 @@
-"""The real worker with the real calendar, whose recordings say by their names how they fare.
+"""The real worker with the real calendar, scripted by the file names of recordings.
 
 `go-1.wav` is heard at once, `slow` after four seconds; `fail` cannot be heard; `hang` and `hog`
 last until a file is gone, the latter with a gigabyte in its hands.
