@@ -56,12 +56,12 @@ class ChatModel(Protocol):
 
     @property
     def window(self) -> int:
-        """Tokens that a question may have, its answer not among them."""
+        """The maximum size of a prompt in tokens, without the reply."""
 
     def complete(
         self, instructions: str, conversation: Sequence[Message], response_format: ResponseFormat
     ) -> Completion:
-        """Continue a conversation.
+        """Complete a conversation.
 
         Args:
             instructions: What the model is told before all else.

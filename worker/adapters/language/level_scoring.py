@@ -9,15 +9,15 @@ from tasks.analysis.sentences import Sentence
 from worker.adapters.language.matching import CLEAR_SUPPORT, THRESHOLD, Match
 
 MAX_SENTENCES = 5
-"""The sentences that count for one competency: those with the strongest support."""
+"""The number of sentences considered for one competency: those with the strongest support."""
 MIN_LONE_SUPPORT = 0.36
-"""The least support of a sentence that stands alone; everyday sentences do not reach it."""
+"""The minimum support of a single sentence; everyday sentences do not reach it."""
 
 
 def score_level(
     competency: Competency, matches: Sequence[Match], sentences: Sequence[Sentence]
 ) -> CompetencyFinding:
-    """Put a level on what was said of a competency.
+    """Score the level of a competency.
 
     The level is the mean of the sentences' levels, weighted by their support.
 
@@ -50,7 +50,7 @@ def score_level(
 
 
 def _confidence(matches: Sequence[Match]) -> float:
-    """More sentences, that are clearer and of one mind, are more to go by.
+    """Return the confidence: higher for more sentences, clearer ones and agreeing ones.
 
     The product of three numbers from 0 to 1: the amount of evidence, half of what is lacking with
     each sentence; how clear it is, half at the threshold; and how far its levels agree.

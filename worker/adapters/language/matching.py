@@ -18,15 +18,15 @@ from tasks.analysis.rubric import LEVELS, Competency, Rubric
 from worker.adapters.language.embeddings import Embeddings, Vectors
 
 NEIGHBOURS = 3
-"""Examples whose mean similarity is a sentence's support: one alone may be near by accident."""
+"""Number of examples averaged for the support of a sentence; one may match by chance."""
 THRESHOLD = 0.27
-"""The least support; how it was measured stands in docs/explanation/analysis.md."""
+"""The minimum support; docs/explanation/analysis.md describes how it was measured."""
 CLEAR_SUPPORT = 0.45
-"""Support from which there is no doubt what a sentence is about."""
+"""The support from which the match of a sentence is certain."""
 RIVAL_MARGIN = 0.1
-"""A sentence speaks of other competencies as well that are this much less near than the first."""
+"""A sentence also matches competencies whose support is lower than the best by at most this."""
 TEMPERATURE = 0.06
-"""Of the softmax over levels: the smaller, the more the nearest level counts."""
+"""The temperature of the softmax over levels; a smaller one favours the nearest level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def _neutral() -> list[str]:
 
 
 def _support(levels: Sequence[Vectors]) -> Vectors:
-    """Each sentence's mean similarity to its nearest examples, of whatever level."""
+    """Return each sentence's mean similarity to its nearest examples, of any level."""
     similarities = np.sort(np.concatenate(levels), axis=0)
     support: Vectors = similarities[-NEIGHBOURS:].mean(axis=0)
     return support

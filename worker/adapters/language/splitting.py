@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from tasks.interviews.transcript import Segment, Transcript
 
 _BYTES_A_TOKEN = 2.5
-"""English has four and more, other languages fewer: better one part too many."""
+"""English has four or more and other languages fewer; a low value errs towards more parts."""
 
 _AROUND = 40
-"""Bytes that a segment takes beside its words."""
+"""Bytes that a segment takes in addition to its words."""
 
 
 def tokens_in(text: str) -> int:
-    """At most how many tokens a text has, by its length."""
+    """Return an upper estimate of the tokens in a text, from its length."""
     return int(len(text.encode()) / _BYTES_A_TOKEN) + 1
 
 

@@ -1,11 +1,11 @@
-"""Extractive summaries: the sentences that stand for the others, in their own words."""
+"""Extractive summaries: the most representative sentences, quoted."""
 
 import numpy as np
 
 from worker.adapters.language.embeddings import Vectors
 
 VARIETY = 0.4
-"""How much a sentence's likeness to those chosen counts against it (1 - lambda of MMR)."""
+"""The penalty weight of the similarity to chosen sentences (1 - lambda of MMR)."""
 
 
 def choose(sentences: Vectors, count: int) -> list[int]:
@@ -31,7 +31,7 @@ def choose(sentences: Vectors, count: int) -> list[int]:
 
 
 def representation(sentences: Vectors, chosen: list[int]) -> float:
-    """How far chosen sentences stand for all: the cosine of the two means, from 0 to 1."""
+    """How well the chosen sentences represent all: the cosine of the two means, from 0 to 1."""
     if not chosen:
         return 0.0
     whole, part = sentences.mean(axis=0), sentences[chosen].mean(axis=0)

@@ -12,14 +12,14 @@ from tasks.interviews.transcript import Segment, Transcript
 
 MODEL = "vader"
 CEILING = 0.7
-"""The most confidence a lexicon deserves: it knows words, not what is meant by them."""
+"""The maximum confidence, low because a lexicon scores words without their context."""
 
 
 class Valence(Protocol):
-    """VADER's analyser, as far as it is needed here."""
+    """The part of VADER's analyser that is used here."""
 
     def polarity_scores(self, text: str) -> Mapping[str, float]:
-        """The scores of a text; `compound` is from -1 to 1."""
+        """Return the scores of a text; `compound` is from -1 to 1."""
 
 
 def load_vader() -> Valence:
@@ -38,7 +38,7 @@ def load_vader() -> Valence:
 
 
 def measure_sentiment(transcript: Transcript, valence: Valence) -> SentimentFinding:
-    """The sentiment of each segment: the mean of its sentences.
+    """Return the sentiment of each segment: the mean of its sentences.
 
     A segment with no word of the lexicon is neutral for want of evidence, so the confidence is in
     proportion to the words in those that have one.

@@ -29,7 +29,7 @@ _GAP = 0.25
 """Seconds; timestamps jitter by less, as containers round them."""
 
 _SEARCH = 0.1
-"""Share of a block, at its end, in which a quiet spot is looked for."""
+"""The share of a block, at its end, that is searched for a quiet spot."""
 _SPOT = SAMPLE_RATE // 5
 """Samples; a pause between two words is seldom shorter than 0.2 seconds."""
 
@@ -127,12 +127,12 @@ def _resampled(track: Track, layout: Literal["mono", "stereo"]) -> Iterator[_Pcm
 
 @dataclass(slots=True)
 class _Clock:
-    """Tells, by the timestamps of frames, where sound is missing."""
+    """Detects missing sound by the timestamps of frames."""
 
     _end: float | None = None
 
     def gap_before(self, frame: AudioFrame) -> float:
-        """Seconds missing between the frames so far and this one, which is the next."""
+        """Return the seconds missing between the previous frames and this one."""
         start, end = frame.time, self._end
         if start is None:
             return 0.0

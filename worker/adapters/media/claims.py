@@ -43,7 +43,7 @@ def claimed_duration(track: Track, path: Path, first: int | None) -> float | Non
 
 
 def _riff_duration(track: Track, path: Path) -> float | None:
-    """What the RIFF header announces, where much of that is missing."""
+    """Return the duration in the RIFF header if much of the data is missing."""
     with path.open("rb") as file:
         announced = int.from_bytes(file.read(8)[4:], "little") + 8
     second = (track.stream.bit_rate or 0) / 8

@@ -44,10 +44,10 @@ _OPTIONS = {
 
 _MAX_STREAMS = 32
 _MAX_FAULTS = 100
-"""Damaged stretches after which a recording is read no further."""
+"""The number of damaged sections after which reading stops."""
 _CHANNELS = {1, 2}
 _SAMPLE_RATES = range(4_000, 384_001)
-"""Hertz; from below the telephone's to beyond that of any studio."""
+"""Hertz; from below telephone quality to above studio quality."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Track:
             return
 
     def decode(self, packet: Packet[Stream] | None) -> list[AudioFrame]:
-        """Decode a packet, or what is left in the decoder.
+        """Decode a packet, or flush the decoder.
 
         Raises:
             av.FFmpegError: The packet is damaged.

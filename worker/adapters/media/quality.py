@@ -10,14 +10,14 @@ from tasks.interviews.interview import AudioQuality
 Samples = npt.NDArray[np.float32]
 
 _FRAME = 0.03
-"""Seconds; a frame in which speech is taken to be stationary."""
+"""Seconds; a frame, in which speech is assumed to be stationary."""
 _FULL_SCALE = 0.99
 """From this magnitude on a sample counts as clipped; 8-bit sound reaches no more than 0.992."""
 _SILENCE_DBFS = -60.0
 """Below this level a frame counts as silent, as it does for FFmpeg's `silencedetect`."""
 _NOISE_PERCENTILE, _SPEECH_PERCENTILE = 10, 95
 _MIN_NOISE = 10.0**-9.8
-"""The power of the quantisation noise of 16 bits, -98 dB; no noise is taken to be less."""
+"""The power of the quantisation noise of 16 bits, -98 dB; the minimum of the noise."""
 _MIN_CONTRAST = 2.0
 """Speech louder than the noise by less than this factor (3 dB) leaves no pause to measure."""
 
