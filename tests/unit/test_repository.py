@@ -8,11 +8,13 @@ from tests.processes import ROOT
 
 KNOWN = {
     ".ci",
+    ".devcontainer",
     ".dockerignore",
     ".editorconfig",
     ".gitignore",
     ".pre-commit-config.yaml",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "Dockerfile",
     "LICENSE",
     "Makefile",
