@@ -36,7 +36,7 @@ help: ## Show this list
 ##@ Run
 
 .PHONY: demo
-demo: $(RUN) ## Take one bundled interview through the whole of it, print its report, stop again
+demo: $(RUN) ## Process one bundled interview on real servers, print its report, stop again
 	@$(BIN)/interview-worker demo
 
 .PHONY: worker
@@ -58,45 +58,45 @@ system-packages: ## Install the Debian packages that some tests need: Prometheus
 	@scripts/system-packages
 
 .PHONY: test-fast
-test-fast: $(DEV) ## Run the tests that need no servers and no long time, for use while editing
+test-fast: $(DEV) ## Run the tests that need no servers, in under a minute
 	$(BIN)/python -m pytest $(SPREAD) -m 'not slow' tests/unit
 
 # A calendar to book in is named by CONTRACT_CALENDAR; keys are in the environment, as settings.
 .PHONY: contract
-contract: $(DEV) ## Ask a provider's real service whether it keeps the contract: PROVIDER=openai
+contract: $(DEV) ## Run the contract tests against a provider's real service: PROVIDER=openai
 	@test -n "$(PROVIDER)" || { echo "Name a provider: make contract PROVIDER=openai" >&2; exit 1; }
 	PROVIDER=$(PROVIDER) $(BIN)/python -m pytest -v tests/contract/test_cloud.py
 
 # The real thing, thirty times as fast: make alerts-check FAULTS='broker memory'
 .PHONY: alerts-check
-alerts-check: $(DEV) ## Inject faults into a real stack, and note which alerts arrive
+alerts-check: $(DEV) ## Inject faults into a real stack and check which alerts arrive
 	$(BIN)/python -m tests.alerting.live.check $(FAULTS)
 
 .PHONY: coverage
-coverage: $(DEV) $(TOOLS) ## Run all tests and say which lines they miss
+coverage: $(DEV) $(TOOLS) ## Run all tests and report the lines they do not cover
 	$(BIN)/python -m pytest $(SPREAD) --cov --cov-report=term-missing:skip-covered
 
 .PHONY: chaos
-chaos: $(DEV) $(TOOLS) ## Kill and freeze everything under hundreds of interviews, for half an hour, and report
+chaos: $(DEV) $(TOOLS) ## Kill and freeze every process under load, for half an hour
 	CHAOS=long $(BIN)/python -m pytest -s tests/chaos tests/monitoring/test_churn.py tests/monitoring/test_ground_truth.py
 
 # Its seed is that of `make test` unless another is named: FUZZ_SEED=7.
 .PHONY: fuzz
-fuzz: $(DEV) $(TOOLS) ## Try odd requests and damaged recordings, for some minutes
+fuzz: $(DEV) $(TOOLS) ## Send invalid requests and damaged recordings, for some minutes
 	FUZZ=long $(BIN)/python -m pytest tests/fuzz
 
 ##@ Monitoring
 
 .PHONY: rules
-rules: $(DEV) ## Write Prometheus' rules and alerts anew
+rules: $(DEV) ## Generate Prometheus' rules and alerts
 	$(BIN)/python -m monitoring.stack.prometheus
 
 .PHONY: dashboards
-dashboards: $(DEV) ## Write Grafana's dashboards anew
+dashboards: $(DEV) ## Generate Grafana's dashboards
 	$(BIN)/python -m monitoring.stack.grafana
 
 .PHONY: log-config
-log-config: $(DEV) ## Write the configuration of Fluentd, Elasticsearch and Kibana anew
+log-config: $(DEV) ## Generate the configuration of Fluentd, Elasticsearch and Kibana
 	$(BIN)/python -m monitoring.stack.log_config
 
 .PHONY: picture
@@ -104,7 +104,7 @@ picture: $(DEV) ## Draw the architecture picture from docs/images/architecture.t
 	$(BIN)/python docs/images/draw_architecture.py
 
 .PHONY: dashboards-check
-dashboards-check: $(DEV) ## Ask a Prometheus that watched a real run for what each panel shows
+dashboards-check: $(DEV) ## Query every dashboard panel on a Prometheus that scraped a real run
 	@$(BIN)/python -m tests.dashboards
 
 # Of a Prometheus of your own: make dashboard-preview PROMETHEUS=http://127.0.0.1:9090
@@ -119,7 +119,7 @@ endif
 ##@ Containers
 
 .PHONY: secrets
-secrets: ## Make the passwords of docker-compose.yml, where there are none
+secrets: ## Create missing passwords for docker-compose.yml
 	@$$(scripts/find-python $(PYTHON)) -m deployment.secrets
 
 .PHONY: up
@@ -127,7 +127,7 @@ up: secrets ## Run the whole stack in containers; TRACING=1 adds Jaeger, LOGGING
 	$(COMPOSE_ENV) $(DOCKER_COMPOSE) up --build --detach $(if $(LOGGING),,--wait)
 
 .PHONY: down
-down: ## Stop the containers; their data stays
+down: ## Stop the containers; their data is kept
 	docker compose --profile '*' down
 
 .PHONY: logs
@@ -135,7 +135,7 @@ logs: ## Follow the logs of all containers
 	docker compose logs --follow --tail 100
 
 .PHONY: smoke
-smoke: $(DEV) ## Take an interview through the containers, where a container engine runs
+smoke: $(DEV) ## Process an interview in the containers; needs a container engine
 	$(BIN)/python -m pytest -ra tests/smoke
 
 ##@ Develop
@@ -152,23 +152,23 @@ lint: $(DEV) types ## Check style, types and the direction of imports
 	$(BIN)/lint-imports
 
 .PHONY: format
-format: $(DEV) ## Put the code into shape
+format: $(DEV) ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 ##@ Measure
 
 .PHONY: bench
-bench: $(DEV) ## Measure speed against the alternatives, as ratios of one run
+bench: $(DEV) ## Measure speed against the alternatives, as ratios within one run
 	$(BIN)/python -m benchmarks
 
 # How long, how many, how deep: make load LOAD='--seconds 600 --clients 100 --queued 20000'
 .PHONY: load
-load: $(DEV) $(TOOLS) ## Put the service under load: many clients, a deep queue
+load: $(DEV) $(TOOLS) ## Load the service: many clients, a deep queue
 	$(BIN)/python -m benchmarks.load $(LOAD)
 
 .PHONY: audit
-audit: $(DEV) $(TOOLS) ## Look for known vulnerabilities in what is pinned
+audit: $(DEV) $(TOOLS) ## Check the pinned dependencies for known vulnerabilities
 	$(BIN)/python -m tests.audit
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
@@ -178,7 +178,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-
 
 # All of a package's versions are those of dev.lock.
 .PHONY: lock
-lock: $(DEV) ## Pin all dependencies anew; UPGRADE=1 takes their newest versions
+lock: $(DEV) ## Pin all dependencies; UPGRADE=1 takes their newest versions
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras --group dev --output-file requirements/dev.lock pyproject.toml
 	$(COMPILE) $(RUN_EXTRAS:%=--extra %) --constraint requirements/dev.lock --output-file requirements/run.lock pyproject.toml
 	$(COMPILE) --group build --constraint requirements/dev.lock --output-file requirements/build.lock
@@ -186,11 +186,11 @@ lock: $(DEV) ## Pin all dependencies anew; UPGRADE=1 takes their newest versions
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --group tools --output-file requirements/tools.lock
 
 .PHONY: install-check
-install-check: $(DEV) ## Run the demo as a new user would: empty HOME, each Python there is; check all wheels
+install-check: $(DEV) ## Run the demo from a fresh clone with each Python; check all wheels
 	$(BIN)/python -m tests.install
 
 .PHONY: clean
-clean: ## Remove the virtual environments and everything made on the way
+clean: ## Remove virtual environments and build products
 	rm -rf $(VENV) $(dir $(TOOLS)) .interview-worker .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
