@@ -2,11 +2,12 @@
 
 import sys
 from http import HTTPStatus
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx2
 
-from worker.local.embedded.server import embedded_module
+from worker.local.embedded.server import missing_embedded
 
 
 class CalDAV:
@@ -17,7 +18,9 @@ class CalDAV:
 
     def argv(self, port: int, data: Path) -> list[str]:
         """The command line of the server."""
-        embedded_module("radicale")
+        # It runs as a process of its own, and is not imported: it is licensed under the GPL.
+        if find_spec("radicale") is None:
+            raise missing_embedded("radicale")
         options = {
             "config": "",  # reads no configuration files of the system or the user
             "server-hosts": f"127.0.0.1:{port}",
