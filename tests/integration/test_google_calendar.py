@@ -18,7 +18,6 @@ from tests.servers.google import google_error, service_account, with_tokens, wit
 from tests.servers.google_calendar import ROOT, Calendars
 from tests.servers.scripted import Answer, ScriptedServer, scripted_server
 from tests.timing import allowed
-from worker.adapters.calendars.google import open_provider
 from worker.adapters.calendars.google_calendar import GoogleCalendar
 from worker.adapters.providers import Charge, Context
 from worker.settings import Settings
@@ -71,7 +70,7 @@ def google(tmp_path: Path, **changed: Any) -> Iterator[Place]:
             }
         )
         context = Context(settings, lambda *_: nullcontext(), lambda _: Charge(None, "1"))
-        provider = open_provider(context)
+        provider = GoogleCalendar.of(context)
         assert isinstance(provider, GoogleCalendar)
         with closing(provider):
             yield Place(server, calendars, provider, calls)

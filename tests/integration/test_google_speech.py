@@ -22,7 +22,7 @@ from tests.servers.scripted import Answer, Request, Script, ScriptedServer, scri
 from tests.timing import allowed
 from worker.adapters.media import probe
 from worker.adapters.providers import Charge, Context, Usage
-from worker.adapters.speech.google import open_provider
+from worker.adapters.speech.google_speech import GoogleSpeech
 from worker.settings import Settings
 
 SAID = recognised(
@@ -83,7 +83,7 @@ def google(tmp_path: Path, script: Script, **changed: Any) -> Iterator[Place]:
                 **changed,
             }
         )
-        provider: Any = open_provider(Context(settings, guard, bill))
+        provider: Any = GoogleSpeech.of(Context(settings, guard, bill))
         with closing(provider):
             yield Place(server, provider, usages, calls, guarded)
 
@@ -226,5 +226,5 @@ def test_a_slow_answer_is_not_waited_for(tmp_path: Path) -> None:
 def test_without_an_account_there_is_one_line(tmp_path: Path) -> None:
     settings = Settings(google_credentials=tmp_path / "missing.json")
     with pytest.raises(Unusable, match=r"^GOOGLE_CREDENTIALS: [^\n]*$") as raised:
-        open_provider(Context(settings, lambda *_: nullcontext(), lambda _: Charge(None, "1")))
+        GoogleSpeech.of(Context(settings, lambda *_: nullcontext(), lambda _: Charge(None, "1")))
     assert raised.value.code == "configuration"

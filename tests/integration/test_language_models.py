@@ -33,7 +33,7 @@ from tests.servers.models import (
 from tests.servers.scripted import Answer, Request, Script, ScriptedServer, scripted_server
 from tests.talk import talk
 from tests.timing import allowed
-from worker.adapters.language import anthropic, openai
+from worker.adapters.language import anthropic_messages, openai_chat
 from worker.adapters.language.model import ModelProvider
 from worker.adapters.providers import Charge, Context, Usage
 from worker.settings import Settings
@@ -92,14 +92,14 @@ VENDORS = (
         "openai",
         "/v1/chat/completions",
         as_openai,
-        openai.open_provider,
+        openai_chat.open_provider,
         lambda url: {"openai_api_key": SecretStr("sk-x"), "openai_base_url": f"{url}/v1"},
     ),
     Vendor(
         "anthropic",
         "/v1/messages",
         as_anthropic,
-        anthropic.open_provider,
+        anthropic_messages.open_provider,
         lambda url: {"anthropic_api_key": SecretStr("sk-x"), "anthropic_base_url": url},
     ),
 )

@@ -28,7 +28,7 @@ from tests.servers.models import (
 from tests.servers.scripted import Answer, Request, scripted_server
 from tests.talk import talk
 from worker.adapters.billing import Biller, Budgets
-from worker.adapters.language import anthropic, openai
+from worker.adapters.language import anthropic_messages, openai_chat
 from worker.adapters.prices import load_prices
 from worker.adapters.providers import Context
 from worker.adapters.resilience.breaker import BreakerRegistry
@@ -124,7 +124,7 @@ def test_every_figure_is_what_the_servers_saw(recorder: Recorder, broker_url: st
         )
         bill = Biller(load_prices(None), ledger, models=frozenset())
         context = Context(settings, guard, bill)
-        made = [module.open_provider(context) for module in (openai, anthropic)]
+        made = [module.open_provider(context) for module in (openai_chat, anthropic_messages)]
         for each in made:
             stack.enter_context(closing(each))
         patience = StaminaRetry(attempts=3, seconds=60, time_limit=60)

@@ -11,6 +11,8 @@ from tasks.interviews.people import Interval, Person
 from tasks.ports import CalendarProvider, Meeting
 from worker.adapters.calendars import address, busy, event
 from worker.adapters.calendars.dav import MISSING, Answer, Dav, calendar_data
+from worker.adapters.calendars.settings import CalDavSettings
+from worker.adapters.providers import Context
 
 
 class CalDavProvider(CalendarProvider):
@@ -45,6 +47,22 @@ class CalDavProvider(CalendarProvider):
         self._root = address.root_of(url)
         self._dav = Dav(self._root, username, password, timeout)
         self._create_missing = create_missing
+
+    @classmethod
+    def of(cls, context: Context) -> "CalDavProvider":
+        """Create it from the settings.
+
+        Raises:
+            Permanent: `CALDAV_URL` is not set, or is not an http or https URL.
+        """
+        settings = context.settings_for(CalDavSettings)
+        if settings.caldav_url is None:
+            raise Permanent("CALDAV_URL is not set", code="configuration")
+        return cls(
+            settings.caldav_url.get_secret_value(),
+            create_missing=settings.caldav_create_calendars,
+            timeout=settings.caldav_timeout,
+        )
 
     def close(self) -> None:
         """Close all connections."""

@@ -69,7 +69,11 @@ class GoogleCalendar:
 
     @classmethod
     def of(cls, context: Context) -> "GoogleCalendar":
-        """The calendars of the settings."""
+        """Create it from the settings.
+
+        Raises:
+            Unusable: There are no credentials.
+        """
         settings = context.settings_for(GoogleCalendarSettings)
         credentials = credentials_for(
             _SCOPES, settings.google_credentials, subject=settings.google_calendar_subject

@@ -15,6 +15,7 @@ from tasks.errors import InterviewWorkerError, Unusable
 from worker.adapters.http.errors import connection_error, error_from_status, invalid_response_error
 from worker.adapters.http.instrumented import instrumented_client
 from worker.adapters.language.chat import Completion, Message, ResponseFormat
+from worker.adapters.language.model import ModelProvider
 from worker.adapters.language.settings import AnthropicSettings
 from worker.adapters.providers import Bill, CircuitBreaker, Context, Usage
 
@@ -94,7 +95,7 @@ class AnthropicMessages:
 
     @classmethod
     def of(cls, context: Context) -> "AnthropicMessages":
-        """The model of the settings."""
+        """Create it from the settings."""
         settings = context.settings_for(AnthropicSettings)
         if settings.anthropic_api_key is None:
             raise Unusable("ANTHROPIC_API_KEY is not set", code="configuration")
@@ -178,3 +179,12 @@ def _refusal(error: anthropic.APIStatusError) -> InterviewWorkerError:
     return error_from_status(
         SERVICE, error.status_code, retry_after=error.response.headers.get("retry-after")
     )
+
+
+def open_provider(context: Context) -> ModelProvider:
+    """The provider `anthropic`.
+
+    Raises:
+        Unusable: There is no key.
+    """
+    return ModelProvider(AnthropicMessages.of(context))

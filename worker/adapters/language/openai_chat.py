@@ -14,6 +14,7 @@ from tasks.errors import InterviewWorkerError, Unusable
 from worker.adapters.http.errors import connection_error, error_from_status, invalid_response_error
 from worker.adapters.http.instrumented import instrumented_client
 from worker.adapters.language.chat import Completion, Message, ResponseFormat
+from worker.adapters.language.model import ModelProvider
 from worker.adapters.language.settings import OpenAISettings
 from worker.adapters.providers import Bill, CircuitBreaker, Context, Usage
 
@@ -96,7 +97,7 @@ class OpenAIChat:
 
     @classmethod
     def of(cls, context: Context) -> "OpenAIChat":
-        """The model of the settings."""
+        """Create it from the settings."""
         settings = context.settings_for(OpenAISettings)
         key = settings.openai_api_key
         if key is None and settings.openai_base_url is None:
@@ -185,3 +186,12 @@ def _refusal(error: openai.APIStatusError) -> InterviewWorkerError:
     return error_from_status(
         SERVICE, error.status_code, retry_after=error.response.headers.get("retry-after")
     )
+
+
+def open_provider(context: Context) -> ModelProvider:
+    """The provider `openai`.
+
+    Raises:
+        Unusable: There is no key.
+    """
+    return ModelProvider(OpenAIChat.of(context))

@@ -1,4 +1,10 @@
-"""Speech recognition by Google Cloud Speech-to-Text."""
+"""Speech recognition by Google Cloud Speech-to-Text, version 1 over REST.
+
+https://cloud.google.com/speech-to-text/docs/reference/rest/v1/speech/recognize
+
+A request may contain at most a minute of audio, so a recording is cut at pauses. The method for
+longer audio reads it from a bucket only, and cannot be cancelled.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -79,7 +85,11 @@ class GoogleSpeech:
 
     @classmethod
     def of(cls, context: Context) -> "GoogleSpeech":
-        """The speech recognition of the settings."""
+        """Create it from the settings.
+
+        Raises:
+            Unusable: There are no credentials.
+        """
         settings = context.settings_for(GoogleSpeechSettings)
         return cls(
             credentials_for([_SCOPE], settings.google_credentials),
