@@ -53,7 +53,7 @@ def _contents(redis: str, mongodb: str) -> dict[str, str]:
         "webhook_secret": f"whsec_{b64encode(secrets.token_bytes(32)).decode()}",
         "flower_basic_auth": f"admin:{secrets.token_urlsafe(18)}",
         "grafana_password": secrets.token_urlsafe(18),
-        # Empty, which is none: whoever has a key puts it there.
+        # Empty means none: put a key there to use the provider.
         "openai_api_key": "",
         "anthropic_api_key": "",
     }

@@ -23,12 +23,12 @@ def broadcast(app: Celery, command: str, arguments: Mapping[str, object]) -> Col
         The node names of those that answered.
 
     Raises:
-        Transient: The broker is away.
+        Transient: The broker does not respond.
     """
     try:
         answers = app.control.broadcast(
             command, arguments=dict(arguments), reply=True, timeout=_REPLY_TIMEOUT
         )
     except (OperationalError, OSError) as error:
-        raise Transient("the broker is away", code="broker_error") from error
+        raise Transient("the broker does not respond", code="broker_error") from error
     return {node for answer in answers or () for node in answer}

@@ -58,7 +58,7 @@ class CeleryDispatcher:
         try:
             self._app.send_task(name, retry_policy=_PUBLISH_RETRIES, **message)
         except (OperationalError, OSError) as error:
-            raise Transient(f"the broker is away: {error}", code="broker_error") from error
+            raise Transient(f"the broker does not respond: {error}", code="broker_error") from error
 
 
 def _options(stage: Stage, priority: Priority) -> dict[str, Any]:

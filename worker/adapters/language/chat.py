@@ -64,14 +64,14 @@ class ChatModel(Protocol):
         """Complete a conversation.
 
         Args:
-            instructions: What the model is told before all else.
-            conversation: What was said so far; the last turn is the user's.
-            response_format: What the answer is to look like.
+            instructions: The system prompt.
+            conversation: The messages so far; the last one is the user's.
+            response_format: The schema of the reply.
 
         Raises:
-            Transient: It may answer later.
-            Unusable: It does not answer us, or not this.
-            Permanent: What was asked is at fault.
+            Transient: A retry may succeed.
+            Unusable: The service rejects the key, the quota or this prompt.
+            Permanent: The request is invalid.
         """
 
     def close(self) -> None:

@@ -127,15 +127,15 @@ class _Inquiry(Generic[R]):
     def parts(
         self, transcript: Transcript, rubric: Rubric | None = None
     ) -> Iterator[tuple[Segment, ...]]:
-        """The parts that the model can be asked about."""
+        """Split a transcript into parts that fit the model's window."""
         around = self._prompt.instructions + self._prompt.render((), rubric)
         return parts(transcript, max(self._chat.window - tokens_in(around), 1))
 
     def ask(self, part: tuple[Segment, ...], rubric: Rubric | None = None) -> R:
-        """Ask about a part; where the answer is not of the form wanted, ask once more.
+        """Send the prompt for a part; if the reply is invalid, report the errors and ask once more.
 
         Raises:
-            Unusable: It is not of the form wanted the second time either.
+            Unusable: The second reply is invalid too.
         """
         question = Message("user", self._prompt.render(part, rubric))
         answer = self._complete([question])
@@ -146,13 +146,13 @@ class _Inquiry(Generic[R]):
         try:
             return self._schema.read(answer)
         except ValidationError as error:
-            message = f"{self._chat.name} answers in a form that cannot be used"
-            # Not from this error: it quotes the answer, and so maybe what was said.
+            message = f"{self._chat.name} gave an invalid reply"
+            # The error itself is not chained: it quotes the reply, which may quote the interview.
             cause = ValueError(f"{error.error_count()} faults")
             raise Unusable(message, code="provider_invalid_answer") from cause
 
     def call(self) -> ModelCall:
-        """What all of it took."""
+        """The usage of all calls together."""
         first = self._answers[0]
         return ModelCall(
             provider=self._chat.name,
@@ -176,7 +176,7 @@ N = TypeVar("N", int, float)
 
 
 def _sum(numbers: Iterable[N | None]) -> N | None:
-    """The sum; unknown where a part of it is."""
+    """The sum; None if any number is None."""
     total: N | None = None
     for number in numbers:
         if number is None:
@@ -198,7 +198,7 @@ def _once_more(answer: str, error: ValidationError) -> list[Message]:
 
 
 def _merged(replies: Sequence[CompetencyReply], known: frozenset[int]) -> CompetencyFinding:
-    """What the parts of a transcript tell of one competency: the mean of the levels found."""
+    """Merge the findings for one competency from all parts: the mean of the levels."""
     informative = [(one, one.level) for one in replies if one.level is not None and one.quotes]
     if not informative:
         return CompetencyFinding(

@@ -1,4 +1,4 @@
-"""How patiently a provider is asked. The only home of stamina."""
+"""Retries of calls to providers. stamina is imported only here."""
 
 import logging
 import random
@@ -8,9 +8,11 @@ from typing import TypeVar
 
 import stamina
 from stamina.instrumentation import set_on_retry_hooks
+from typing_extensions import override
 
 from tasks.errors import CircuitOpen, Transient
 from tasks.lease import check_lease, elapsed
+from tasks.providers.chain import RetryPolicy
 from tasks.signals import ProviderRetried, provider_retried
 
 log = logging.getLogger(__name__)
@@ -18,27 +20,26 @@ log = logging.getLogger(__name__)
 A = TypeVar("A")
 
 _FIRST_DELAY = 0.5
-"""Seconds before the second attempt, at most; doubles with each further one."""
+"""The maximum delay before the second attempt, in seconds; doubles with each further one."""
 
 _MAX_DELAY = 30.0
-"""Seconds before any attempt, at most, where the server asks for no more."""
+"""The maximum delay before any attempt, in seconds, unless the server asks for more."""
 
-# By default stamina counts in Prometheus' global registry, where our figures are not.
+# By default, stamina counts in Prometheus' global registry, which we do not expose.
 set_on_retry_hooks(())
 
 
-class StaminaRetry:
-    """A `RetryPolicy` within a budget of attempts and seconds.
+class StaminaRetry(RetryPolicy):
+    """A `RetryPolicy` with a maximum number of attempts and a maximum time.
 
-    Attempts are apart by exponential back-off with full jitter (Brooker, AWS Architecture Blog,
-    2015); the time for which a server asks to be left alone comes on top. Where it asks for more
-    than is left of the budget, nobody waits for it. A run that has lost its lease, or is about to
-    come to its time limit, does not ask again.
+    The delay before a retry is exponential back-off with full jitter (Brooker, AWS Architecture
+    Blog, 2015), plus the server's `Retry-After`. A call is not retried if the delay exceeds the
+    time that is left, or if the attempt at the stage has lost its lease.
 
     Args:
-        attempts: How often a question is asked, the first time among them.
-        seconds: After how many of them no further attempt begins.
-        time_limit: Seconds that a stage may take in all.
+        attempts: The maximum number of attempts, the first one included.
+        seconds: The time after which no attempt starts, in seconds.
+        time_limit: The time limit of a stage, in seconds.
     """
 
     def __init__(self, *, attempts: int, seconds: float, time_limit: float) -> None:
@@ -46,8 +47,8 @@ class StaminaRetry:
         self._seconds = seconds
         self._time_limit = time_limit
 
-    def __call__(self, provider: str, question: Callable[[], A]) -> A:
-        """Ask; see `RetryPolicy`."""
+    @override
+    def __call__(self, provider: str, call: Callable[[], A], /) -> A:
         deadline = monotonic() + min(self._seconds, self._time_limit - elapsed())
         failed: list[Transient] = []
 
@@ -61,10 +62,10 @@ class StaminaRetry:
         for attempt in stamina.retry_context(delay, attempts=self._attempts, timeout=None):
             check_lease()
             if failed:
-                log.info("%s is asked again: %s", provider, failed[-1].message)
+                log.info("retrying %s: %s", provider, failed[-1].message)
                 provider_retried.send(ProviderRetried(provider, failed[-1].code))
             with attempt:
-                return question()
+                return call()
         raise AssertionError("unreachable")
 
 

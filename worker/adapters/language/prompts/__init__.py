@@ -17,12 +17,12 @@ from tasks.interviews.transcript import Segment
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model is told, and what it is asked.
+    """A prompt for a language model.
 
     Attributes:
         version: Such as `1+3f9c2d11aa07`.
-        instructions: What it is told before all else.
-        question: What it is asked, with places for the transcript and the rubric.
+        instructions: The system prompt.
+        question: The user's message, with placeholders for the transcript and the rubric.
     """
 
     version: str
