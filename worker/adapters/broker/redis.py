@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from redis import Redis
 from redis.exceptions import RedisError
 from typing_extensions import override
 
 from monitoring.headers import CHAIN_PUBLISHED_AT, PUBLISHED_AT
 from tasks.errors import Permanent, Transient
 from tasks.pipeline.queues import Backlog, Broker, QueueState, RedisStats
-from worker.adapters.broker.redis_url import redis_py_url
+from worker.adapters.broker.redis_url import open_redis
 
 _SEPARATOR = "\x06\x16"
 """Kombu's separator between the name of a queue and a priority other than 0."""
@@ -53,9 +52,7 @@ class RedisBroker(Broker):
         timeout: float = 1.0,
     ) -> None:
         try:
-            self._redis: Redis = Redis.from_url(
-                redis_py_url(url), socket_timeout=timeout, socket_connect_timeout=timeout
-            )
+            self._redis = open_redis(url, timeout)
         except ValueError as error:
             raise Permanent(
                 f"the broker's URL cannot be used: {error}", code="configuration"

@@ -1,6 +1,8 @@
-"""Conversion of Celery's Redis URLs to redis-py's."""
+"""Clients of Redis at Celery's URLs."""
 
 from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from redis import Redis
 
 _NAMES = {"virtual_host": "db"}
 _VALUES = {
@@ -10,6 +12,22 @@ _VALUES = {
         "CERT_REQUIRED": "required",
     }
 }
+
+
+def open_redis(url: str, timeout: float) -> Redis:
+    """Create a client; it connects at its first command.
+
+    Args:
+        url: A URL for Celery.
+        timeout: Seconds to wait for a connection, and for each answer.
+
+    Raises:
+        ValueError: The URL is invalid.
+    """
+    client: Redis = Redis.from_url(
+        redis_py_url(url), socket_timeout=timeout, socket_connect_timeout=timeout
+    )
+    return client
 
 
 def redis_py_url(url: str) -> str:

@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from redis import Redis
 from redis.exceptions import RedisError
 
 from monitoring.headers import PUBLISHED_AT
 from tasks.errors import Transient
-from worker.adapters.broker.redis_url import redis_py_url
+from worker.adapters.broker.redis_url import open_redis
 from worker.ports import UnackedMessage
 
 
@@ -29,9 +28,7 @@ class RedisUnackedMessages:
     def __init__(
         self, url: str, queues: Sequence[str], *, key_prefix: str = "", timeout: float = 2.0
     ) -> None:
-        self._redis: Redis = Redis.from_url(
-            redis_py_url(url), socket_timeout=timeout, socket_connect_timeout=timeout
-        )
+        self._redis = open_redis(url, timeout)
         self._queues = frozenset(queues)
         self._unacked, self._index = f"{key_prefix}unacked", f"{key_prefix}unacked_index"
 

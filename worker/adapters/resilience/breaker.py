@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from tasks.errors import CircuitOpen, Permanent, Transient, Unusable
 from tasks.signals import CircuitOpened, circuit_opened
+from worker.adapters.broker.redis_url import open_redis
 from worker.adapters.providers import CircuitBreaker
 from worker.adapters.resilience.circuits import (
     Admission,
@@ -17,7 +18,6 @@ from worker.adapters.resilience.circuits import (
     MemoryCircuit,
     Outcome,
     RedisCircuit,
-    connect,
 )
 from worker.adapters.resilience.fail_open import FailOpen
 
@@ -49,7 +49,7 @@ class BreakerRegistry(CircuitBreaker):
         key_prefix: str = "",
         timeout: float = 0.25,
     ) -> None:
-        self._redis = None if url is None else connect(url, timeout)
+        self._redis = None if url is None else open_redis(url, timeout)
         self._limits = Limits(failures, seconds, trial_timeout)
         self._prefix = key_prefix
         self._circuits: dict[tuple[str, str], CircuitState] = {}

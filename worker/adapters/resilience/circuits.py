@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 from typing_extensions import override
 
 from tasks.errors import Transient
-from worker.adapters.broker.redis_url import redis_py_url
+from worker.adapters.broker.redis_url import open_redis
 
 Circuit: TypeAlias = tuple[str, str]
 """A service and its endpoint."""
@@ -236,7 +236,7 @@ class CircuitReader:
     """
 
     def __init__(self, url: str, *, key_prefix: str = "", timeout: float = 1.0) -> None:
-        self._redis = connect(url, timeout)
+        self._redis = open_redis(url, timeout)
         self._prefix = key_prefix
 
     def read(self) -> Mapping[Circuit, str]:
@@ -263,14 +263,6 @@ class CircuitReader:
     def close(self) -> None:
         """Close all connections."""
         self._redis.close()
-
-
-def connect(url: str, timeout: float) -> Redis:
-    """A client of Redis at a broker's URL."""
-    client: Redis = Redis.from_url(
-        redis_py_url(url), socket_timeout=timeout, socket_connect_timeout=timeout
-    )
-    return client
 
 
 def _index(prefix: str) -> str:

@@ -2,8 +2,7 @@
 
 from functools import partial
 
-from redis import Redis
-
+from worker.adapters.broker.redis_url import open_redis
 from worker.adapters.resilience.fail_open import FailOpen
 
 _PERIOD = 60_000_000
@@ -38,9 +37,7 @@ class RateLimit:
     def __init__(
         self, url: str, per_minute: int, *, key_prefix: str = "", timeout: float = 0.25
     ) -> None:
-        self._redis: Redis = Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout
-        )
+        self._redis = open_redis(url, timeout)
         self._take = self._redis.register_script(_TAKE)
         self._interval = _PERIOD // per_minute
         self._prefix = f"{key_prefix}rate:"

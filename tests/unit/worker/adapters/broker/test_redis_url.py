@@ -5,6 +5,7 @@ import pytest
 from tasks.errors import Permanent
 from worker.adapters.broker.queues import open_broker
 from worker.adapters.broker.redis_url import redis_py_url
+from worker.adapters.resilience.rate_limit import RateLimit
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,7 @@ from worker.adapters.broker.redis_url import redis_py_url
 def test_addresses_of_celery_become_those_of_redis_py(given: str, expected: str) -> None:
     assert redis_py_url(given) == expected
     open_broker(given, ["q"], {0: "high"}).close()
+    RateLimit(given, 60).close()
 
 
 @pytest.mark.parametrize("url", ["sentinel://a:1", "memory://", "nonsense"])
