@@ -113,8 +113,8 @@ class ProviderChain(Generic[P]):
         admit: Callable[[str], None] = admit_all,
     ) -> None:
         self.providers = tuple(providers)
-        self._retry = retry
-        self._admit = admit
+        self.retry = retry
+        self.admit = admit
 
     @property
     def name(self) -> str:
@@ -146,8 +146,8 @@ class ProviderChain(Generic[P]):
             check_lease()
             failures.announce_fallback(provider.name)
             try:
-                self._admit(provider.name)
-                result = self._retry(provider.name, partial(request, provider))
+                self.admit(provider.name)
+                result = self.retry(provider.name, partial(request, provider))
             except (Transient, Unusable) as error:
                 failures.add(provider.name, error)
             else:

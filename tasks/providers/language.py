@@ -43,8 +43,6 @@ class LanguageProviders(LanguageProvider):
         mask: Mask | None = None,
     ) -> None:
         self._chain = ProviderChain(providers, retry, admit)
-        self._retry = retry
-        self._admit = admit
         self._mask = mask
 
     @property
@@ -64,7 +62,8 @@ class LanguageProviders(LanguageProvider):
 
     def masked(self, mask: Mask) -> Self:
         """The same providers with a mask for one interview."""
-        return type(self)(self._chain.providers, self._retry, self._admit, mask=mask)
+        chain = self._chain
+        return type(self)(chain.providers, chain.retry, chain.admit, mask=mask)
 
     @override
     def sentiment(self, transcript: Transcript) -> SentimentFinding:
