@@ -4,6 +4,8 @@ An adapter chooses the class of a failure, because only it can interpret its ser
 pipeline retries a `Transient` error; a `Permanent` one fails the interview at once.
 """
 
+from typing import Self
+
 
 class InterviewWorkerError(Exception):
     """The base class of every error this project raises.
@@ -100,6 +102,16 @@ class MissingExtra(Permanent):
     """The optional packages of a configured provider are not installed."""
 
     code = "missing_extra"
+
+    @classmethod
+    def of(cls, what: str, extra: str) -> Self:
+        """The error that says how to install an extra.
+
+        Args:
+            what: What needs the packages.
+            extra: The extra of `interview-worker` that installs them.
+        """
+        return cls(f"{what} needs more packages: pip install 'interview-worker[{extra}]'")
 
 
 class NotFound(Permanent):

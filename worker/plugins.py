@@ -39,7 +39,7 @@ class ProviderKind(Generic[P]):
             factory: Any = found.load()
             provider: P = factory(context)
         except ModuleNotFoundError as error:
-            raise MissingExtra(_missing(found, error)) from error
+            raise _missing(found, error) from error
         return provider
 
     def _find(self, name: str) -> EntryPoint:
@@ -53,15 +53,11 @@ class ProviderKind(Generic[P]):
         return next(iter(found))
 
 
-def _missing(provider: EntryPoint, error: ModuleNotFoundError) -> str:
+def _missing(provider: EntryPoint, error: ModuleNotFoundError) -> MissingExtra:
     if provider.dist is not None and provider.dist.name == "interview-worker":
         # The extra with a provider's packages has the provider's name.
-        return f"{provider.name} needs more packages: {_install(provider.name)}"
-    return f"{provider.name} needs {error.name}, which is not installed"
-
-
-def _install(extra: str) -> str:
-    return f"pip install 'interview-worker[{extra}]'"
+        return MissingExtra.of(provider.name, provider.name)
+    return MissingExtra(f"{provider.name} needs {error.name}, which is not installed")
 
 
 SPEECH: ProviderKind[SpeechProvider] = ProviderKind(

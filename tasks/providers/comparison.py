@@ -94,9 +94,7 @@ def word_error_rate(reference: str, heard: str) -> float:
     try:
         import jiwer
     except ModuleNotFoundError as error:
-        raise MissingExtra(
-            "a comparison with a reference needs more: pip install 'interview-worker[compare]'"
-        ) from error
+        raise MissingExtra.of("a comparison with a reference", "compare") from error
     plain = jiwer.Compose(
         [
             jiwer.SubstituteRegexes({r"[-\u2013\u2014]": " ", r"\u2019": "'"}),

@@ -13,7 +13,5 @@ def open_masker() -> Masker:
     try:
         from worker.adapters.patterns import PatternMasker
     except ModuleNotFoundError as error:
-        raise MissingExtra(
-            "masking needs more packages: pip install 'interview-worker[masking]'"
-        ) from error
+        raise MissingExtra.of("masking", "masking") from error
     return PatternMasker()

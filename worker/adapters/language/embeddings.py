@@ -36,12 +36,12 @@ class Embeddings:
     def __init__(self) -> None:
         package = find_spec("wordllama")
         if package is None or package.origin is None:
-            raise _missing_extra()
+            raise MissingExtra.of("the local analysis", "local")
         try:
             from safetensors.numpy import load_file
             from tokenizers import Tokenizer
         except ImportError as error:
-            raise _missing_extra() from error
+            raise MissingExtra.of("the local analysis", "local") from error
         folder = Path(package.origin).parent
         self._table = load_file(folder / "weights" / "l2_supercat_256.safetensors")[_TENSOR]
         self._tokenizer = Tokenizer.from_file(
@@ -68,7 +68,3 @@ class Embeddings:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors /= np.where(lengths > 0, lengths, 1)
         return vectors
-
-
-def _missing_extra() -> MissingExtra:
-    return MissingExtra("the local analysis needs: pip install 'interview-worker[local]'")

@@ -31,9 +31,7 @@ def load_vader() -> Valence:
     try:
         from vader import SentimentIntensityAnalyzer
     except ImportError as error:
-        raise MissingExtra(
-            "the local analysis needs: pip install 'interview-worker[local]'"
-        ) from error
+        raise MissingExtra.of("the local analysis", "local") from error
     return SentimentIntensityAnalyzer()
 
 

@@ -27,9 +27,7 @@ def load_model(name: str, *, cpu_threads: int) -> "WhisperModel":
     try:
         from faster_whisper import WhisperModel
     except ModuleNotFoundError as error:
-        raise MissingExtra(
-            "Whisper needs more packages: pip install 'interview-worker[whisper]'"
-        ) from error
+        raise MissingExtra.of("Whisper", "whisper") from error
     try:
         return WhisperModel(
             _location(name), device="cpu", compute_type="int8", cpu_threads=cpu_threads
