@@ -52,11 +52,11 @@ class DoomedStore:
 
     def apply(self, interview_id: str, change: Change) -> None:
         self._store.apply(interview_id, change)
-        verb, _, stage = change.name.rpartition(" to ")
-        if verb == "begin":
-            DEATHS.meet(Boundary.MID_WORK, Stage(stage), interview_id)
-        if verb == "finish":
-            DEATHS.meet(Boundary.AFTER_RESULT, Stage(stage), interview_id)
+        for stage in Stage:
+            if f"stages.{stage}.started_at" in change.values:
+                DEATHS.meet(Boundary.MID_WORK, stage, interview_id)
+            if f"stages.{stage}.finished_at" in change.values:
+                DEATHS.meet(Boundary.AFTER_RESULT, stage, interview_id)
 
 
 def meeting(boundary: Boundary) -> Callable[..., None]:
