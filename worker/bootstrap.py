@@ -21,7 +21,12 @@ from tasks.providers.masking import Masker
 from tasks.providers.speech import SpeechProviders
 from tasks.scheduling.calendars import Calendars
 from worker.adapters.billing import Biller, Budgets
-from worker.adapters.broker import PRIORITIES, CeleryDispatcher, RedisUnackedMessages
+from worker.adapters.broker import (
+    PRIORITIES,
+    CeleryDispatcher,
+    CeleryHeldMessages,
+    RedisUnackedMessages,
+)
 from worker.adapters.broker.queues import open_broker
 from worker.adapters.http.download import download
 from worker.adapters.masking import open_masker
@@ -50,6 +55,7 @@ from worker.intake.processor import RequestProcessor
 from worker.intake.service import Intake
 from worker.lifecycle.erasure import Eraser
 from worker.plugins import CALENDAR, LANGUAGE, SPEECH, P, ProviderKind
+from worker.ports import HeldMessages
 from worker.settings import Settings
 
 
@@ -254,6 +260,11 @@ def unacked_messages(settings: Settings) -> RedisUnackedMessages | None:
     if not url.startswith("redis"):
         return None
     return RedisUnackedMessages(url, tuple(STAGES), key_prefix=settings.redis_key_prefix)
+
+
+def held_messages(settings: Settings, app: Celery) -> HeldMessages | None:
+    """What asks workers for the messages they hold; None if the broker lists those itself."""
+    return None if _redis(settings) else CeleryHeldMessages(app)
 
 
 def rate_limit(settings: Settings) -> RateLimit | None:

@@ -3,7 +3,7 @@
 The records are defined here so that adapters do not import use cases.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -321,6 +321,31 @@ class UnackedMessages(Protocol):
 
     def drop(self, message: UnackedMessage) -> None:
         """Acknowledge a message on behalf of the worker that held it.
+
+        Raises:
+            Transient: The broker is unavailable.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class HeldByWorkers:
+    """What the workers that answered hold.
+
+    Attributes:
+        consumers: How many of them consume a queue, by its name.
+        ids: The queue of each message that they hold, and the interview or request that it is for;
+            empty if it is for neither.
+    """
+
+    consumers: Mapping[str, int]
+    ids: Sequence[tuple[str, str]]
+
+
+class HeldMessages(Protocol):
+    """What workers hold, for a broker that does not list unacknowledged messages."""
+
+    def ask(self) -> HeldByWorkers:
+        """Ask all workers; takes about a second.
 
         Raises:
             Transient: The broker is unavailable.

@@ -30,6 +30,7 @@ from worker.bootstrap import (
     calendars,
     check_providers,
     eraser,
+    held_messages,
     intake,
     open_stores,
     prepare,
@@ -152,19 +153,21 @@ def _prepare_later(stores: Stores, stop: threading.Event) -> None:
 @contextmanager
 def _reconciling(settings: Settings, stores: Stores, app: Celery) -> Iterator[None]:
     with closing(broker(settings)) as queues, ExitStack() as stack:
-        held = unacked_messages(settings)
-        if held is not None:
-            stack.enter_context(closing(held))
+        unacked = unacked_messages(settings)
+        if unacked is not None:
+            stack.enter_context(closing(unacked))
+        held = held_messages(settings, app)
         grace = timedelta(seconds=settings.lease_seconds)
         dispatcher = CeleryDispatcher(app)
-        requests = RequestReconciler(stores.requests, queues, dispatcher, grace)
+        requests = RequestReconciler(stores.requests, queues, dispatcher, grace, held)
         reconciler = Reconciler(
             stores.interviews,
             queues,
             dispatcher,
             MongoLeadership(stores.mongo.database, "reconciler"),
-            unacked=held,
+            unacked=unacked,
             grace=grace,
+            held=held,
             also_run=(requests.resume,),
         )
         with _thread("reconciler", reconciler.run):

@@ -9,6 +9,9 @@ from monitoring import metrics
 from monitoring.collectors.families import family
 from tasks.pipeline.queues import Backlog, Broker, QueueState, RedisStats
 
+_ANY = "any"
+"""The priority in the label where the broker reports one length for all priorities."""
+
 
 class BrokerCollector(Collector):
     """The numbers of waiting and unacknowledged messages.
@@ -40,15 +43,13 @@ class BrokerCollector(Collector):
         in_stage, active = family(metrics.INTERVIEWS_IN_STAGE), family(metrics.INTERVIEWS_ACTIVE)
         # Each active interview has one message, waiting or unacknowledged. Counting only waiting
         # messages would report no activity while workers process all of them.
-        totals = {
-            stage: state.total
-            for queue, stage in self._stages.items()
-            if (state := backlog.queues.get(queue)) is not None and state.reserved is not None
-        }
-        for stage, total in totals.items():
+        totals = {stage: backlog.queues[queue].total for queue, stage in self._stages.items()}
+        known = {stage: total for stage, total in totals.items() if total is not None}
+        for stage, total in known.items():
             in_stage.add((stage,), total)
-        if totals:
-            active.add((), sum(totals.values()))
+        # The sum of some stages would look like that of all.
+        if known.keys() == totals.keys():
+            active.add((), sum(known.values()))
         yield from (in_stage, active)
         if backlog.oldest_chain_age is not None:
             oldest = family(metrics.CHAIN_OLDEST_AGE)
@@ -61,10 +62,12 @@ def _queues(queues: Mapping[str, QueueState]) -> Iterator[Metric]:
     reserved, held = family(metrics.QUEUE_RESERVED), family(metrics.QUEUE_RESERVED_AGE)
     oldest = family(metrics.QUEUE_OLDEST_AGE)
     for queue, state in queues.items():
-        for priority, count in state.depth.items():
-            depth.add((queue, priority), count)
-        length.add((queue,), state.total)
+        if state.levels is None:
+            depth.add((queue, _ANY), state.waiting)
+        for priority, level in (state.levels or {}).items():
+            depth.add((queue, priority), level.count)
         for samples, value in (
+            (length, state.total),
             (reserved, state.reserved),
             (oldest, state.oldest_age),
             (held, state.reserved_age),

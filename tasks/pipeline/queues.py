@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from tasks.interviews.interview import Stage
@@ -10,35 +10,58 @@ from tasks.pipeline.runner import task_name
 
 
 @dataclass(frozen=True, slots=True)
-class QueueState:
-    """The state of one queue; values that the broker does not report are None.
+class Level:
+    """The waiting messages of one priority.
 
     Attributes:
-        depth: Waiting messages by priority name.
-        oldest: Publication time of the oldest waiting message by priority name, in seconds since
-            the epoch.
+        count: Their number.
+        oldest: When the oldest was published, in seconds since the epoch; None if that is unknown,
+            or if none waits.
+    """
+
+    count: int
+    oldest: float | None = None
+
+    @property
+    def taken_until(self) -> float | None:
+        """The time before which every published message has been delivered; None if unknown.
+
+        A level is in order of publication: messages published before the oldest waiting one have
+        left the queue. If none waits, the time is infinity.
+        """
+        return self.oldest if self.count else math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """The state of one queue; a value that the broker does not report is None.
+
+    Attributes:
+        waiting: Waiting messages, of all priorities.
+        levels: The waiting messages by priority name: all priorities, or None.
         reserved: Unacknowledged messages: running, prefetched or delayed.
+        consumers: Consumers of the queue, for a broker that knows them.
+        lag: Seconds by which the levels may be behind.
         oldest_age: Seconds since the oldest waiting message was published; 0 if none waits.
         reserved_age: Seconds since the oldest unacknowledged message was delivered; 0 if there is
             none.
     """
 
-    depth: Mapping[str, int]
-    oldest: Mapping[str, float] = field(default_factory=dict)
+    waiting: int
+    levels: Mapping[str, Level] | None = None
     reserved: int | None = None
+    consumers: int | None = None
+    lag: float = 0.0
     oldest_age: float | None = None
     reserved_age: float | None = None
 
     @property
-    def total(self) -> int:
-        """All messages, waiting or unacknowledged, as far as the broker reports them."""
-        return sum(self.depth.values()) + (self.reserved or 0)
+    def total(self) -> int | None:
+        """All messages, waiting or unacknowledged; None if the broker does not report both."""
+        return None if self.reserved is None else self.waiting + self.reserved
 
     def taken_until(self, *priorities: str) -> float | None:
         """The time before which every published message has been delivered.
-
-        Queues are in order of publication: messages published before the oldest waiting one have
-        left the queue.
 
         Args:
             priorities: The names of the priorities to consider.
@@ -46,10 +69,13 @@ class QueueState:
         Returns:
             Seconds since the epoch, infinity if none waits; None if unknown.
         """
-        waiting = [name for name in priorities if self.depth.get(name)]
-        if not all(name in self.oldest for name in waiting):
-            return None
-        return min((self.oldest[name] for name in waiting), default=math.inf)
+        if self.waiting == 0:
+            return math.inf
+        levels = self.levels or {}
+        found = [levels[name].taken_until for name in priorities if name in levels]
+        known = [until for until in found if until is not None]
+        # A priority that is not reported may have messages.
+        return min(known) if len(known) == len(priorities) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def look_twice(reconciler: Reconciler) -> int:
 
 
 def waiting(queues: Broker, stage: Stage) -> int:
-    return sum(queues.backlog().queues[f"interviews.{stage}"].depth.values())
+    return queues.backlog().queues[f"interviews.{stage}"].waiting
 
 
 def test_what_nobody_heard_of_is_sent_once(

@@ -274,7 +274,7 @@ def test_what_stands_still_is_sent_on_its_way_once(
     assert reconciler.resume() == 0
     assert reconciler.resume() == 1
     assert reconciler.resume() == 0
-    assert sum(queues.backlog().queues[REQUESTS].depth.values()) == 1
+    assert queues.backlog().queues[REQUESTS].waiting == 1
     # A lease has expired.
     requests.begin(unheard, "run", now(), now())
     assert reconciler.resume() == 1

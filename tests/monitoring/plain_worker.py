@@ -28,7 +28,8 @@ class MyErr(Permanent):
 def create(redis_url: str) -> Celery:
     """The service's Celery application, with tasks for tests."""
     app = create_app(Settings(redis_url=SecretStr(redis_url)))
-    app.conf.imports = ()
+    # The answers to the reconciler, without the tasks of the service.
+    app.conf.imports = ("worker.adapters.broker.held",)
 
     @app.task(name=NOTHING, shared=False)
     def nothing() -> None:

@@ -162,7 +162,7 @@ def test_reads_over_a_unix_socket(server: EmbeddedServer, socket: Path) -> None:
 
 def test_many_may_read_at_once(server: EmbeddedServer, reader: RedisBroker) -> None:
     dispatch(server.url, 5)
-    totals: list[int] = []
+    totals: list[int | None] = []
     threads = [
         threading.Thread(target=lambda: totals.append(reader.backlog().queues[TRANSCRIBE].total))
         for _ in range(8)

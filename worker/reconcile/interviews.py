@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from monitoring.trace_context import continue_trace
@@ -16,8 +16,8 @@ from tasks.pipeline.queues import Broker, QueueState
 from tasks.pipeline.runner import task_name
 from tasks.ports import InterviewStore
 from tasks.signals import Resumed, resumed
-from worker.ports import Dispatcher, Leadership, UnackedMessage, UnackedMessages
-from worker.reconcile.lost_messages import LostMessageDetector
+from worker.ports import Dispatcher, HeldMessages, Leadership, UnackedMessage, UnackedMessages
+from worker.reconcile.lost_messages import LostMessageDetector, not_held
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ class Reconciler:
             for others.
         grace: The longest delay between the document's `message_at` and the message's arrival in
             its queue.
+        held: Asks workers what they hold, for a broker that does not tell; None for others.
         also_run: Further work of the leader, run every five seconds.
     """
 
@@ -58,6 +59,7 @@ class Reconciler:
         leadership: Leadership,
         unacked: UnackedMessages | None,
         grace: timedelta,
+        held: HeldMessages | None = None,
         also_run: Sequence[Callable[[], object]] = (),
     ) -> None:
         self._interviews = interviews
@@ -65,6 +67,7 @@ class Reconciler:
         self._dispatcher = dispatcher
         self._leadership = leadership
         self._unacked = unacked
+        self._held = held
         self._grace = grace
         self._detector = LostMessageDetector(grace)
         self._also_run = also_run
@@ -101,18 +104,21 @@ class Reconciler:
     def resume_lost(self) -> int:
         """Resume interviews that no worker holds and whose message is lost.
 
-        A message is lost if it was in no queue at the previous check and is in none now.
+        A message is lost if it was in no queue at the previous check, is in none now, and no
+        worker holds it.
 
         Returns:
             The number of interviews resumed.
         """
         queues = self._broker.backlog().queues
-        return sum(
-            self._resume(one, "message_lost")
+        suspects = [
+            (task_name(stage), one)
             for stage in Stage
             for priority in Priority
-            for one in self._lost(queues, stage, priority)
-        )
+            for one in self._left(queues, stage, priority)
+        ]
+        lost = not_held(suspects, queues, self._held)
+        return sum(self._resume(one, "message_lost") for one in lost)
 
     def drop_superseded(self) -> int:
         """Drop messages of dead workers that a newer message has replaced.
@@ -142,13 +148,15 @@ class Reconciler:
         latest = interview.message_at
         return interview.status.final or (latest is not None and message.published_at < latest)
 
-    def _lost(
+    def _left(
         self, queues: Mapping[str, QueueState], stage: Stage, priority: Priority
-    ) -> Iterator[Interview]:
+    ) -> Sequence[Interview]:
+        """Interviews without an attempt, whose message has left the queue."""
         name = task_name(stage)
         before = self._detector.lost_before(name, queues[name], priority)
-        if before is not None:
-            yield from self._interviews.find_lost_messages(stage, priority, before, _BATCH)
+        if before is None:
+            return ()
+        return self._interviews.find_lost_messages(stage, priority, before, _BATCH)
 
     def _resume(self, interview: Interview, reason: str) -> bool:
         stage = interview.current_stage

@@ -6,8 +6,8 @@ from datetime import timedelta
 from tasks.clock import now
 from tasks.interviews.interview import Priority
 from tasks.pipeline.queues import REQUESTS, Broker
-from worker.ports import PendingRequest, RequestDispatcher, RequestStore
-from worker.reconcile.lost_messages import LostMessageDetector
+from worker.ports import HeldMessages, PendingRequest, RequestDispatcher, RequestStore
+from worker.reconcile.lost_messages import LostMessageDetector, not_held
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,7 @@ class RequestReconciler:
         dispatcher: Publishes messages.
         grace: The longest delay between a request's `message_at` and the message's arrival in its
             queue.
+        held: Asks workers what they hold, for a broker that does not tell; None for others.
     """
 
     def __init__(
@@ -31,10 +32,12 @@ class RequestReconciler:
         broker: Broker,
         dispatcher: RequestDispatcher,
         grace: timedelta,
+        held: HeldMessages | None = None,
     ) -> None:
         self._requests = requests
         self._broker = broker
         self._dispatcher = dispatcher
+        self._held = held
         self._detector = LostMessageDetector(grace)
 
     def resume(self) -> int:
@@ -44,10 +47,11 @@ class RequestReconciler:
             The number of requests resumed.
         """
         found = list(self._requests.find_due(now(), _BATCH))
-        queue = self._broker.backlog().queues[REQUESTS]
-        before = self._detector.lost_before(REQUESTS, queue, *Priority)
+        queues = self._broker.backlog().queues
+        before = self._detector.lost_before(REQUESTS, queues[REQUESTS], *Priority)
         if before is not None:
-            found += self._requests.find_lost_messages(before, _BATCH)
+            left = self._requests.find_lost_messages(before, _BATCH)
+            found += not_held([(REQUESTS, one) for one in left], queues, self._held)
         return sum(self._resume(request) for request in found)
 
     def _resume(self, request: PendingRequest) -> bool:

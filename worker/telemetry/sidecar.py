@@ -117,7 +117,7 @@ def _database(status: DatabaseStatus) -> Details:
 
 def _redis(queues: Broker) -> Details:
     backlog = queues.backlog()
-    waiting = {name: sum(state.depth.values()) for name, state in backlog.queues.items()}
+    waiting = {name: state.waiting for name, state in backlog.queues.items()}
     if backlog.redis is None:
         return {"waiting": waiting}
     figures = backlog.redis

@@ -10,9 +10,6 @@ from typing_extensions import override
 from tasks.errors import Transient
 from tasks.pipeline.queues import Backlog, Broker, QueueState
 
-_ANY = "any"
-"""AMQP reports one length for a queue, for all priorities."""
-
 _NOT_FOUND = 404
 
 
@@ -60,5 +57,9 @@ def _state(connection: Any, queue: str) -> QueueState:
     except ChannelError as error:
         if error.code != _NOT_FOUND:
             raise
-        return QueueState({_ANY: 0})
-    return QueueState({_ANY: declared.message_count})
+        return QueueState(waiting=0, reserved=0, consumers=0, oldest_age=0, reserved_age=0)
+    return QueueState(
+        waiting=declared.message_count,
+        consumers=declared.consumer_count,
+        oldest_age=None if declared.message_count else 0,
+    )

@@ -1,6 +1,7 @@
 """Commands to all workers, by Celery's remote control."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -11,7 +12,7 @@ _REPLY_TIMEOUT = 1.0
 """Seconds to wait for the answers of workers."""
 
 
-def broadcast(app: Celery, command: str, arguments: Mapping[str, object]) -> Collection[str]:
+def broadcast(app: Celery, command: str, arguments: Mapping[str, object]) -> Mapping[str, Any]:
     """Send a command to all workers.
 
     Args:
@@ -20,15 +21,21 @@ def broadcast(app: Celery, command: str, arguments: Mapping[str, object]) -> Col
         arguments: What goes with it.
 
     Returns:
-        The node names of those that answered.
+        The answers of those that answered within a second, by node name.
 
     Raises:
         Transient: The broker does not respond.
     """
     try:
-        answers = app.control.broadcast(
-            command, arguments=dict(arguments), reply=True, timeout=_REPLY_TIMEOUT
-        )
+        # Its own connection: a pooled one may be from before a restart of the broker.
+        with app.connection_for_write() as connection:
+            answers = app.control.broadcast(
+                command,
+                arguments=dict(arguments),
+                connection=connection,
+                reply=True,
+                timeout=_REPLY_TIMEOUT,
+            )
     except (OperationalError, OSError) as error:
         raise Transient("the broker does not respond", code="broker_error") from error
-    return {node for answer in answers or () for node in answer}
+    return {node: reply for answer in answers or () for node, reply in answer.items()}

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from monitoring.headers import CHAIN_PUBLISHED_AT, PUBLISHED_AT
 from tasks.errors import Permanent, Transient
-from tasks.pipeline.queues import Backlog, Broker, QueueState, RedisStats
+from tasks.pipeline.queues import Backlog, Broker, Level, QueueState, RedisStats
 from worker.adapters.broker.redis_url import open_redis
 
 _SEPARATOR = "\x06\x16"
@@ -92,22 +92,24 @@ class RedisBroker(Broker):
         info: Mapping[str, Any],
     ) -> Backlog:
         now = time.time()
-        depth: dict[str, Counter[str]] = {queue: Counter() for queue in self._queues}
+        counts: dict[str, Counter[str]] = {queue: Counter() for queue in self._queues}
         waiting: dict[str, list[_Message]] = {queue: [] for queue in self._queues}
-        oldest: dict[str, dict[str, float]] = {queue: {} for queue in self._queues}
+        heads_of: dict[tuple[str, str], list[float | None]] = {}
         for (queue, priority, _), length, head in zip(self._lists, lengths, heads, strict=True):
-            depth[queue][priority] += length
-            waiting[queue] += [head] if head else []
-            if head and head.published_at is not None:
-                known = oldest[queue].get(priority, head.published_at)
-                oldest[queue][priority] = min(known, head.published_at)
-        ours = [one for one in unacked_messages if one.queue in depth]
+            counts[queue][priority] += length
+            if head is not None:
+                waiting[queue].append(head)
+                heads_of.setdefault((queue, priority), []).append(head.published_at)
+        ours = [one for one in unacked_messages if one.queue in counts]
         chains = [one.message for one in ours] + [m for found in waiting.values() for m in found]
         return Backlog(
             queues={
                 queue: QueueState(
-                    depth=depth[queue],
-                    oldest=oldest[queue],
+                    waiting=counts[queue].total(),
+                    levels={
+                        priority: Level(count, _oldest(heads_of.get((queue, priority), [])))
+                        for priority, count in counts[queue].items()
+                    },
                     reserved=sum(one.queue == queue for one in ours),
                     oldest_age=_age(now, (one.published_at for one in waiting[queue])),
                     reserved_age=_age(now, (one.since for one in ours if one.queue == queue)),
@@ -165,6 +167,12 @@ def _unacked(unacked: Mapping[bytes, bytes], since: Mapping[bytes, float]) -> li
             case [message, _, str(routing_key)]:
                 found.append(_Unacked(routing_key, since.get(tag), _parsed(message)))
     return found
+
+
+def _oldest(moments: Sequence[float | None]) -> float | None:
+    """The earliest time; None if one is unknown, since that one may be earlier."""
+    known = [moment for moment in moments if moment is not None]
+    return min(known) if known and len(known) == len(moments) else None
 
 
 def _age(now: float, moments: Iterable[float | None]) -> float | None:
