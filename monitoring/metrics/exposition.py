@@ -11,6 +11,7 @@ from prometheus_client.samples import Sample
 
 from monitoring import metrics
 from monitoring.metrics.definitions import Counter, Histogram, Metric
+from monitoring.metrics.initial import Series
 
 
 class Exposition(Collector):
@@ -22,13 +23,20 @@ class Exposition(Collector):
     Args:
         sources: Collectors that provide the samples.
         definitions: The metrics to expose; others are left out.
+        initial: Counters and histograms that are exposed at 0 until a source has samples of them.
     """
 
     def __init__(
-        self, sources: Iterable[Collector], definitions: Iterable[Metric] = metrics.ALL
+        self,
+        sources: Iterable[Collector],
+        definitions: Iterable[Metric] = metrics.ALL,
+        initial: Iterable[Series] = (),
     ) -> None:
         self._sources = tuple(sources)
         self._definitions = tuple(definitions)
+        self._initial: defaultdict[str, set[tuple[str, ...]]] = defaultdict(set)
+        for metric, labels in initial:
+            self._initial[metric.name].add(labels)
 
     def collect(self) -> Iterable[Family]:
         """Read all sources once."""
@@ -37,7 +45,9 @@ class Exposition(Collector):
             for family in source.collect():
                 found.setdefault(family.name, []).extend(family.samples)
         for definition in self._definitions:
-            yield _family(definition, _samples(definition, found))
+            samples = _samples(definition, found)
+            known = self._initial.get(definition.name, set())
+            yield _family(definition, samples + _zeros(definition, known, samples))
 
     def encode(self, accept: str) -> tuple[bytes, str]:
         """Read and encode all sources once.
@@ -96,6 +106,31 @@ def _summed_samples(
         name = definition.name + sample.name.removeprefix(source.name)
         totals[name, tuple(labels_left.items())] += sample.value
     return [Sample(name, dict(labels_left), value) for (name, labels_left), value in totals.items()]
+
+
+def _zeros(
+    definition: Metric, known: Iterable[tuple[str, ...]], samples: Iterable[Sample]
+) -> list[Sample]:
+    """Samples at 0 of the known series that have none."""
+    names = definition.labels
+    there = {tuple(sample.labels[name] for name in names) for sample in samples} if known else ()
+    return [
+        sample
+        for values in known
+        if values not in there
+        for sample in _zero(definition, dict(zip(names, values, strict=True)))
+    ]
+
+
+def _zero(definition: Metric, labels: dict[str, str]) -> list[Sample]:
+    if not isinstance(definition, Histogram):
+        return [Sample(definition.name, labels, 0.0)]
+    bounds = (*(str(float(bound)) for bound in definition.buckets), "+Inf")
+    return [
+        *(Sample(f"{definition.name}_bucket", {**labels, "le": bound}, 0.0) for bound in bounds),
+        Sample(f"{definition.name}_count", labels, 0.0),
+        Sample(f"{definition.name}_sum", labels, 0.0),
+    ]
 
 
 def _family(definition: Metric, samples: list[Sample]) -> Family:

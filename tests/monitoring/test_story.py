@@ -277,7 +277,7 @@ def test_the_trace_of_an_interview_is_whole(story: Story) -> None:
                 },
             },
             "send interviews.events": {},
-            "webhook POST callback": {},
+            "webhook /{callback}": {},
         }
     }
     counted = Counter(span.name for span in spans)

@@ -15,6 +15,7 @@ from tasks.errors import InvalidInput
 from tasks.interviews.callbacks import Callback, DeliveryFailed, ReceiverGone
 from tasks.interviews.events import CONTENT_TYPE, cloud_event_json
 from tasks.ports import CallbackSender
+from worker.adapters.endpoints import CALLBACK, WEBHOOK
 from worker.adapters.http.calls import instrumented_call
 from worker.adapters.http.retry_after import parse_retry_after
 from worker.adapters.http.ssrf import ForbiddenAddress, pin_address, resolve_public_address
@@ -46,7 +47,7 @@ class WebhookSender(CallbackSender):
 
     @override
     def send(self, callback: Callback) -> None:
-        with instrumented_call("webhook", "POST callback") as call:
+        with instrumented_call(WEBHOOK, CALLBACK) as call:
             try:
                 request = self._request(callback)
                 # asyncio limits the whole request. A time-out for each read would let a receiver

@@ -2,10 +2,12 @@
 
 import asyncio
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 
 from monitoring.metrics.exposition import Exposition
-from worker.api.context import ContextDep
+from worker.api.context import Context, ContextDep
+from worker.api.templates import routes_of
+from worker.telemetry.series import initial_series
 
 router = APIRouter(tags=["monitoring"])
 
@@ -13,8 +15,13 @@ router = APIRouter(tags=["monitoring"])
 @router.get("/metrics", response_class=Response)
 async def metrics(request: Request, context: ContextDep) -> Response:
     """All metrics, in the Prometheus text format, or as OpenMetrics by content negotiation."""
-    exposition = Exposition((context.monitoring.collector, request.app.state.in_flight))
     # Not in the API's thread pool, whose threads may all be waiting for a store.
     accept = request.headers.get("accept", "")
-    body, content_type = await asyncio.to_thread(exposition.encode, accept)
+    body, content_type = await asyncio.to_thread(_encode, request.app, context, accept)
     return Response(body, media_type=content_type)
+
+
+def _encode(app: FastAPI, context: Context, accept: str) -> tuple[bytes, str]:
+    sources = context.monitoring.collector, app.state.in_flight
+    initial = initial_series(context.settings, routes_of(app))
+    return Exposition(sources, initial=initial).encode(accept)

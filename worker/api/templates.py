@@ -1,4 +1,4 @@
-"""Path templates of the API's routes, used as labels of request metrics."""
+"""Path templates and statuses of the API's routes, used as labels of request metrics."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,12 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import Match
 from starlette.types import Scope
 
+from monitoring.metrics.initial import Route
+
 UNMATCHED = "unmatched"
+
+_ALWAYS = ("499", "500")
+"""Statuses of any route: the client disconnected, or the handler failed."""
 
 
 def templates_of(app: FastAPI) -> Callable[[Scope], str]:
@@ -35,3 +40,12 @@ def templates_of(app: FastAPI) -> Callable[[Scope], str]:
         return partial
 
     return template
+
+
+def routes_of(app: FastAPI) -> tuple[Route, ...]:
+    """The documented routes of an application, with the statuses of their responses."""
+    return tuple(
+        Route(path, method.upper(), tuple(sorted({*operation["responses"], *_ALWAYS})))
+        for path, operations in app.openapi()["paths"].items()
+        for method, operation in operations.items()
+    )

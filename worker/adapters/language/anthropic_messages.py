@@ -12,15 +12,13 @@ import anthropic
 from pydantic import BaseModel, Field
 
 from tasks.errors import InterviewWorkerError, Unusable
+from worker.adapters.endpoints import ANTHROPIC, MESSAGES
 from worker.adapters.http.errors import connection_error, error_from_status, invalid_response_error
 from worker.adapters.http.instrumented import instrumented_client
 from worker.adapters.language.chat import Completion, Message, ResponseFormat
 from worker.adapters.language.model import ModelProvider
 from worker.adapters.language.settings import AnthropicSettings
 from worker.adapters.providers import Bill, CircuitBreaker, Context, Usage
-
-SERVICE = "anthropic"
-_ENDPOINT = "/v1/messages"
 
 _MAX_OUTPUT_TOKENS = 16_000
 """Tokens. Beyond some 21 000, the library wants answers to be streamed."""
@@ -89,7 +87,7 @@ class AnthropicMessages:
             base_url=base_url,
             # No retries by the library: `RetryPolicy` makes them.
             max_retries=0,
-            http_client=instrumented_client(SERVICE, {_ENDPOINT: _ENDPOINT}, timeout),
+            http_client=instrumented_client(ANTHROPIC, {MESSAGES: MESSAGES}, timeout),
             timeout=timeout,
         )
 
@@ -121,7 +119,7 @@ class AnthropicMessages:
             "description": "Give the answer.",
             "input_schema": dict(response_format.schema),
         }
-        with self._breaker(SERVICE, _ENDPOINT), _translated():
+        with self._breaker(ANTHROPIC, MESSAGES), _translated():
             response = self._client.messages.with_raw_response.create(
                 model=self._model,
                 max_tokens=_MAX_OUTPUT_TOKENS,
@@ -166,18 +164,18 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except anthropic.APITimeoutError as error:
-        raise connection_error(SERVICE, timed_out=True) from error
+        raise connection_error(ANTHROPIC, timed_out=True) from error
     except anthropic.APIConnectionError as error:
-        raise connection_error(SERVICE, timed_out=False) from error
+        raise connection_error(ANTHROPIC, timed_out=False) from error
     except anthropic.APIStatusError as error:
         raise _refusal(error) from error
     except (anthropic.AnthropicError, ValueError) as error:
-        raise invalid_response_error(SERVICE) from error
+        raise invalid_response_error(ANTHROPIC) from error
 
 
 def _refusal(error: anthropic.APIStatusError) -> InterviewWorkerError:
     return error_from_status(
-        SERVICE, error.status_code, retry_after=error.response.headers.get("retry-after")
+        ANTHROPIC, error.status_code, retry_after=error.response.headers.get("retry-after")
     )
 
 

@@ -11,15 +11,13 @@ import openai
 from pydantic import BaseModel, Field
 
 from tasks.errors import InterviewWorkerError, Unusable
+from worker.adapters.endpoints import CHAT_COMPLETIONS, OPENAI
 from worker.adapters.http.errors import connection_error, error_from_status, invalid_response_error
 from worker.adapters.http.instrumented import instrumented_client
 from worker.adapters.language.chat import Completion, Message, ResponseFormat
 from worker.adapters.language.model import ModelProvider
 from worker.adapters.language.settings import OpenAISettings
 from worker.adapters.providers import Bill, CircuitBreaker, Context, Usage
-
-SERVICE = "openai"
-_ENDPOINT = "/v1/chat/completions"
 
 _MAX_OUTPUT_TOKENS = 16_000
 """Tokens; models that think before they answer count that as well."""
@@ -92,7 +90,9 @@ class OpenAIChat:
             base_url=base_url,
             # No retries by the library: `RetryPolicy` makes them.
             max_retries=0,
-            http_client=instrumented_client(SERVICE, {"/chat/completions": _ENDPOINT}, timeout),
+            http_client=instrumented_client(
+                OPENAI, {"/chat/completions": CHAT_COMPLETIONS}, timeout
+            ),
         )
 
     @classmethod
@@ -126,7 +126,7 @@ class OpenAIChat:
                 "strict": True,
             },
         }
-        with self._breaker(SERVICE, _ENDPOINT), _translated():
+        with self._breaker(OPENAI, CHAT_COMPLETIONS), _translated():
             response = self._client.chat.completions.with_raw_response.create(
                 model=self._model,
                 messages=messages,
@@ -170,13 +170,13 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except openai.APITimeoutError as error:
-        raise connection_error(SERVICE, timed_out=True) from error
+        raise connection_error(OPENAI, timed_out=True) from error
     except openai.APIConnectionError as error:
-        raise connection_error(SERVICE, timed_out=False) from error
+        raise connection_error(OPENAI, timed_out=False) from error
     except openai.APIStatusError as error:
         raise _refusal(error) from error
     except (openai.OpenAIError, ValueError) as error:
-        raise invalid_response_error(SERVICE) from error
+        raise invalid_response_error(OPENAI) from error
 
 
 def _refusal(error: openai.APIStatusError) -> InterviewWorkerError:
@@ -184,7 +184,7 @@ def _refusal(error: openai.APIStatusError) -> InterviewWorkerError:
     if code is not None:
         return Unusable(f"openai answered {error.status_code}: {error.code}", code=code)
     return error_from_status(
-        SERVICE, error.status_code, retry_after=error.response.headers.get("retry-after")
+        OPENAI, error.status_code, retry_after=error.response.headers.get("retry-after")
     )
 
 
