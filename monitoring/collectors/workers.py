@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from monitoring import metrics
 from monitoring.collectors.families import family
 from monitoring.heartbeats import known_workers
+from tasks.pipeline.queues import QUEUES
 
 
 class WorkerCollector(Collector):
@@ -27,8 +28,9 @@ class WorkerCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Read the heartbeats of all workers."""
         up, active = family(metrics.CELERY_WORKER_UP), family(metrics.CELERY_TASKS_ACTIVE)
-        served: Counter[str] = Counter()
-        processes: Counter[str] = Counter()
+        # A queue without a worker is reported as 0: no series would look like an unknown value.
+        served = Counter(dict.fromkeys(QUEUES, 0))
+        processes = Counter(dict.fromkeys(QUEUES, 0))
         for worker in known_workers(self._directory):
             card, state = worker.heartbeat, worker.heartbeat.state
             up.add((card.hostname,), worker.alive)

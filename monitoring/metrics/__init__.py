@@ -5,7 +5,16 @@ Those of Celery are in `monitoring.metrics.celery`.
 
 from monitoring.metrics import celery
 from monitoring.metrics.celery import *  # noqa: F403 - re-exports every metric of Celery
-from monitoring.metrics.definitions import Counter, ExternalCounter, Gauge, Histogram, Metric
+from monitoring.metrics.definitions import (
+    Counter,
+    ExternalCounter,
+    Gauge,
+    Histogram,
+    Metric,
+    Scope,
+)
+
+_SHARED = Scope.SHARED
 
 _SHORT = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _STAGE = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
@@ -40,12 +49,15 @@ INTERVIEWS = Counter(
     counts=INTERVIEW_DURATION,
 )
 INTERVIEWS_ACTIVE = Gauge(
-    name="interviews_active_total", help="Interviews in the pipeline, waiting or running."
+    name="interviews_active_total",
+    help="Interviews in the pipeline, waiting or running.",
+    scope=_SHARED,
 )
 INTERVIEWS_IN_STAGE = Gauge(
     name="interviews_in_stage",
     help="Interviews in a stage, waiting or running.",
     labels=("stage",),
+    scope=_SHARED,
 )
 STAGE_DURATION = Histogram(
     name="interview_stage_duration_seconds",
@@ -67,25 +79,30 @@ QUEUE_DEPTH = Gauge(
     name="interview_queue_depth",
     help="Messages waiting in a queue.",
     labels=("queue", "priority"),
+    scope=_SHARED,
 )
 QUEUE_RESERVED = Gauge(
     name="interview_queue_reserved",
     help="Unacknowledged messages of a queue: running, prefetched or delayed.",
     labels=("queue",),
+    scope=_SHARED,
 )
 QUEUE_OLDEST_AGE = Gauge(
     name="interview_queue_oldest_age_seconds",
     help="Age of the oldest waiting message in a queue; 0 if none waits.",
     labels=("queue",),
+    scope=_SHARED,
 )
 QUEUE_RESERVED_AGE = Gauge(
     name="interview_queue_reserved_oldest_age_seconds",
     help="Time since delivery of the oldest unacknowledged message of a queue; 0 if none.",
     labels=("queue",),
+    scope=_SHARED,
 )
 CHAIN_OLDEST_AGE = Gauge(
     name="interview_chain_oldest_age_seconds",
     help="Age of the oldest chain with a waiting or unacknowledged message; 0 if none.",
+    scope=_SHARED,
 )
 QUEUE_WAIT = Histogram(
     name="interview_queue_wait_seconds",
@@ -98,6 +115,7 @@ QUEUE_WAIT = Histogram(
 EVENTS_OLDEST_AGE = Gauge(
     name="interview_events_oldest_age_seconds",
     help="Age of the oldest unpublished event; 0 if there is none.",
+    scope=_SHARED,
 )
 
 # Transcription.
@@ -197,6 +215,7 @@ REVIEW_AGREEMENT = Gauge(
     name="analysis_review_agreement_ratio",
     help="Share of human feedback that agrees with the analysis.",
     labels=("type",),
+    scope=_SHARED,
 )
 
 # Scheduling.
@@ -264,6 +283,7 @@ CIRCUIT_STATE = Gauge(
     name="external_api_circuit_state",
     help="State of a circuit breaker: 0 closed, 1 half-open, 2 open.",
     labels=("service", "endpoint"),
+    scope=_SHARED,
 )
 CALLBACKS = Counter(
     name="webhook_callbacks_total",
@@ -318,33 +338,44 @@ BUILD = Gauge(
 )
 
 # Stores.
-MONGODB_UP = Gauge(name="mongodb_up", help="Whether MongoDB is reachable, 1 or 0.")
+MONGODB_UP = Gauge(name="mongodb_up", help="Whether MongoDB is reachable, 1 or 0.", scope=_SHARED)
 MONGODB_CONNECTIONS = Gauge(
     name="mongodb_connections_active",
     help="Open connections to MongoDB, by the server's role.",
     labels=("type",),
+    scope=_SHARED,
 )
 MONGODB_AVAILABLE = Gauge(
-    name="mongodb_connections_available", help="Remaining connections that MongoDB accepts."
+    name="mongodb_connections_available",
+    help="Remaining connections that MongoDB accepts.",
+    scope=_SHARED,
 )
 MONGODB_OPERATIONS = ExternalCounter(
     name="mongodb_op_counters_total",
     help="Operations since MongoDB started.",
     labels=("type",),
+    scope=_SHARED,
 )
-REDIS_UP = Gauge(name="redis_up", help="Whether the broker is reachable, 1 or 0.")
-REDIS_CLIENTS = Gauge(name="redis_connected_clients", help="Client connections to Redis.")
-REDIS_HITS = ExternalCounter(name="redis_keyspace_hits_total", help="Successful key lookups.")
-REDIS_MISSES = ExternalCounter(name="redis_keyspace_misses_total", help="Failed key lookups.")
-REDIS_MEMORY = Gauge(name="redis_memory_used_bytes", help="Memory used by Redis.")
+REDIS_UP = Gauge(name="redis_up", help="Whether the broker is reachable, 1 or 0.", scope=_SHARED)
+REDIS_CLIENTS = Gauge(
+    name="redis_connected_clients", help="Client connections to Redis.", scope=_SHARED
+)
+REDIS_HITS = ExternalCounter(
+    name="redis_keyspace_hits_total", help="Successful key lookups.", scope=_SHARED
+)
+REDIS_MISSES = ExternalCounter(
+    name="redis_keyspace_misses_total", help="Failed key lookups.", scope=_SHARED
+)
+REDIS_MEMORY = Gauge(name="redis_memory_used_bytes", help="Memory used by Redis.", scope=_SHARED)
 REDIS_EVICTED = ExternalCounter(
-    name="redis_evicted_keys_total", help="Keys evicted because of the memory limit."
+    name="redis_evicted_keys_total", help="Keys evicted because of the memory limit.", scope=_SHARED
 )
-KAFKA_UP = Gauge(name="kafka_up", help="Whether Kafka is reachable, 1 or 0.")
+KAFKA_UP = Gauge(name="kafka_up", help="Whether Kafka is reachable, 1 or 0.", scope=_SHARED)
 KAFKA_LAG = Gauge(
     name="kafka_consumer_lag",
     help="Records not yet consumed by a consumer group.",
     labels=("topic", "partition", "group"),
+    scope=_SHARED,
 )
 KAFKA_PRODUCED = Counter(
     name="kafka_messages_produced_total",

@@ -1,6 +1,6 @@
 """Definitions of Celery's metrics, named as in danihodovic/celery-exporter."""
 
-from monitoring.metrics.definitions import Counter, Gauge, Histogram
+from monitoring.metrics.definitions import Counter, Gauge, Histogram, Scope
 
 __all__ = [
     "CELERY_CONSUMERS",
@@ -86,6 +86,7 @@ CELERY_QUEUE_LENGTH = Gauge(
     name="celery_queue_length",
     help="Messages of a queue in the broker, all priorities, including unacknowledged ones.",
     labels=("queue_name",),
+    scope=Scope.SHARED,
 )
 CELERY_CONSUMERS = Gauge(
     name="celery_active_consumer_count",

@@ -1,7 +1,17 @@
 """Types for metric definitions."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import ClassVar
+
+
+class Scope(StrEnum):
+    """What the series of one sidecar describe, which decides how those of several combine."""
+
+    HOST = "host"
+    """The processes of one host. The total is the sum over sidecars."""
+    SHARED = "shared"
+    """A server that all hosts use. All sidecars report the same value, which counts once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +23,7 @@ class Metric:
         name: Its name in queries.
         help: One sentence, which gives the unit if the name does not.
         labels: Label names, in the order in which values are given.
+        scope: Whether sidecars report parts of a total, or the same value.
     """
 
     kind: ClassVar[str]
@@ -20,6 +31,7 @@ class Metric:
     name: str
     help: str
     labels: tuple[str, ...] = ()
+    scope: Scope = Scope.HOST
 
     @property
     def unit(self) -> str:

@@ -69,6 +69,13 @@ CASES: tuple[Case, ...] = (
         "InterviewWorkerDown",
         {f'up{{{JOB}, instance="a"}}': "0x60", f'up{{{JOB}, instance="b"}}': "1x60"},
     ),
+    # One of two sidecars; its restart; and both of them.
+    Case(
+        "InterviewWorkerInstanceDown",
+        {f'up{{{JOB}, instance="a"}}': "0x60", f'up{{{JOB}, instance="b"}}': "1x60"},
+        fires=({"job": "interview-worker", "instance": "a"},),
+    ),
+    Case("InterviewWorkerInstanceDown", {f'up{{{JOB}, instance="a"}}': "1x9 0 0 1x60"}),
     # Errors: half of them; one of a thousand; a few of an idle service; and a restart.
     Case(
         "InterviewWorkerCriticalErrorRate",
@@ -102,6 +109,29 @@ CASES: tuple[Case, ...] = (
         "InterviewWorkerDatabaseDown",
         {f"mongodb_up{{{_MONGODB}}}": "1x9 0 1x60", f"up{{{_MONGODB}}}": "1x70"},
     ),
+    # The sidecars, which also serve port 9216, are down: the state of the database is unknown.
+    Case(
+        "InterviewWorkerDatabaseDown",
+        {f"up{{{_MONGODB}}}": "1x9 0x60", f'up{{{JOB}, instance="a"}}': "1x9 0x60"},
+    ),
+    # The exporter is down, but a sidecar reaches the database.
+    Case(
+        "InterviewWorkerDatabaseDown",
+        {f"up{{{_MONGODB}}}": "1x9 0x60", f'mongodb_up{{{JOB}, instance="a"}}': "1x70"},
+    ),
+    Case(
+        "InterviewWorkerDatabaseDown",
+        {f"up{{{_MONGODB}}}": "1x9 0x60", f'mongodb_up{{{JOB}, instance="a"}}': "1x9 0x60"},
+        fires=({"job": "interview-worker-mongodb"},),
+    ),
+    # One of two hosts does not reach the broker; it has an alert of its own.
+    Case(
+        "InterviewWorkerBrokerDown",
+        {
+            f'redis_up{{{JOB}, instance="a"}}': "1x9 0x60",
+            f'redis_up{{{JOB}, instance="b"}}': "1x70",
+        },
+    ),
     Case(
         "InterviewWorkerBrokerDown",
         {f"redis_up{{{JOB}}}": "1x9 0x60"},
@@ -113,6 +143,21 @@ CASES: tuple[Case, ...] = (
         "InterviewWorkerHighLatency",
         _http("0+60x60")
         | _buckets(_DURATIONS, _PATH, le5="0+10x60", le10="0+60x60", leInf="0+60x60"),
+        fires=({"job": "interview-worker"},),
+        shown="9.7s",
+    ),
+    # The API is slow, while scrapes and health checks are fast.
+    Case(
+        "InterviewWorkerHighLatency",
+        _http("0+60x60")
+        | _buckets(_DURATIONS, _PATH, le5="0+10x60", le10="0+60x60", leInf="0+60x60")
+        | _buckets(
+            _DURATIONS,
+            'path="/metrics", method="GET"',
+            le5="0+6000x60",
+            le10="0+6000x60",
+            leInf="0+6000x60",
+        ),
         fires=({"job": "interview-worker"},),
         shown="9.7s",
     ),
@@ -136,6 +181,7 @@ CASES: tuple[Case, ...] = (
         {
             f'external_api_requests_total{{{JOB}, {_EXTERNAL}, status="200"}}': "0+3x60",
             f'external_api_requests_total{{{JOB}, {_EXTERNAL}, status="error"}}': "0+9x60",
+            f'external_api_errors_total{{{JOB}, service="openai"}}': "0+9x60",
         },
         fires=({"job": "interview-worker", "service": "openai"},),
         shown="75%",
@@ -147,13 +193,19 @@ CASES: tuple[Case, ...] = (
     # A breaker is open, and lets one a minute through; one call was tried three times, and no more.
     Case(
         "InterviewWorkerAIServiceDown",
-        {f'external_api_requests_total{{{JOB}, {_EXTERNAL}, status="error"}}': "0+1x60"},
+        {
+            f'external_api_requests_total{{{JOB}, {_EXTERNAL}, status="error"}}': "0+1x60",
+            f'external_api_errors_total{{{JOB}, service="openai"}}': "0+1x60",
+        },
         fires=({"job": "interview-worker", "service": "openai"},),
         shown="100%",
     ),
     Case(
         "InterviewWorkerAIServiceDown",
-        {f'external_api_requests_total{{{JOB}, {_EXTERNAL}, status="error"}}': "0x5 3x60"},
+        {
+            f'external_api_requests_total{{{JOB}, {_EXTERNAL}, status="error"}}': "0x5 3x60",
+            f'external_api_errors_total{{{JOB}, service="openai"}}': "0x5 3x60",
+        },
     ),
     # The queue: interviews wait and nothing ends; they wait and things move; none wait.
     Case(
@@ -171,6 +223,17 @@ CASES: tuple[Case, ...] = (
             f"interviews_active_total{{{JOB}}}": "7x60",
             _STAGES: "0+1x60",
         },
+    ),
+    # Two sidecars report the same interviews, and one alert is enough.
+    Case(
+        "InterviewWorkerQueueStuck",
+        {
+            f'interviews_active_total{{{JOB}, instance="a"}}': "7x60",
+            f'interviews_active_total{{{JOB}, instance="b"}}': "7x60",
+            _STAGES: "5x60",
+        },
+        fires=({"job": "interview-worker"},),
+        shown="7",
     ),
     Case("InterviewWorkerQueueStuck", {f"interviews_active_total{{{JOB}}}": "0x60"}),
     Case(
@@ -202,6 +265,11 @@ CASES: tuple[Case, ...] = (
     Case(
         "InterviewWorkerConsumerLag",
         {_LAG: "10x60"},
+    ),
+    # Two sidecars report the same 600 records.
+    Case(
+        "InterviewWorkerConsumerLag",
+        {_LAG[:-1] + ', instance="a"}': "600x60", _LAG[:-1] + ', instance="b"}': "600x60"},
     ),
     Case(
         "InterviewWorkerCircuitOpen",
@@ -262,23 +330,46 @@ CASES: tuple[Case, ...] = (
     Case(
         "InterviewWorkerWorkerMissing",
         {
-            f'celery_worker_up{{{JOB}, hostname="a"}}': "1x9 0x60",
-            f'up{{{JOB}, instance="a"}}': "1x70",
+            f'celery_worker_up{{{JOB}, instance="a", hostname="transcribe@a"}}': "1x9 0x60",
+            f'celery_worker_up{{{JOB}, instance="a", hostname="analyse@a"}}': "1x70",
+            f'celery_worker_up{{{JOB}, instance="b", hostname="transcribe@b"}}': "1x70",
         },
-        fires=({"job": "interview-worker"},),
+        fires=({"job": "interview-worker", "instance": "a", "hostname": "transcribe@a"},),
+    ),
+    # It was replaced within the time, or stopped in an orderly way.
+    Case(
+        "InterviewWorkerWorkerMissing",
+        {f'celery_worker_up{{{JOB}, instance="a", hostname="all@a"}}': "1x9 0x3 1x60"},
+        at="13m",
     ),
     Case(
         "InterviewWorkerWorkerMissing",
+        {f'celery_worker_up{{{JOB}, instance="a", hostname="all@a"}}': "1x9 0x3 stale"},
+    ),
+    # No host has a worker for a queue; one of two hosts has.
+    Case(
+        "InterviewWorkerQueueUnserved",
         {
-            f'celery_worker_up{{{JOB}, hostname="a"}}': "1x9 0x60",
-            f'celery_worker_up{{{JOB}, hostname="b"}}': "1x70",
-            f'up{{{JOB}, instance="a"}}': "1x70",
+            f'celery_active_worker_count{{{JOB}, instance="a", queue_name="q"}}': "1x9 0x60",
+            f'celery_active_worker_count{{{JOB}, instance="b", queue_name="q"}}': "0x70",
         },
+        fires=({"job": "interview-worker", "queue_name": "q"},),
     ),
     Case(
+        "InterviewWorkerQueueUnserved",
+        {
+            f'celery_active_worker_count{{{JOB}, instance="a", queue_name="q"}}': "1x9 0x60",
+            f'celery_active_worker_count{{{JOB}, instance="b", queue_name="q"}}': "1x70",
+        },
+    ),
+    # One of two hosts cannot read a source.
+    Case(
         "InterviewWorkerSourceFails",
-        {f'monitoring_collector_up{{{JOB}, collector="kafka"}}': "0x60"},
-        fires=({"job": "interview-worker", "collector": "kafka"},),
+        {
+            f'monitoring_collector_up{{{JOB}, instance="a", collector="kafka"}}': "0x60",
+            f'monitoring_collector_up{{{JOB}, instance="b", collector="kafka"}}': "1x60",
+        },
+        fires=({"job": "interview-worker", "instance": "a", "collector": "kafka"},),
     ),
     Case(
         "InterviewWorkerSourceFails",
@@ -345,18 +436,23 @@ MISSING = (
 
 
 def missing_cases() -> list[Case]:
-    """Each metric that is always there, gone by itself; and all of them there."""
-    there = {f"{name}{{{JOB}}}": "1x60" for name in MISSING} | {
-        f'up{{{JOB}, instance="a"}}': "1x60"
+    """Each metric that is always exposed, missing on one of two hosts; and none missing."""
+    there = {
+        f'{name}{{{JOB}, instance="{instance}"}}': "1x60"
+        for name in ("up", *MISSING)
+        for instance in ("a", "b")
     }
     gone = [
         Case(
             "InterviewWorkerMetricsMissing",
-            {series: values for series, values in there.items() if not series.startswith(name)},
-            fires=({"job": "interview-worker", "metric": name},),
+            {
+                series: values
+                for series, values in there.items()
+                if not (series.startswith(name) and 'instance="a"' in series)
+            },
+            fires=({"job": "interview-worker", "instance": "a", "metric": name},),
         )
         for name in MISSING
-        if name not in {"mongodb_up", "redis_up"}
     ]
     return [*gone, Case("InterviewWorkerMetricsMissing", there)]
 

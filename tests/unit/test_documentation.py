@@ -5,7 +5,7 @@ import re
 import pytest
 
 from monitoring import metrics
-from monitoring.metrics.definitions import Metric
+from monitoring.metrics.definitions import Metric, Scope
 from tasks.clock import now
 from tasks.interviews.interview import Submission
 from tests.processes import ROOT
@@ -17,7 +17,8 @@ TEXT = (ROOT / "docs" / "reference" / "monitoring.md").read_text()
 @pytest.mark.parametrize("metric", metrics.ALL, ids=lambda metric: metric.name)
 def test_every_metric_is_described(metric: Metric) -> None:
     labels = f"{{{','.join(metric.labels)}}}" if metric.labels else ""
-    assert f"| `{metric.name}{labels}` | {metric.kind} | {metric.help} |" in TEXT
+    combined = {Scope.HOST: "sum", Scope.SHARED: "max"}[metric.scope]
+    assert f"| `{metric.name}{labels}` | {metric.kind} | {combined} | {metric.help} |" in TEXT
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/reference/dashboards.md"])

@@ -3,9 +3,16 @@
 from grafana_foundation_sdk.models import units
 
 from monitoring import metrics
-from monitoring.stack.grafana.panel_factories import FAILING, WORDS, lines
+from monitoring.stack.grafana.panel_factories import WORDS, lines
 from monitoring.stack.grafana.panels import Panel, Query, Row, Visualization
-from monitoring.stack.grafana.queries import highest, lowest, per_second, quantile, share
+from monitoring.stack.grafana.queries import (
+    highest,
+    lowest,
+    per_second,
+    quantile,
+    share,
+    total,
+)
 from monitoring.stack.thresholds import (
     AI_SERVICE_DOWN,
     BROKER_DOWN,
@@ -42,7 +49,7 @@ ROW = Row(
             units.PercentUnit,
             (
                 share(
-                    per_second(metrics.EXTERNAL_REQUESTS, "service", status=FAILING),
+                    per_second(metrics.EXTERNAL_ERRORS, "service"),
                     per_second(metrics.EXTERNAL_REQUESTS, "service"),
                 ),
                 "{{service}}",
@@ -88,7 +95,7 @@ ROW = Row(
             "Consumer lag",
             "Records not yet consumed by our consumer group.",
             units.Short,
-            (highest(metrics.KAFKA_LAG, "group", "topic"), "{{group}}: {{topic}}"),
+            (total(metrics.KAFKA_LAG, "group", "topic"), "{{group}}: {{topic}}"),
             limits=(CONSUMER_LAG,),
         ),
     ),

@@ -13,8 +13,8 @@ from monitoring.stack.grafana.queries import (
     per_second,
     quantile,
     share,
-    summed,
     times,
+    total,
 )
 from monitoring.stack.thresholds import OLDEST_MESSAGE, SLOW_PROCESSING
 
@@ -174,13 +174,13 @@ _QUEUES = Row(
             "Queue depth",
             "Messages waiting for a worker, by queue.",
             units.Short,
-            (summed(metrics.QUEUE_DEPTH, "queue"), "{{queue}}"),
+            (total(metrics.QUEUE_DEPTH, "queue"), "{{queue}}"),
         ),
         areas(
             "Unacknowledged messages",
             "Messages delivered to workers, by queue: running, prefetched or delayed.",
             units.Short,
-            (summed(metrics.QUEUE_RESERVED, "queue"), "{{queue}}"),
+            (total(metrics.QUEUE_RESERVED, "queue"), "{{queue}}"),
         ),
         lines(
             "Processing rate",
@@ -205,7 +205,7 @@ _QUEUES = Row(
             "Depth by priority",
             "Waiting messages in all queues, by priority.",
             units.Short,
-            (summed(metrics.QUEUE_DEPTH, "priority"), "{{priority}}"),
+            (total(metrics.QUEUE_DEPTH, "priority"), "{{priority}}"),
         ),
     ),
 )

@@ -17,13 +17,23 @@ def percentiles(
     *,
     limits: tuple[Threshold, ...] = (),
     unit: str = units.Seconds,
+    **where: str,
 ) -> Panel:
-    """A panel with the median, 95th and 99th percentile of a histogram."""
+    """A panel with the median, 95th and 99th percentile of a histogram.
+
+    Args:
+        title: The panel's title.
+        histogram: The histogram.
+        description: An explanation of the values.
+        limits: Alert thresholds to draw.
+        unit: Grafana's id of the unit.
+        where: Regular expressions that labels must match.
+    """
     return Panel(
         title=title,
         description=description,
         unit=unit,
-        queries=tuple(Query(quantile(q, histogram), name) for q, name in _QUANTILES),
+        queries=tuple(Query(quantile(q, histogram, **where), name) for q, name in _QUANTILES),
         limits=limits,
     )
 
@@ -86,6 +96,3 @@ def figure(
 
 WORDS = {1: "Up", 0: "Down"}
 """Display texts for the values of metrics such as `up`."""
-
-FAILING = "5..|401|403|408|429|error"
-"""Statuses that are failures of the service; other 4xx are caused by our requests."""

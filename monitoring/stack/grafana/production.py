@@ -14,9 +14,10 @@ from monitoring.stack.grafana.queries import (
     per_second,
     quantile,
     share,
-    summed,
+    total,
 )
 from monitoring.stack.prometheus.objectives import recorded
+from monitoring.stack.promql import API
 from monitoring.stack.thresholds import (
     AVAILABILITY,
     CRITICAL_ERROR_RATE,
@@ -45,10 +46,13 @@ _OVERVIEW = Row(
         ),
         figure(
             "Availability",
-            "Share of requests in the selected time range without a server error.",
+            "Share of API requests in the selected time range without a server error.",
             units.PercentUnit,
             "1 - "
-            + share(counted(metrics.HTTP_REQUESTS, status="5.."), counted(metrics.HTTP_REQUESTS)),
+            + share(
+                counted(metrics.HTTP_REQUESTS, path=API, status="5.."),
+                counted(metrics.HTTP_REQUESTS, path=API),
+            ),
             limits=(AVAILABILITY,),
             empty="idle",
         ),
@@ -62,22 +66,22 @@ _OVERVIEW = Row(
             "Waiting messages",
             "Messages waiting in all queues, all priorities.",
             units.Short,
-            summed(metrics.QUEUE_DEPTH),
+            total(metrics.QUEUE_DEPTH),
         ),
         figure(
             "Workers",
             "Live workers.",
             units.Short,
-            summed(metrics.CELERY_WORKER_UP),
+            total(metrics.CELERY_WORKER_UP),
         ),
         lines(
             "Error rate",
-            "Share of requests with a 5xx response, and of interviews that failed.",
+            "Share of API requests with a 5xx response, and of interviews that failed.",
             units.PercentUnit,
             (
                 share(
-                    per_second(metrics.HTTP_REQUESTS, status="5.."),
-                    per_second(metrics.HTTP_REQUESTS),
+                    per_second(metrics.HTTP_REQUESTS, path=API, status="5.."),
+                    per_second(metrics.HTTP_REQUESTS, path=API),
                 ),
                 "requests",
             ),
@@ -94,7 +98,7 @@ _OVERVIEW = Row(
             "Queue length",
             "Messages waiting for a worker; unacknowledged ones are not counted.",
             units.Short,
-            (summed(metrics.QUEUE_DEPTH, "queue"), "{{queue}}"),
+            (total(metrics.QUEUE_DEPTH, "queue"), "{{queue}}"),
         ),
         lines(
             "Oldest message",
@@ -112,8 +116,9 @@ _PERFORMANCE = Row(
         percentiles(
             "API response time",
             metrics.HTTP_DURATION,
-            "Duration of requests, including uploads.",
+            "Duration of API requests, including uploads.",
             limits=(HIGH_LATENCY,),
+            path=API,
         ),
         percentiles(
             "Interview processing time",
@@ -143,7 +148,7 @@ _PERFORMANCE = Row(
             "Requests",
             "Requests to the API, by status.",
             units.RequestsPerSecond,
-            (per_second(metrics.HTTP_REQUESTS, "status"), "{{status}}"),
+            (per_second(metrics.HTTP_REQUESTS, "status", path=API), "{{status}}"),
         ),
     ),
 )

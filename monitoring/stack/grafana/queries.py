@@ -4,6 +4,7 @@ An unknown label raises an error here, instead of producing an empty panel.
 """
 
 from monitoring.metrics.definitions import Counter, Gauge, Histogram, Metric
+from monitoring.stack.promql import aggregated, check_labels, increase_of, suffix_of
 
 UP = Gauge(name="up", help="Whether a target answered Prometheus, 1 or 0.")
 
@@ -23,34 +24,30 @@ def series(metric: Metric, suffix: str = "", /, **where: str) -> str:
     Raises:
         ValueError: The metric does not have one of the labels.
     """
-    _check(metric, *where)
+    check_labels(metric, *where)
     matchers = [_CHOSEN, *(f'{label}=~"{value}"' for label, value in where.items())]
     return f"{metric.name}{suffix}{{{', '.join(matchers)}}}"
 
 
-def summed(gauge: Metric, *by: str, **where: str) -> str:
-    """The sum of a gauge, grouped by labels."""
-    return _over("sum", gauge, by, series(gauge, **where))
+def total(gauge: Metric, *by: str, **where: str) -> str:
+    """The total of a gauge over all hosts, grouped by labels."""
+    return aggregated("sum", gauge, series(gauge, **where), *by)
 
 
 def highest(gauge: Metric, *by: str, **where: str) -> str:
-    """The maximum of a gauge, which ignores duplicates from a second exporter."""
-    return _over("max", gauge, by, series(gauge, **where))
+    """The maximum of a gauge."""
+    return aggregated("max", gauge, series(gauge, **where), *by)
 
 
 def lowest(gauge: Metric, *by: str, **where: str) -> str:
     """The minimum of a gauge."""
-    return _over("min", gauge, by, series(gauge, **where))
+    return aggregated("min", gauge, series(gauge, **where), *by)
 
 
 def per_second(counter: Metric, *by: str, **where: str) -> str:
     """The per-second rate of a counter, or of a histogram's observations."""
-    return _over("sum", counter, by, f"rate({series(counter, _count(counter), **where)}[{_SHORT}])")
-
-
-def per_second_once(counter: Counter, *by: str) -> str:
-    """The per-second rate of a counter that a second exporter may expose as well."""
-    return _over("max", counter, by, f"rate({series(counter)}[{_SHORT}])")
+    found = f"rate({series(counter, suffix_of(counter), **where)}[{_SHORT}])"
+    return aggregated("sum", counter, found, *by)
 
 
 def per_hour(counter: Counter, *by: str, **where: str) -> str:
@@ -60,8 +57,8 @@ def per_hour(counter: Counter, *by: str, **where: str) -> str:
 
 def counted(counter: Metric, *by: str, **where: str) -> str:
     """The increase of a counter over the selected time range."""
-    rise = f"increase({series(counter, _count(counter), **where)}[{_SHOWN}])"
-    return _over("sum", counter, by, rise)
+    found = series(counter, suffix_of(counter), **where)
+    return aggregated("sum", counter, increase_of(counter, found, series(UP), _SHOWN), *by)
 
 
 def times(counter: Metric, *by: str, **where: str) -> str:
@@ -72,7 +69,7 @@ def times(counter: Metric, *by: str, **where: str) -> str:
 def quantile(q: float, histogram: Histogram, *by: str, **where: str) -> str:
     """A quantile of a histogram's recent observations."""
     rates = f"rate({series(histogram, '_bucket', **where)}[{_SHORT}])"
-    return f"histogram_quantile({q}, {_over('sum', histogram, ('le', *by), rates)})"
+    return f"histogram_quantile({q}, {aggregated('sum', histogram, rates, 'le', *by)})"
 
 
 def mean(histogram: Histogram, *by: str, **where: str) -> str:
@@ -87,7 +84,8 @@ def mean_of_all(histogram: Histogram, *by: str, **where: str) -> str:
 
 def busy(histogram: Histogram, *by: str, **where: str) -> str:
     """Average concurrency, from a histogram of durations."""
-    return _over("sum", histogram, by, f"rate({series(histogram, '_sum', **where)}[{_SHORT}])")
+    found = f"rate({series(histogram, '_sum', **where)}[{_SHORT}])"
+    return aggregated("sum", histogram, found, *by)
 
 
 def share(part: str, whole: str) -> str:
@@ -103,23 +101,10 @@ def or_zero(query: str) -> str:
 def _mean(
     histogram: Histogram, by: tuple[str, ...], where: dict[str, str], change: str, window: str
 ) -> str:
-    total, count = (
-        _over("sum", histogram, by, f"{change}({series(histogram, suffix, **where)}[{window}])")
+    summed, count = (
+        aggregated(
+            "sum", histogram, f"{change}({series(histogram, suffix, **where)}[{window}])", *by
+        )
         for suffix in ("_sum", "_count")
     )
-    return f"{total} / ({count} > 0)"
-
-
-def _over(operation: str, metric: Metric, by: tuple[str, ...], vector: str) -> str:
-    _check(metric, *by)
-    return f"{operation} by ({', '.join(by)}) ({vector})" if by else f"{operation}({vector})"
-
-
-def _count(metric: Metric) -> str:
-    return "_count" if isinstance(metric, Histogram) else ""
-
-
-def _check(metric: Metric, *labels: str) -> None:
-    unknown = set(labels) - {*metric.labels, "le", "job", "instance"}
-    if unknown:
-        raise ValueError(f"{metric.name} has no label {', '.join(sorted(unknown))}")
+    return f"{summed} / ({count} > 0)"

@@ -5,10 +5,10 @@ from grafana_foundation_sdk.models import units
 from monitoring import metrics
 from monitoring.stack.grafana.panel_factories import lines
 from monitoring.stack.grafana.panels import Row
-from monitoring.stack.grafana.queries import highest, per_second_once, series, share
+from monitoring.stack.grafana.queries import highest, per_second, series, share
 from monitoring.stack.thresholds import HIGH_MEMORY
 
-_PROCESS = "{{role}} {{process}}"
+_PROCESS = "{{instance}} {{role}} {{process}}"
 
 ROW = Row(
     "Resources",
@@ -43,7 +43,7 @@ ROW = Row(
             "Database operations",
             "MongoDB operations, by type.",
             units.OpsPerSecond,
-            (per_second_once(metrics.MONGODB_OPERATIONS, "type"), "{{type}}"),
+            (per_second(metrics.MONGODB_OPERATIONS, "type"), "{{type}}"),
         ),
         lines(
             "Cache hit rate",
@@ -52,9 +52,8 @@ ROW = Row(
             units.PercentUnit,
             (
                 share(
-                    per_second_once(metrics.REDIS_HITS),
-                    f"({per_second_once(metrics.REDIS_HITS)} "
-                    f"+ {per_second_once(metrics.REDIS_MISSES)})",
+                    per_second(metrics.REDIS_HITS),
+                    f"({per_second(metrics.REDIS_HITS)} + {per_second(metrics.REDIS_MISSES)})",
                 ),
                 "found",
             ),
@@ -70,8 +69,8 @@ ROW = Row(
             "Network I/O",
             "Network traffic of the sidecar's host or container, all interfaces.",
             units.BytesPerSecondSI,
-            (per_second_once(metrics.NETWORK_RECEIVED, "instance"), "received, {{instance}}"),
-            (per_second_once(metrics.NETWORK_SENT, "instance"), "sent, {{instance}}"),
+            (per_second(metrics.NETWORK_RECEIVED, "instance"), "received, {{instance}}"),
+            (per_second(metrics.NETWORK_SENT, "instance"), "sent, {{instance}}"),
         ),
         lines(
             "File descriptors",

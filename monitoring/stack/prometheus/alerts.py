@@ -2,14 +2,24 @@
 
 from monitoring import metrics
 from monitoring.stack import thresholds
-from monitoring.stack.prometheus.expressions import increase, quantile, rate, series
+from monitoring.stack.prometheus.expressions import (
+    UP,
+    highest,
+    increase,
+    lowest,
+    quantile,
+    rate,
+    series,
+    total,
+)
 from monitoring.stack.prometheus.recording import (
+    EXTERNAL_ERROR_RATE,
     EXTERNAL_RATE,
-    EXTERNAL_UNUSABLE_RATE,
     HTTP_ERROR_RATE,
     HTTP_RATE,
 )
-from monitoring.stack.prometheus.rules import JOB, Alert, Group, Priority
+from monitoring.stack.prometheus.rules import Alert, Group, Priority
+from monitoring.stack.promql import API
 from monitoring.stack.thresholds import Severity
 
 _MONGODB = "interview-worker-mongodb"
@@ -21,12 +31,17 @@ _MIN_EVENTS = 20
 _MIN_REQUESTS = 3
 """Minimum requests in a window to a service, low because circuit breakers limit the attempts."""
 
-_UP = f'up{{job="{JOB}"}}'
+_ALL_DOWN = f"sum by (job) ({UP}) == 0"
+_DATABASE_DOWN = f"({highest(metrics.MONGODB_UP)} == 0)"
+_BROKER_DOWN = f"({highest(metrics.REDIS_UP)} == 0)"
+
+_KNOWN = f"({_ALL_DOWN} or {highest(metrics.MONGODB_UP)} == 1)"
+"""The state of MongoDB is reported by the sidecars, or unknown because all of them are down."""
 
 CRITICAL = (
     Alert(
         thresholds.DOWN.alert,
-        f"(sum by (job) ({_UP}) == 0) or absent({_UP})",
+        f"({_ALL_DOWN}) or absent({UP})",
         "5m",
         Severity.CRITICAL,
         Priority.P1,
@@ -46,31 +61,42 @@ CRITICAL = (
     Alert(
         thresholds.DATABASE_DOWN.alert,
         f"(max by (job) ({series(metrics.MONGODB_UP, job=_MONGODB)}) == 0) "
-        f'or (max by (job) (up{{job="{_MONGODB}"}}) == 0) '
-        f"or absent({series(metrics.MONGODB_UP, job=_MONGODB)})",
+        f'or ((max by (job) (up{{job="{_MONGODB}"}}) == 0 '
+        f"or absent({series(metrics.MONGODB_UP, job=_MONGODB)})) unless on () {_KNOWN})",
         "2m",
         Severity.CRITICAL,
         Priority.P1,
         "Database connection lost",
-        "MongoDB has been unreachable for 2 minutes, or its state is not reported.",
+        "MongoDB has been unreachable for 2 minutes, or nothing reports its state.",
     ),
     Alert(
         thresholds.BROKER_DOWN.alert,
-        f"max by (job) ({series(metrics.REDIS_UP)}) == 0",
+        f"{highest(metrics.REDIS_UP)} == 0",
         "2m",
         Severity.CRITICAL,
         Priority.P1,
         "Broker connection lost",
         "The broker has been unreachable for 2 minutes, so no stage can start.",
     ),
+    Alert(
+        "InterviewWorkerQueueUnserved",
+        f"{total(metrics.CELERY_WORKERS, 'queue_name')} == 0",
+        "5m",
+        Severity.CRITICAL,
+        Priority.P1,
+        "No worker for a queue",
+        "No worker on any host has consumed {{ $labels.queue_name }} for 5 minutes.",
+        "/d/interview-worker-interviews",
+    ),
 )
 
-_WAITING = f"min_over_time({series(metrics.INTERVIEWS_ACTIVE)}[15m])"
+_WAITING = f"max by (job) (min_over_time({series(metrics.INTERVIEWS_ACTIVE)}[15m]))"
 
 WARNING = (
     Alert(
         thresholds.HIGH_LATENCY.alert,
-        f"{quantile(0.95, metrics.HTTP_DURATION, '5m')} > {thresholds.HIGH_LATENCY.value:g} "
+        f"{quantile(0.95, metrics.HTTP_DURATION, '5m', path=API)} "
+        f"> {thresholds.HIGH_LATENCY.value:g} "
         f"and on (job) {HTTP_RATE} > {_MIN_RPS}",
         "10m",
         Severity.WARNING,
@@ -89,7 +115,7 @@ WARNING = (
     ),
     Alert(
         thresholds.AI_SERVICE_DOWN.alert,
-        f"{EXTERNAL_UNUSABLE_RATE} / {EXTERNAL_RATE} > {thresholds.AI_SERVICE_DOWN.value:g} "
+        f"{EXTERNAL_ERROR_RATE} / {EXTERNAL_RATE} > {thresholds.AI_SERVICE_DOWN.value:g} "
         f"and {increase(metrics.EXTERNAL_REQUESTS, '5m', 'service')} >= {_MIN_REQUESTS}",
         "5m",
         Severity.WARNING,
@@ -100,7 +126,7 @@ WARNING = (
     ),
     Alert(
         "InterviewWorkerQueueStuck",
-        f"{_WAITING} > 0 unless on (job) {rate(metrics.STAGE_DURATION, '15m')} > 0",
+        f"{_WAITING} > 0 unless {rate(metrics.STAGE_DURATION, '15m')} > 0",
         "15m",
         Severity.WARNING,
         Priority.P2,
@@ -110,8 +136,7 @@ WARNING = (
     ),
     Alert(
         thresholds.OLDEST_MESSAGE.alert,
-        f"max by (job, queue) ({series(metrics.QUEUE_OLDEST_AGE)}) "
-        f"> {thresholds.OLDEST_MESSAGE.value:g}",
+        f"{highest(metrics.QUEUE_OLDEST_AGE, 'queue')} > {thresholds.OLDEST_MESSAGE.value:g}",
         "10m",
         Severity.WARNING,
         Priority.P2,
@@ -133,8 +158,7 @@ WARNING = (
     ),
     Alert(
         thresholds.CONSUMER_LAG.alert,
-        f"sum by (job) (max_over_time({series(metrics.KAFKA_LAG)}[5m])) "
-        f"> {thresholds.CONSUMER_LAG.value:g}",
+        f"{total(metrics.KAFKA_LAG, over='5m')} > {thresholds.CONSUMER_LAG.value:g}",
         "15m",
         Severity.WARNING,
         Priority.P2,
@@ -143,7 +167,8 @@ WARNING = (
     ),
     Alert(
         thresholds.CIRCUIT_OPEN.alert,
-        f"max_over_time({series(metrics.CIRCUIT_STATE)}[2m]) > {thresholds.CIRCUIT_OPEN.value:g}",
+        f"{highest(metrics.CIRCUIT_STATE, 'service', 'endpoint', over='2m')} "
+        f"> {thresholds.CIRCUIT_OPEN.value:g}",
         "5m",
         Severity.WARNING,
         Priority.P2,
@@ -182,25 +207,33 @@ WARNING = (
         "The certificate of {{ $labels.instance }} expires in {{ $value | humanizeDuration }}.",
     ),
     Alert(
-        "InterviewWorkerWorkerMissing",
-        f"sum by (job) ({series(metrics.CELERY_WORKER_UP)}) == 0 "
-        f"or (absent({series(metrics.CELERY_WORKER_UP)}) and on (job) {_UP} == 1)",
+        "InterviewWorkerInstanceDown",
+        f"{UP} == 0",
         "5m",
         Severity.WARNING,
         Priority.P2,
-        "No worker running",
-        "The sidecar sees no running worker on its host.",
+        "A sidecar is down",
+        "Prometheus has not reached {{ $labels.instance }} for 5 minutes.",
+    ),
+    Alert(
+        "InterviewWorkerWorkerMissing",
+        f"{series(metrics.CELERY_WORKER_UP)} == 0",
+        "5m",
+        Severity.WARNING,
+        Priority.P2,
+        "A worker is missing",
+        "{{ $labels.hostname }} died, and no other worker of {{ $labels.instance }} replaced it.",
         "/d/interview-worker-interviews",
     ),
     Alert(
         "InterviewWorkerSourceFails",
-        f"max by (job, collector) ({series(metrics.COLLECTOR_UP)}) == 0 "
-        f"unless on (job) ({series(metrics.MONGODB_UP)} == 0 or {series(metrics.REDIS_UP)} == 0)",
+        f"{lowest(metrics.COLLECTOR_UP, 'instance', 'collector')} == 0 "
+        f"unless on (job) ({_DATABASE_DOWN} or {_BROKER_DOWN})",
         "10m",
         Severity.WARNING,
         Priority.P2,
         "Metrics source failing",
-        "The metrics of {{ $labels.collector }} cannot be read.",
+        "{{ $labels.instance }} cannot read the metrics of {{ $labels.collector }}.",
     ),
 )
 
@@ -215,7 +248,9 @@ ALWAYS = (
 """Metrics used by alerts that exist from the first scrape on, regardless of activity."""
 
 _MISSING = " or ".join(
-    f'label_replace(absent({series(one)}), "metric", "{one.name}", "", "")' for one in ALWAYS
+    f"label_replace({UP} == 1 unless on (job, instance) {series(one)}, "
+    f'"metric", "{one.name}", "", "")'
+    for one in ALWAYS
 )
 
 INFO = (
@@ -253,13 +288,12 @@ INFO = (
     ),
     Alert(
         "InterviewWorkerMetricsMissing",
-        f"({_MISSING}) and on (job) {_UP} == 1 "
-        f"unless on (job) ({series(metrics.MONGODB_UP)} == 0 or {series(metrics.REDIS_UP)} == 0)",
+        f"({_MISSING}) unless on (job) ({_DATABASE_DOWN} or {_BROKER_DOWN})",
         "10m",
         Severity.INFO,
         Priority.P3,
         "Metric missing",
-        "{{ $labels.metric }} is not exposed, so alerts based on it cannot fire.",
+        "{{ $labels.instance }} does not expose {{ $labels.metric }}, so its alerts cannot fire.",
     ),
 )
 

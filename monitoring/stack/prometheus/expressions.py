@@ -1,12 +1,11 @@
-"""PromQL expressions, built from the metric definitions."""
+"""PromQL expressions of rules, built from the metric definitions."""
 
 from monitoring.metrics.definitions import Counter, Histogram, Metric
 from monitoring.stack.prometheus.rules import JOB
+from monitoring.stack.promql import aggregated, check_labels, increase_of, suffix_of
 
-FAILED = "5..|error"
-"""Statuses of external requests that are the service's fault."""
-UNUSABLE = "5..|401|403|408|429|error"
-"""Statuses that make a service unusable for us; other 4xx are caused by our requests."""
+UP = f'up{{job="{JOB}"}}'
+"""Whether each sidecar answers Prometheus."""
 
 
 def series(metric: Metric, suffix: str = "", /, job: str = JOB, **where: str) -> str:
@@ -21,30 +20,50 @@ def series(metric: Metric, suffix: str = "", /, job: str = JOB, **where: str) ->
     Raises:
         ValueError: The metric does not have one of the labels.
     """
-    unknown = where.keys() - {*metric.labels, "le"}
-    if unknown:
-        raise ValueError(f"{metric.name} has no labels {sorted(unknown)}")
+    check_labels(metric, *where)
     matchers = [f'job="{job}"', *(f'{name}=~"{value}"' for name, value in where.items())]
     return f"{metric.name}{suffix}{{{', '.join(matchers)}}}"
 
 
+def total(metric: Metric, *by: str, over: str = "", **where: str) -> str:
+    """The total of a gauge over all hosts.
+
+    Args:
+        metric: The gauge.
+        by: Labels to keep.
+        over: A window; of each series, the highest value within it counts.
+        where: Regular expressions that labels must match.
+    """
+    return aggregated("sum", metric, _within("max", series(metric, **where), over), "job", *by)
+
+
+def highest(metric: Metric, *by: str, over: str = "", **where: str) -> str:
+    """The highest value of a gauge on any host, optionally within a window."""
+    return aggregated("max", metric, _within("max", series(metric, **where), over), "job", *by)
+
+
+def lowest(metric: Metric, *by: str, over: str = "") -> str:
+    """The lowest value of a gauge on any host, optionally within a window."""
+    return aggregated("min", metric, _within("min", series(metric), over), "job", *by)
+
+
 def rate(counter: Counter | Histogram, window: str, *by: str, **where: str) -> str:
     """The per-second rate of a counter, or of a histogram's observations."""
-    suffix = "_count" if isinstance(counter, Histogram) else ""
-    return f"sum by ({_by(by)}) (rate({series(counter, suffix, **where)}[{window}]))"
+    found = f"rate({series(counter, suffix_of(counter), **where)}[{window}])"
+    return aggregated("sum", counter, found, "job", *by)
 
 
 def increase(counter: Counter | Histogram, window: str, *by: str, **where: str) -> str:
     """The increase of a counter, or of a histogram's observations."""
-    suffix = "_count" if isinstance(counter, Histogram) else ""
-    return f"sum by ({_by(by)}) (increase({series(counter, suffix, **where)}[{window}]))"
+    found = increase_of(counter, series(counter, suffix_of(counter), **where), UP, window)
+    return aggregated("sum", counter, found, "job", *by)
 
 
-def quantile(q: float, histogram: Histogram, window: str, *by: str) -> str:
+def quantile(q: float, histogram: Histogram, window: str, *by: str, **where: str) -> str:
     """A quantile of a histogram."""
-    buckets = series(histogram, "_bucket")
-    return f"histogram_quantile({q:g}, sum by ({_by(by)}, le) (rate({buckets}[{window}])))"
+    buckets = f"rate({series(histogram, '_bucket', **where)}[{window}])"
+    return f"histogram_quantile({q:g}, {aggregated('sum', histogram, buckets, 'job', *by, 'le')})"
 
 
-def _by(labels: tuple[str, ...]) -> str:
-    return ", ".join(("job", *labels))
+def _within(operation: str, selected: str, window: str) -> str:
+    return f"{operation}_over_time({selected}[{window}])" if window else selected
