@@ -36,11 +36,11 @@ class AmqpBroker(Broker):
         connection: Any = Connection(self._url, connect_timeout=self._timeout, heartbeat=0)
         try:
             connection.ensure_connection(max_retries=0)
-            # py-amqp has a `read_timeout`, but waits again when it has passed.
+            # py-amqp has a `read_timeout`, but starts to wait again after it.
             connection.connection.sock.settimeout(self._timeout)
             backlog = Backlog({queue: _state(connection, queue) for queue in self._queues})
         except (OperationalError, *connection.connection_errors, ChannelError) as error:
-            # Closing would wait for an answer.
+            # Closing would wait for a reply from the broker.
             connection.collect()
             raise Transient(f"the broker does not answer: {error}", code="broker_error") from error
         connection.release()

@@ -1,4 +1,4 @@
-"""Commands to all workers, by Celery's remote control."""
+"""Broadcast of commands to all workers by Celery's remote control."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,19 +9,19 @@ from kombu.exceptions import OperationalError
 from tasks.errors import Transient
 
 _REPLY_TIMEOUT = 1.0
-"""Seconds to wait for the answers of workers."""
+"""Seconds to wait for the replies of workers."""
 
 
 def broadcast(app: Celery, command: str, arguments: Mapping[str, object]) -> Mapping[str, Any]:
     """Send a command to all workers.
 
     Args:
-        app: Their Celery application.
+        app: The Celery application of the workers.
         command: The name of the command.
-        arguments: What goes with it.
+        arguments: The arguments of the command.
 
     Returns:
-        The answers of those that answered within a second, by node name.
+        The replies that arrived within a second, by node name.
 
     Raises:
         Transient: The broker does not respond.

@@ -1,8 +1,8 @@
 """kombu's Redis transport, with one client object for each channel.
 
 kombu creates a client for every message that it receives, acknowledges or publishes. A client has
-no connection of its own, only a table of about two hundred callbacks, which redis-py fills each
-time. That takes a third of the overhead of a task; `make bench` measures the difference.
+no connection, only a table of about two hundred callbacks, which redis-py fills each time. That
+takes a third of the overhead of a task; `make bench` measures the difference.
 """
 
 from collections.abc import Iterator

@@ -61,7 +61,7 @@ class RedisUnackedMessages:
 
 
 def _parsed(tag: bytes, raw: bytes | None, queues: frozenset[str]) -> UnackedMessage | None:
-    """Parse a message of these queues; None for others and for what is not a message."""
+    """Parse a message; None if it is malformed or in another queue."""
     try:
         message, _, queue = json.loads(raw or b"")
         if queue not in queues:
