@@ -58,7 +58,7 @@ class Heartbeat(BaseModel):
 
 
 class Worker(BaseModel):
-    """A worker as seen by the sidecar.
+    """The sidecar's view of a worker.
 
     Attributes:
         heartbeat: Its latest heartbeat.

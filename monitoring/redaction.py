@@ -1,9 +1,9 @@
 """Redaction of log lines.
 
-Interview content and people's names have no pattern to search for, so they must not be logged in
+Interview content and personal names have no pattern to search for, so they must not be logged in
 the first place. Our own messages contain ids and codes only. For exceptions of other packages only
 the type is logged, because their messages quote the data that caused them. Data with a recognisable
-pattern is masked wherever it comes from.
+pattern is masked in all messages.
 """
 
 import logging

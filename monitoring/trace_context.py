@@ -1,4 +1,4 @@
-"""Access to the current trace; costs next to nothing if tracing is off."""
+"""Access to the current trace, with negligible cost if tracing is off."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -25,7 +25,7 @@ class Level:
         self.refresh()
 
     def refresh(self) -> None:
-        """Apply a changed level; costs next to nothing."""
+        """Apply a changed level; cheap enough to call for every task."""
         root = logging.getLogger()
         if root.level != self._shared[0]:
             root.setLevel(self._shared[0])

@@ -6,9 +6,9 @@ All of them are counted in the worker's main process:
     started      a pool process has started it
     released     the worker no longer holds it, and no pool process had started it
 
-Every message is started or released before the worker lets go of it, so that
-received = started + released + unacknowledged. Only the death of the worker can prevent this;
-its successor then counts the missing ones.
+Every message is started or released before the worker stops tracking it, so that
+received = started + released + unacknowledged. If the worker is killed, its successor counts the
+missing messages.
 """
 
 import time

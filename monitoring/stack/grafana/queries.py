@@ -94,7 +94,7 @@ def share(part: str, whole: str) -> str:
 
 
 def or_zero(query: str) -> str:
-    """A single value that is 0 if nothing was ever counted."""
+    """A single value that is 0 if there is no series yet."""
     return f"{query} or vector(0)"
 
 

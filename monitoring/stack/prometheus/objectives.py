@@ -2,7 +2,7 @@
 
 Based on chapter 5 of Google's Site Reliability Workbook: an alert fires while the 30-day error
 budget is being spent too fast. Both windows weight by requests (all errors over all requests), so
-an idle hour counts for nothing and does not cause a division by zero.
+an idle hour has no weight and does not cause a division by zero.
 """
 
 from collections.abc import Iterator

@@ -19,7 +19,7 @@ _PRODUCTION = "/d/interview-worker-production"
 
 
 class Priority(StrEnum):
-    """How soon somebody must react."""
+    """The required response time."""
 
     P1 = "P1"
     P2 = "P2"
@@ -49,7 +49,7 @@ class Alert:
         expr: The condition.
         for_: How long the condition must hold, as a Prometheus duration.
         severity: The severity, used for routing.
-        priority: How soon somebody must react.
+        priority: The required response time.
         summary: A short title.
         description: A sentence with the value.
         dashboard: The path of the dashboard that shows it.
