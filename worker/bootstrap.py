@@ -1,4 +1,4 @@
-"""The one place where adapters are chosen, opened and put together."""
+"""The composition root: creates the adapters and use cases from the settings."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -61,7 +61,7 @@ from worker.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What is kept in MongoDB."""
+    """The stores in MongoDB."""
 
     mongo: Mongo
     interviews: MongoInterviews
@@ -77,7 +77,7 @@ class Stores:
 
 @contextmanager
 def open_stores(settings: Settings) -> Iterator[Stores]:
-    """Connect to MongoDB, for as long as the context lasts."""
+    """Connect to MongoDB for the duration of the context."""
     mongo = Mongo(_required(settings.mongodb_url, "MONGODB_URL"))
     try:
         yield Stores(
@@ -97,7 +97,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
 
 
 def prepare(stores: Stores) -> None:
-    """Create what the stores need: indexes."""
+    """Create the indexes of the stores; idempotent."""
     stores.interviews.prepare()
     stores.callbacks.prepare()
     stores.audio.prepare()
@@ -108,7 +108,7 @@ def prepare(stores: Stores) -> None:
 
 
 def intake(settings: Settings, stores: Stores, app: Celery) -> Intake:
-    """The door for new interviews."""
+    """Create the intake of interviews."""
     return Intake(
         stores.interviews,
         stores.audio,
@@ -120,7 +120,7 @@ def intake(settings: Settings, stores: Stores, app: Celery) -> Intake:
 
 
 def request_processor(settings: Settings, stores: Stores, app: Celery) -> RequestProcessor:
-    """What turns requests into interviews."""
+    """Create the processor of stored requests."""
     return RequestProcessor(
         stores.requests,
         intake(settings, stores, app),
@@ -131,20 +131,20 @@ def request_processor(settings: Settings, stores: Stores, app: Celery) -> Reques
 
 
 def eraser(stores: Stores, calendars: Calendars) -> Eraser:
-    """What erases interviews."""
+    """Create the eraser of interviews."""
     return Eraser(stores.interviews, stores.audio, calendars, stores.reservations, stores.audit)
 
 
 def check_providers(settings: Settings, *kinds: ProviderKind[Any]) -> None:
-    """Make the providers in use once, to see to it that they can be.
+    """Check that the configured providers can be created.
 
     Args:
-        settings: All settings.
-        kinds: Which of them; all if none is named.
+        settings: The settings.
+        kinds: The kinds of providers to check; without any, all kinds.
 
     Raises:
-        MissingExtra: One needs packages that are not installed.
-        Permanent: One is not installed or lacks a setting, or the price list cannot be read.
+        MissingExtra: The packages of a provider are not installed.
+        Permanent: A provider is not installed or lacks a setting, or the price list cannot be read.
     """
     with provider_context(settings) as context:
         for kind in kinds or (SPEECH, LANGUAGE, CALENDAR):
@@ -153,11 +153,11 @@ def check_providers(settings: Settings, *kinds: ProviderKind[Any]) -> None:
 
 @contextmanager
 def provider_context(settings: Settings, ledger: Ledger | None = None) -> Iterator[Context]:
-    """Open what providers are made with, for as long as the context lasts.
+    """Open the context that provider factories take, for the duration of this one.
 
     Args:
-        settings: The settings; without a broker, circuits are kept in this process.
-        ledger: Keeps what was spent; None where no budget is looked after.
+        settings: The settings. Without Redis, circuit breakers are not shared with other processes.
+        ledger: Stores the spending; None to not store it.
 
     Raises:
         Permanent: The price list cannot be read.
@@ -176,9 +176,9 @@ def provider_context(settings: Settings, ledger: Ledger | None = None) -> Iterat
 
 
 def calendars(context: Context) -> Calendars:
-    """The providers of calendars of the settings.
+    """Create the configured calendar providers.
 
-    A single one is called without immediate retries: its stage is retried, with back-off.
+    If there is only one, its calls are not retried at once: the stage is retried with back-off.
     """
     found = _open_providers(CALENDAR, context)
     retry = _retry_policy(context.settings) if len(found) > 1 else call_once
@@ -186,7 +186,7 @@ def calendars(context: Context) -> Calendars:
 
 
 def services(context: Context, stores: Stores) -> Services:
-    """What the stages work with; models are loaded at their first use."""
+    """Create the dependencies of the stages. Models are loaded at their first use."""
     settings = context.settings
     retry, admit = _retry_policy(settings), Budgets(settings.daily_budget, stores.ledger).admit
     return Services(
@@ -205,7 +205,7 @@ def services(context: Context, stores: Stores) -> Services:
 
 
 def _masker(settings: Settings) -> Masker | None:
-    """What hides people; by default, wherever words may leave for somebody else's machine."""
+    """The masker; by default, masking is on if a language provider is not local."""
     leaves = set(settings.analysis_providers) != {"local"}
     wanted = leaves if settings.mask_personal_data is None else settings.mask_personal_data
     return open_masker() if wanted else None
@@ -225,13 +225,13 @@ def _retry_policy(settings: Settings) -> StaminaRetry:
 
 
 def breaker_states(settings: Settings) -> CircuitReader | None:
-    """What reads circuits; None where each process has its own."""
+    """Create a reader of the circuit breakers' states; None if processes do not share them."""
     url = _redis(settings)
     return CircuitReader(url, key_prefix=settings.redis_key_prefix) if url else None
 
 
 def webhook_sender(settings: Settings) -> WebhookSender | None:
-    """What posts callbacks; None where there is no secret to sign them with."""
+    """Create the sender of callbacks; None without a secret to sign them."""
     if not settings.webhook_secrets:
         return None
     return WebhookSender(
@@ -242,9 +242,9 @@ def webhook_sender(settings: Settings) -> WebhookSender | None:
 
 
 def broker(settings: Settings) -> Broker:
-    """The broker, as monitoring reads it."""
+    """Create the reader of the broker's queues."""
     names = {step: str(priority) for priority, step in PRIORITIES.items()}
-    # kombu has a step 6 too, which we never send to but others may.
+    # kombu has a step 6 too; the service does not use it, but other producers may.
     priorities = {6: str(Priority.LOW), **names}
     return open_broker(
         _required(settings.redis_url, "REDIS_URL"),
@@ -255,7 +255,7 @@ def broker(settings: Settings) -> Broker:
 
 
 def unacked_messages(settings: Settings) -> RedisUnackedMessages | None:
-    """What workers hold; None of brokers that give it to others when a connection ends."""
+    """Create the reader of unacked messages; None for a broker that detects dead workers."""
     url = _required(settings.redis_url, "REDIS_URL")
     if not url.startswith("redis"):
         return None
@@ -268,7 +268,7 @@ def held_messages(settings: Settings, app: Celery) -> HeldMessages | None:
 
 
 def rate_limit(settings: Settings) -> RateLimit | None:
-    """The limit of requests; None where there is none, or no Redis to count in."""
+    """Create the rate limit; None if it is disabled or the broker is not Redis."""
     url = _required(settings.redis_url, "REDIS_URL")
     if not settings.rate_limit or not url.startswith("redis"):
         return None
@@ -276,7 +276,7 @@ def rate_limit(settings: Settings) -> RateLimit | None:
 
 
 def _redis(settings: Settings) -> str | None:
-    """The URL of Redis; None where the broker is another one."""
+    """The URL of Redis; None if the broker is another one."""
     url = _required(settings.redis_url, "REDIS_URL")
     return url if url.startswith("redis") else None
 

@@ -1,4 +1,4 @@
-"""The providers that are installed: ours and those of others, found by their entry points."""
+"""Discovery of installed providers by their entry points, including those of other packages."""
 
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -13,26 +13,30 @@ P = TypeVar("P")
 
 @dataclass(frozen=True, slots=True)
 class ProviderKind(Generic[P]):
-    """Providers that can do the same.
+    """A kind of provider: speech, language or calendar.
 
     Attributes:
-        group: The group of their entry points.
-        setting: The setting that names those in use.
+        group: The group of its entry points.
+        setting: The name of the setting that lists the providers in use.
     """
 
     group: str
     setting: str
 
     def known(self) -> list[str]:
-        """The names of all that are installed."""
+        """The names of all installed providers, sorted."""
         return sorted(set(entry_points(group=self.group).names))
 
     def open(self, name: str, context: Context) -> P:
-        """Make a provider.
+        """Create a provider.
+
+        Args:
+            name: The name of its entry point.
+            context: The argument of its factory.
 
         Raises:
-            MissingExtra: It needs packages that are not installed.
-            Permanent: There is no such provider, or its settings are wrong.
+            MissingExtra: Packages that it needs are not installed.
+            Permanent: No provider has this name, or its settings are invalid.
         """
         found = self._find(name)
         try:
@@ -55,7 +59,7 @@ class ProviderKind(Generic[P]):
 
 def _missing(provider: EntryPoint, error: ModuleNotFoundError) -> MissingExtra:
     if provider.dist is not None and provider.dist.name == "interview-worker":
-        # The extra with a provider's packages has the provider's name.
+        # The extra that installs the packages of a provider is named like the provider.
         return MissingExtra.of(provider.name, provider.name)
     return MissingExtra(f"{provider.name} needs {error.name}, which is not installed")
 

@@ -1,8 +1,8 @@
-"""What every provider of speech, language or calendars is made with.
+"""The context from which a provider's factory creates the provider.
 
-A provider is made by a factory that takes a `Context`. Factories are found by their entry points,
-in the groups `interview_worker.speech`, `interview_worker.language` and
-`interview_worker.calendar`: ours and those of others alike.
+A factory is a callable that takes a `Context`. All factories, built-in or of other packages, are
+entry points of the groups `interview_worker.speech`, `interview_worker.language` and
+`interview_worker.calendar`.
 """
 
 from contextlib import AbstractContextManager
@@ -18,30 +18,30 @@ S = TypeVar("S", bound=ProviderSettings)
 
 
 class CircuitBreaker(Protocol):
-    """Lets requests through to endpoints that answer."""
+    """A circuit breaker for each endpoint of each service."""
 
     def __call__(self, service: str, endpoint: str) -> AbstractContextManager[None]:
-        """A context for one request; `Transient` and `Unusable` in it count against the endpoint.
+        """Return a context for one request; `Transient` and `Unusable` in it count as failures.
 
         Args:
             service: The service's name, as in metrics.
-            endpoint: What is asked for, as a template: never an id, a name or an address.
+            endpoint: The endpoint as a template, without ids, names or addresses.
 
         Raises:
-            CircuitOpen: The endpoint failed so often that it is left alone for a while.
+            CircuitOpen: Requests are suspended, because too many in a row have failed.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a provider did for us, as its answer says.
+    """The usage that a provider reports for one response.
 
     Attributes:
-        provider: Its name.
-        model: The model, as the provider names it.
-        input_tokens: Tokens read, cached ones among them; None where tokens are not counted.
-        output_tokens: Tokens written.
-        audio_seconds: Seconds of audio that are billed, each channel for itself.
+        provider: The provider's name.
+        model: The model, by the provider's name for it.
+        input_tokens: Tokens read, including cached ones; None if tokens are not counted.
+        output_tokens: Tokens written; None if tokens are not counted.
+        audio_seconds: Seconds of audio billed, summed over the channels; None for language models.
     """
 
     provider: str
@@ -53,11 +53,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What it cost.
+    """The cost of a response.
 
     Attributes:
-        cost: US dollars; None where the price is not known.
-        price_version: The price list by which it was reckoned.
+        cost: US dollars; None if the price is unknown.
+        price_version: The version of the price list used to compute the cost.
     """
 
     cost: float | None
@@ -65,20 +65,20 @@ class Charge:
 
 
 class Bill(Protocol):
-    """Puts a price on what was used, announces it and adds it to what was spent today."""
+    """Computes the cost of a response, sends `billed`, and adds it to the day's spending."""
 
     def __call__(self, usage: Usage) -> Charge:
-        """Bill one answer, useful or not: what was used is paid for."""
+        """Bill one response, even an unusable one: the provider charges for it as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a provider's factory is given.
+    """The argument of a provider's factory.
 
     Attributes:
         settings: The settings of the service.
-        breaker: A context for each request.
-        bill: Called with each response that costs money.
+        breaker: The circuit breakers; enter one for each request.
+        bill: Bills a response; call it for each response that costs money.
     """
 
     settings: "Settings"
@@ -86,12 +86,12 @@ class Context:
     bill: Bill
 
     def settings_for(self, kind: type[S]) -> S:
-        """The settings of one provider.
+        """Return the settings of one provider.
 
-        Those of a provider from another package are read from the environment.
+        Settings of a provider from another package are read from the environment.
 
         Args:
-            kind: The provider's own class of settings.
+            kind: The provider's class of settings.
 
         Raises:
             Permanent: A value in the environment is invalid.

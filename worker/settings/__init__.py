@@ -1,4 +1,4 @@
-"""All settings of the service, put together from the settings of its parts."""
+"""All settings of the service, combined from the settings of its parts."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +33,7 @@ class Settings(
     HttpSettings,
     ServerSettings,
 ):
-    """Every setting of the service. Each part documents its own."""
+    """All settings of the service; the base classes describe their own."""
 
     @property
     def metrics_directory(self) -> Path:
@@ -41,13 +41,13 @@ class Settings(
         return self.metrics_dir or self.data_dir / "metrics"
 
     def with_environment(self, environment: Mapping[str, str]) -> "Settings":
-        """These settings, some of them replaced by the values of environment variables."""
+        """Return a copy in which the given environment variables override settings."""
         replaced = {name.lower(): value for name, value in environment.items()}
         given = {name: getattr(self, name) for name in self.model_fields_set}
         return Settings.model_validate({**given, **replaced})
 
     def environment(self) -> dict[str, str]:
-        """These settings as environment variables, without those at their defaults."""
+        """Return the settings that differ from their defaults as environment variables."""
         given = ((name, getattr(self, name)) for name in self.model_fields_set)
         return {name.upper(): _as_text(value) for name, value in given if value is not None}
 

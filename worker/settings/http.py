@@ -9,7 +9,7 @@ from worker.environment import EnvironmentSettings
 
 
 class HttpSettings(EnvironmentSettings):
-    """Where the API and Flower listen, and who may use them."""
+    """Addresses of the API and of Flower, and authentication."""
 
     api_host: str = Field("127.0.0.1", description="Address the API listens on.")
     api_port: int = Field(

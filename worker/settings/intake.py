@@ -1,4 +1,4 @@
-"""Settings of what is accepted: interviews, recordings and callbacks."""
+"""Settings of the intake: interviews, recordings and callbacks."""
 
 from base64 import b64decode
 from typing import Self
@@ -11,7 +11,7 @@ MiB = 1 << 20
 
 
 class IntakeSettings(EnvironmentSettings):
-    """Which interviews are accepted, and how their recordings and callbacks are handled."""
+    """Conditions for accepting interviews, recordings and callback URLs."""
 
     interview_types: Names = Field(
         ("screening", "technical", "behavioural"),

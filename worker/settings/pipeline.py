@@ -10,7 +10,7 @@ from worker.environment import EnvironmentSettings, Names
 
 
 class PipelineSettings(EnvironmentSettings):
-    """How stages run, and how long interviews are kept."""
+    """Limits and retries of the stages, and the retention period."""
 
     max_attempts: int = Field(3, ge=1, le=20, description="Attempts at a stage before it fails.")
     retry_backoff: float = Field(
@@ -40,7 +40,7 @@ class PipelineSettings(EnvironmentSettings):
 
 
 class ProviderChoice(EnvironmentSettings):
-    """Which providers are called, and how. Each provider has settings of its own as well."""
+    """The choice of providers, and limits on calling them. Each provider adds its own settings."""
 
     transcription_providers: Names = Field(
         ("whisper",), min_length=1, description="Speech providers in order; the rest are fallbacks."

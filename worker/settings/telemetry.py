@@ -9,7 +9,7 @@ from worker.environment import EnvironmentSettings
 
 
 class TelemetrySettings(EnvironmentSettings):
-    """What is measured, logged and traced, and where it goes."""
+    """Metrics, logs and traces."""
 
     mongodb_metrics_port: int = Field(
         9216, ge=0, le=65535, description="Port of MongoDB's metrics alone; 0 takes a free one."
