@@ -1,1 +1,1 @@
-"""What runs around the containers of docker-compose.yml."""
+"""Deployment with Docker Compose."""

@@ -1,6 +1,6 @@
-"""Makes the secrets that docker-compose.yml mounts, where there are none: `make secrets`.
+"""`make secrets`: creates the missing secrets for docker-compose.yml.
 
-It needs nothing but Python, as it runs before anything is installed.
+It uses only the standard library, because it runs before any package is installed.
 """
 
 import json
@@ -12,15 +12,15 @@ PLACE = Path(__file__).parents[1] / "secrets"
 
 
 def main() -> None:
-    """Write each secret to a file of its own, once."""
+    """Create the missing secrets in the directory `secrets`."""
     make(PLACE)
 
 
 def make(place: Path) -> None:
-    """Write the files that are missing; those that are there are left as they are.
+    """Write one file for each missing secret; existing files are not changed.
 
-    The files can be read by the users of the containers, whose numbers are not ours; the directory
-    by nobody else on this machine.
+    The files are readable by all users, because the containers run with other user ids. On the host
+    they are protected by the directory, which only its owner can access.
     """
     place.mkdir(mode=0o700, exist_ok=True)
     for name, content in _contents(_password(place, "redis"), _password(place, "mongodb")).items():
@@ -31,7 +31,7 @@ def make(place: Path) -> None:
 
 
 def _password(place: Path, server: str) -> str:
-    """The password that was made before, since addresses made later have to have it as well."""
+    """The existing password of a server, for the URLs that contain it; otherwise a new one."""
     file = place / f"{server}_password"
     return file.read_text() if file.exists() else secrets.token_urlsafe(24)
 
@@ -53,7 +53,7 @@ def _contents(redis: str, mongodb: str) -> dict[str, str]:
         "webhook_secret": f"whsec_{b64encode(secrets.token_bytes(32)).decode()}",
         "flower_basic_auth": f"admin:{secrets.token_urlsafe(18)}",
         "grafana_password": secrets.token_urlsafe(18),
-        # Empty means none: put a key there to use the provider.
+        # Empty: not configured. Write a key to the file to use the provider.
         "openai_api_key": "",
         "anthropic_api_key": "",
     }
