@@ -12,7 +12,7 @@ class InterviewWorkerError(Exception):
 
     Attributes:
         code: A stable, machine-readable name, used in stage records, events and problem documents.
-        message: One sentence for a person.
+        message: One sentence for users.
     """
 
     code = "error"
@@ -105,10 +105,10 @@ class MissingExtra(Permanent):
 
     @classmethod
     def of(cls, what: str, extra: str) -> Self:
-        """The error that says how to install an extra.
+        """Create the error, with a message that explains how to install an extra.
 
         Args:
-            what: What needs the packages.
+            what: The feature that needs the packages.
             extra: The extra of `interview-worker` that installs them.
         """
         return cls(f"{what} needs more packages: pip install 'interview-worker[{extra}]'")

@@ -26,7 +26,7 @@ _NEGATIONS = frozenset({"no", "not", "never", "none", "nobody", "nothing", "with
 
 
 class QuoteMatch(StrEnum):
-    """How a provider's quote compares with the transcript."""
+    """The result of comparing a provider's quote with the transcript."""
 
     EXACT = "exact"
     """Identical word for word, ignoring case and punctuation."""
@@ -41,7 +41,7 @@ class Quotation:
     """A quote and its position in the transcript.
 
     Attributes:
-        match: How it compares with the transcript.
+        match: The result of the comparison.
         text: The transcript's words, or the provider's if unverified.
         tokens: The words in the transcript; empty if unverified.
         speaker: The speaker, if known.
@@ -79,7 +79,7 @@ class Quotes:
         """Look up a quote.
 
         Args:
-            quote: What the provider claims the candidate said.
+            quote: The quote that the provider attributes to the candidate.
             segment_ids: The segments that the provider gave; used to choose between several
                 matches.
         """

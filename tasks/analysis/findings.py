@@ -1,7 +1,6 @@
-"""Findings: what a language provider reports about a transcript.
+"""Findings: the claims of a language provider about a transcript.
 
-Findings are claims. The analysis checks the quotes and computes scores, totals and recommendations
-itself.
+The analysis checks the quotes, and computes scores, totals and recommendations itself.
 """
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -39,7 +38,7 @@ class SegmentSentiment(_Finding):
 
 
 class SentimentFinding(_Finding):
-    """The sentiment of a transcript's words; nothing is inferred from the voice."""
+    """The sentiment of a transcript's words; the voice is not analysed."""
 
     segments: tuple[SegmentSentiment, ...]
     confidence: float = Field(ge=0, le=1)

@@ -1,6 +1,6 @@
 """The quality gate for transcripts, and the overall score.
 
-Nothing here depends on sentiment or delivery.
+Neither depends on sentiment or delivery.
 """
 
 from collections.abc import Mapping, Sequence

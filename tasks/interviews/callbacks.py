@@ -78,7 +78,7 @@ class DeliveryFailed(Transient):
 
 
 class ReceiverGone(Permanent):
-    """A receiver wants no more callbacks at this URL."""
+    """A receiver rejects all further callbacks at this URL."""
 
     code = "unwanted"
 

@@ -246,7 +246,7 @@ class Submission(BaseModel):
     consent: Consent | None = None
     follow_up: FollowUp = FollowUp()
     callback_url: CallbackUrl | None = None
-    """Where events are posted; set to null when the receiver answers that it wants no more."""
+    """Where events are posted; set to null when the receiver rejects all further events."""
 
 
 class Interview(Submission):

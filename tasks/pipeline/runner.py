@@ -212,7 +212,7 @@ def _check_attempts(attempt: Attempt) -> None:
     if attempt.number > attempt.services.max_attempts:
         # Earlier attempts ended without recording an outcome: they crashed with their process.
         lost = attempt.number - 1
-        raise Permanent(f"{attempt.stage} was given up after {lost} attempts", code="poison")
+        raise Permanent(f"{attempt.stage} crashed in each of {lost} attempts", code="poison")
 
 
 def _schedule_retry(attempt: Attempt, error: Transient) -> None:

@@ -23,11 +23,11 @@ class InstrumentedCalendar(CalendarProvider):
     """A calendar provider whose calls are retried and counted.
 
     Every attempt to read or change a calendar sends `calendar_called`. `ping` is neither counted
-    nor retried: a health check asks for the state at this moment.
+    nor retried, because a health check needs the current state.
 
     Args:
         provider: The provider.
-        retry: Calls it.
+        retry: Makes the calls, with retries.
     """
 
     def __init__(self, provider: CalendarProvider, retry: RetryPolicy = call_once) -> None:

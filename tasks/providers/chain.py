@@ -1,7 +1,7 @@
-"""Fallback: ask several providers of one kind in order, each with retries.
+"""Fallback: call several providers of one kind in order, each with retries.
 
-An error that lies with the request itself is raised at once: the next provider would fail in the
-same way, or hide the mistake.
+An error in the request itself is raised at once: the next provider would fail in the same way, or
+hide the mistake.
 """
 
 import logging
@@ -77,7 +77,7 @@ class ProviderFailures:
         self._errors.append((provider, error))
 
     def announce_fallback(self, provider: str) -> None:
-        """Send `provider_fallback` if the call goes to a provider after others have failed."""
+        """Send `provider_fallback` if another provider has failed before this one is called."""
         if self._errors:
             provider_fallback.send(ProviderFallback(self._work, self._errors[-1][0], provider))
 
@@ -130,9 +130,9 @@ class ProviderChain(Generic[P]):
         """Call one provider after another until one succeeds.
 
         Args:
-            work: What the call is for.
+            work: The stage, or the part of the analysis, that the call is for.
             request: Calls one provider.
-            supports: Whether a provider can serve this request at all.
+            supports: Returns whether a provider supports this request.
 
         Returns:
             The result, and the provider that was called first if another one gave the result.

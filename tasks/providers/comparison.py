@@ -1,4 +1,4 @@
-"""Comparing speech providers on one recording."""
+"""Comparison of speech providers on one recording."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +13,15 @@ from tasks.signals import stopwatch
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How one provider did.
+    """The result of one provider.
 
     Attributes:
-        provider: Its name.
-        seconds: How long it took.
-        duration: Seconds of the recording.
-        error: What went wrong; None where it answered.
-        transcript: What it heard; None where it did not answer.
-        word_error_rate: Words that are wrong, missing or too many, for each word that was said;
-            None without a reference.
+        provider: The provider's name.
+        seconds: The duration of the call.
+        duration: The duration of the recording, in seconds.
+        error: The error message; None if the call succeeded.
+        transcript: The transcript; None if the call failed.
+        word_error_rate: The word error rate; None without a reference.
     """
 
     provider: str
@@ -34,7 +33,7 @@ class Comparison:
 
     @property
     def real_time_factor(self) -> float:
-        """Seconds of work for a second of the recording."""
+        """Processing time per second of the recording."""
         return self.seconds / self.duration
 
 
@@ -45,17 +44,17 @@ def compare(
     channels: Channels | None,
     reference: str | None,
 ) -> list[Comparison]:
-    """Have providers transcribe a recording, one after the other.
+    """Transcribe a recording with several providers, one after the other.
 
     Args:
-        providers: Who.
+        providers: The providers.
         recording: A file with the recording.
-        audio: What is known of it.
-        channels: Who speaks on which channel, where it is known.
-        reference: What was said; None where it is not known.
+        audio: The properties of the recording.
+        channels: The speaker on each channel, if known.
+        reference: The correct text; None if it is not known.
 
     Raises:
-        MissingExtra: There is a reference, and nothing to compare it with.
+        MissingExtra: A reference is given, but jiwer is not installed.
     """
     return [_one(provider, recording, audio, channels, reference) for provider in providers]
 
@@ -79,14 +78,14 @@ def _one(
 
 
 def word_error_rate(reference: str, heard: str) -> float:
-    """Words that are wrong, missing or too many, for each word of the reference.
+    """Return the word error rate: substitutions, deletions and insertions per reference word.
 
-    The Levenshtein distance of the words (NIST's SCLITE counts so too); case and punctuation count
-    for nothing.
+    This is the Levenshtein distance in words, as in NIST's SCLITE. Case and punctuation are
+    ignored.
 
     Args:
-        reference: What was said.
-        heard: What was understood.
+        reference: The correct text.
+        heard: The recognised text.
 
     Raises:
         MissingExtra: jiwer is not installed.

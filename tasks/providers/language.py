@@ -23,15 +23,15 @@ F = TypeVar("F", SentimentFinding, CompetencyFindings, SummaryFinding)
 class LanguageProviders(LanguageProvider):
     """Several language providers as one.
 
-    Each part of the analysis falls back on its own. A provider that does not support the language
-    of a transcript is skipped. Every attempt, a failed one too, sends `analysis_ended`.
+    Each part of the analysis falls back independently. A provider that does not support the
+    language of a transcript is skipped. Every attempt, failed or not, sends `analysis_ended`.
 
     Args:
         providers: The providers, in the order in which they are called.
         retry: Calls each of them.
         admit: Raises `Unusable` if a provider must not be called.
-        mask: Replaces personal data in what the providers read, and restores it in what they
-            return; None to send transcripts as they are.
+        mask: Masks personal data in the transcripts that providers read, and restores it in their
+            findings; None to send transcripts unmasked.
     """
 
     def __init__(

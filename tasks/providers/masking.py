@@ -1,4 +1,4 @@
-"""Masking of personal data in what a language provider reads.
+"""Masking of personal data in the transcripts that language providers read.
 
 Names, addresses and numbers are replaced by placeholders before a transcript is sent, and restored
 in the provider's findings: quotes are compared with the transcript, and reviewers read names.
@@ -18,14 +18,14 @@ class Mask(Protocol):
         """Replace personal data by placeholders, equal data by the same placeholder."""
 
     def reveal(self, text: str) -> str:
-        """Replace the placeholders that `hide` gave by the data they stand for."""
+        """Replace placeholders by the personal data that `hide` replaced."""
 
 
 class Masker(Protocol):
     """Makes masks."""
 
     def mask(self, people: tuple[Person, ...]) -> Mask:
-        """A mask for an interview with these people and whomever they mention."""
+        """Create a mask for an interview with these people."""
 
 
 def masked_transcript(transcript: Transcript, mask: Mask) -> Transcript:

@@ -19,7 +19,7 @@ from tasks.signals import TranscriptionEnded, stopwatch, transcription_ended
 class SpeechProviders(SpeechProvider):
     """Several speech providers as one.
 
-    Every attempt, a failed one too, sends `transcription_ended`.
+    Every attempt, failed or not, sends `transcription_ended`.
 
     Args:
         providers: The providers, in the order in which they are called.
@@ -90,7 +90,7 @@ def _instrumented(provider: str, audio: Audio) -> Iterator[_Attempt]:
 
 
 class _ProgressReporter:
-    """Reports progress, and keeps the error of a failed report: it is not the provider's."""
+    """Reports progress, and stores the error of a failed report, which is not the provider's."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -105,4 +105,4 @@ class _ProgressReporter:
 
 
 class _InterruptedError(Exception):
-    """A progress report failed: its error is the caller's to handle, without a fallback."""
+    """A progress report failed. Its error is raised to the caller, without a fallback."""

@@ -198,7 +198,7 @@ def _book(interview: Interview, search: Search) -> Booking:
 def _roll_back(
     interview: Interview, calendar: CalendarProvider, reservations: Reservations
 ) -> None:
-    """Remove what an earlier attempt left, or this one if it could not book in every calendar."""
+    """Remove events and reservation of an earlier attempt, or of this one if it failed halfway."""
     hold = reservations.holding(interview.id)
     if hold is None or hold.provider not in (None, calendar.name):
         return
