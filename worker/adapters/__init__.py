@@ -1,1 +1,1 @@
-"""One home for each outside system; each SDK is imported in its own home and nowhere else."""
+"""Adapters for external systems. Each SDK is imported by one package only."""

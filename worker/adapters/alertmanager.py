@@ -21,11 +21,11 @@ class Silence:
     """A period without notifications of alerts.
 
     Attributes:
-        id: Its id.
-        until: When it ends by itself.
-        by: Who asked for it.
-        reason: Why.
-        alert: The alert that it is for; None for all of this service.
+        id: The id in Alertmanager.
+        until: The time at which it expires.
+        by: The person who created it.
+        reason: The reason.
+        alert: The name of the silenced alert; None for all alerts of this service.
     """
 
     id: str
@@ -39,8 +39,8 @@ class Alertmanager:
     """A client of Alertmanager.
 
     Args:
-        url: Where it is.
-        timeout: Seconds to wait for an answer.
+        url: The base URL.
+        timeout: Seconds to wait for a response.
     """
 
     def __init__(self, url: str, *, timeout: float = 10.0) -> None:
@@ -55,10 +55,10 @@ class Alertmanager:
         """Silence alerts of this service for a period.
 
         Args:
-            duration: For how long.
-            by: Who asks for it.
-            reason: Why.
-            alert: Which; all of them if none is named.
+            duration: The length of the period, from now on.
+            by: The person who creates the silence.
+            reason: The reason.
+            alert: The name of an alert; None for all alerts.
 
         Returns:
             The id of the silence.

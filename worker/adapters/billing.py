@@ -63,7 +63,7 @@ class Biller:
         try:
             self._ledger.add(provider, now().date(), amount)
         except Transient as error:
-            log.warning("what %s cost is added later: %s", provider, error.message)
+            log.warning("a cost of %s will be stored later: %s", provider, error.message)
             with self._lock:
                 self._owed[provider] = self._owed.get(provider, 0) + amount
 
@@ -94,7 +94,7 @@ class Budgets:
         try:
             spent = self._ledger.spent(provider, now().date())
         except Transient as error:
-            log.warning("what %s cost today is not known: %s", provider, error.message)
+            log.warning("today's spending for %s is unknown: %s", provider, error.message)
             return
         if spent >= limit:
             budget_spent.send(BudgetSpent(provider))

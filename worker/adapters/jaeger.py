@@ -24,8 +24,8 @@ class FoundSpan:
     Attributes:
         trace_id: Its trace, in hexadecimal.
         name: Its name.
-        began: When it began.
-        took: How long it took.
+        began: The start time.
+        took: The duration.
         failed: Whether it is marked as an error.
     """
 
@@ -56,8 +56,8 @@ class Jaeger:
         """Return the spans of the trace of an interview; none if it was not sampled.
 
         Raises:
-            Transient: Jaeger does not answer.
-            Permanent: The server that answers is not Jaeger.
+            Transient: Jaeger does not respond.
+            Permanent: The server at this URL is not Jaeger.
         """
         tags = json.dumps({"interview.id": interview_id})
         query = {"service": SERVICE, "tags": tags, "limit": str(_LIMIT), "lookback": "30d"}

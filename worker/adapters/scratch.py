@@ -18,8 +18,8 @@ _OPEN_FILES = Path("/proc/self/fd")
 def scratch_file() -> Iterator[tuple[IO[bytes], Path]]:
     """Create an empty temporary file, and a path by which this process can open it.
 
-    Flush the file before the path is read. On Linux the file has no name in any directory, so that
-    nothing of a recording stays behind when the process is killed.
+    Flush the file before it is opened by its path. On Linux the file has no name in any directory,
+    so that no part of a recording remains when the process is killed.
 
     Raises:
         Transient: The disk is full.

@@ -84,7 +84,7 @@ def create_api(
 
 
 def _complete_documentation(app: FastAPI) -> None:
-    """Add to the OpenAPI document what FastAPI cannot derive.
+    """Add the parts of the OpenAPI document that FastAPI cannot derive.
 
     These are the problem documents and the body of `POST /api/v1/interviews`, which the route
     reads itself because it streams the body.

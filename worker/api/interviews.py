@@ -113,7 +113,7 @@ def list_interviews(
 
 @router.get("/{interview_id}")
 def get_interview(interview_id: ReadId, context: ContextDep) -> Interview:
-    """Get an interview, whatever its status."""
+    """Get an interview in any status."""
     return context.stores.interviews.get(interview_id)
 
 

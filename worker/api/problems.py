@@ -54,7 +54,7 @@ _RETRY_AFTER = {"Retry-After": "5"}
 
 
 class FieldError(BaseModel):
-    """What is wrong with one field."""
+    """The error of one field."""
 
     pointer: str = Field(description="JSON pointer (RFC 6901) of the field")
     detail: str

@@ -23,7 +23,7 @@ class TimelineEntry:
         at: The time at which it happened or began.
         took: Its duration; None if unknown.
         source: interview, log or span.
-        what: What happened.
+        what: A description of the entry.
         detail: Further details.
         colour: The colour in which it is shown.
     """

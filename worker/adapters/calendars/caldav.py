@@ -18,8 +18,8 @@ from worker.adapters.providers import Context
 class CalDavProvider(CalendarProvider):
     """A `CalendarProvider` on a CalDAV server.
 
-    One object serves all threads of a process; create it after a fork. Its messages name no
-    calendar, since calendars are named after people.
+    One object serves all threads of a process; create it after a fork. Error messages never contain
+    the path of a calendar, because it may contain an e-mail address.
 
     Args:
         url: The server's URL; a calendar is named by its path below it.
@@ -169,7 +169,7 @@ class CalDavProvider(CalendarProvider):
     def _found(self, url: str, meeting: Meeting) -> event.Stored:
         stored = self._stored(url, meeting.uid)
         if stored is None:
-            raise Transient("the event went away while it was booked")
+            raise Transient("the event was deleted while it was booked")
         return stored
 
     def _create(self, url: str, meeting: Meeting) -> bool:

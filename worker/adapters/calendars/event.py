@@ -54,7 +54,7 @@ def read(text: str, uid: str, etag: str | None) -> Stored:
         interval = Interval(start=event.start, end=event.end)
         return Stored(interval, int(event.get("SEQUENCE", 0)), etag)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
-        message = "something else is stored in the place of our event"
+        message = "the stored event cannot be parsed"
         raise CalendarUnreadable(message) from error
 
 

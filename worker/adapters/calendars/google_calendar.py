@@ -30,22 +30,22 @@ _SCOPES = ["https://www.googleapis.com/auth/calendar"]
 _MISSING = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 _MAX_REVISIONS = 100
-"""How often an event can be taken out of a calendar and put in again."""
+"""How often an event can be deleted from a calendar and created again."""
 
 _MAX_NAME_LENGTH = 256
 
 
 class GoogleCalendar:
-    """A `CalendarProvider` at Google.
+    """A `CalendarProvider` for Google Calendar.
 
-    One object serves all threads of a process. Its messages name no calendar, since calendars
-    are named after people.
+    One object serves all threads of a process. Error messages never contain the id of a calendar,
+    because it may be an e-mail address.
 
     Args:
-        credentials: Who we are.
-        url: Where the service is, with a slash at the end.
-        timeout: Seconds to wait for an answer.
-        breaker: Put around each request.
+        credentials: Credentials of `google.auth`.
+        url: The base URL of the API, with a slash at the end.
+        timeout: Seconds to wait for a response.
+        breaker: The circuit breakers.
     """
 
     name = "google"
@@ -62,7 +62,7 @@ class GoogleCalendar:
             "v3",
             http=self._new_http(),
             client_options=ClientOptions(api_endpoint=url),
-            # The description of the interface comes with the library.
+            # Use the API description that is bundled with the library.
             static_discovery=True,
             cache_discovery=False,
         )
@@ -92,19 +92,19 @@ class GoogleCalendar:
             self._idle.pop().http.close()
 
     def ping(self) -> None:
-        """Check that the service answers, with any status.
+        """Check that the service responds, with any status.
 
         Raises:
-            Transient: It does not.
+            Transient: It does not respond.
         """
         request = self._service.colors().get()
         self._send("other", request, range(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_IMPLEMENTED))
 
     def calendar_of(self, person: Person) -> str:
-        """The id of a person's calendar: the one named, or the e-mail address.
+        """Return the id of a person's calendar: the given one, or the e-mail address.
 
         Raises:
-            InvalidInput: What is named is no id.
+            InvalidInput: The given id is malformed.
         """
         name = person.calendar if person.calendar is not None else person.email.lower()
         plain = name.isprintable() and not any(mark in name for mark in "/\\ ")
@@ -174,7 +174,7 @@ class GoogleCalendar:
             (found,) = answer["calendars"].values()
             if found.get("errors"):
                 reason = str(found["errors"][0].get("reason"))
-                raise CalendarUnreadable(f"Google cannot tell when somebody is busy: {reason}")
+                raise CalendarUnreadable(f"Google returned no busy times: {reason}")
             return [google_events.span_of(period) for period in found["busy"]]
 
     def _by_events(
@@ -198,7 +198,7 @@ class GoogleCalendar:
             request = events.list_next(request, answer)
 
     def _stored(self, calendar: str, uid: str) -> Stored:
-        """Our event, in its last revision; one without a time where there is none."""
+        """Return our event; without a time if it does not exist (see `google_events.Stored`)."""
         for number in range(_MAX_REVISIONS):
             name = event_id(uid, number)
             request = self._service.events().get(calendarId=calendar, eventId=name)
@@ -211,7 +211,7 @@ class GoogleCalendar:
         raise Permanent("the event was booked and cancelled too often", code="calendar_refused")
 
     def _created(self, calendar: str, meeting: Meeting) -> Stored | None:
-        """Put in a new event; where it is there already, what is there."""
+        """Create the event, and return None; if it already exists, return it instead."""
         stored = self._stored(calendar, meeting.uid)
         if stored.interval is not None:
             return stored
@@ -222,7 +222,7 @@ class GoogleCalendar:
             return None
         stored = self._stored(calendar, meeting.uid)
         if stored.interval is None:
-            raise Transient("the event went away while it was booked")
+            raise Transient("the event was deleted while it was booked")
         return stored
 
     def _move(self, calendar: str, meeting: Meeting, sequence: int, stored: Stored) -> None:
@@ -246,15 +246,15 @@ class GoogleCalendar:
             self._send(EVENT, request, _MISSING)
 
     def _send(self, endpoint: str, request: Any, wanted: Collection[int] = ()) -> tuple[int, Any]:
-        """Make a request.
+        """Send a request.
 
         Args:
-            endpoint: What it is called.
+            endpoint: The endpoint's name in metrics.
             request: The request.
-            wanted: Statuses of answers that are no errors here.
+            wanted: Error statuses to return instead of raising.
 
         Returns:
-            The status, and what came with it.
+            The status and the parsed body; no body with an error status.
         """
         with self._breaker(CALENDAR, endpoint), mapped_errors(CALENDAR), self._http() as http:
             try:
@@ -270,7 +270,7 @@ class GoogleCalendar:
 
     @contextmanager
     def _http(self) -> Iterator[Any]:
-        """What makes a request: each of them makes one at a time, so threads have their own."""
+        """Borrow an HTTP client: a client must not be used by two threads at the same time."""
         try:
             http = self._idle.pop()
         except IndexError:

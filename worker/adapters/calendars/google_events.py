@@ -83,7 +83,7 @@ def read(resource: Resource) -> Stored:
             etag=str(resource.get("etag", "*")),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise CalendarUnreadable("something else is stored in the place of our event") from error
+        raise CalendarUnreadable("the stored event cannot be parsed") from error
 
 
 def busy_spans(resources: Iterable[Resource], zone: str, exclude: str) -> Iterator[Interval]:

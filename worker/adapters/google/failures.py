@@ -63,7 +63,7 @@ def _credentials(error: GoogleAuthError) -> InterviewWorkerError:
     if isinstance(error, TransportError):
         return connection_error(AUTH, timed_out=False)
     if error.retryable:
-        return Transient("google_auth does not answer as it should", code="provider_unavailable")
+        return Transient("google_auth is unavailable", code="provider_unavailable")
     if isinstance(error, DefaultCredentialsError):
         return Unusable("there are no credentials for Google", code="configuration")
     return Unusable("Google does not accept our credentials", code="provider_credentials")

@@ -9,7 +9,7 @@ from requests.adapters import HTTPAdapter
 from worker.adapters.google.endpoints import endpoint_of
 from worker.adapters.http.calls import instrumented_call
 
-# Retries are made in one place only, by `RetryPolicy`. httplib2 has no other switch for its own.
+# Only `RetryPolicy` retries. httplib2's own retries can be disabled only by this constant.
 httplib2.RETRIES = 1
 
 

@@ -52,4 +52,4 @@ def connection_error(service: str, *, timed_out: bool) -> InterviewWorkerError:
 
 def invalid_response_error(service: str) -> InterviewWorkerError:
     """Return the error for a response that does not match the service's documentation."""
-    return Transient(f"{service} answered with something else", code="provider_unreadable")
+    return Transient(f"{service} returned an invalid response", code="provider_unreadable")

@@ -80,7 +80,7 @@ def instrumented_client(
     Args:
         service: The service's name, as in metrics.
         endpoints: Names of endpoints in metrics, by the end of the path.
-        timeout: Seconds to wait for an answer to begin, and as many for it to end.
+        timeout: Seconds to wait for the start of a response, and again for its end.
     """
     return httpx2.Client(
         transport=InstrumentedTransport(service, endpoints, timeout),

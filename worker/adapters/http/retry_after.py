@@ -13,7 +13,7 @@ def parse_retry_after(value: str) -> float | None:
         value: The header: seconds, or a date.
 
     Returns:
-        The seconds, at least 0; None where the header says nothing that can be read.
+        The seconds, at least 0; None if the header is missing or malformed.
     """
     if value.isascii() and value.isdigit():
         return float(value)

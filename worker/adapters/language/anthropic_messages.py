@@ -21,7 +21,7 @@ from worker.adapters.language.settings import AnthropicSettings
 from worker.adapters.providers import Bill, CircuitBreaker, Context, Usage
 
 _MAX_OUTPUT_TOKENS = 16_000
-"""Tokens. Beyond some 21 000, the library wants answers to be streamed."""
+"""Tokens. Above about 21 000, the library requires responses to be streamed."""
 
 _CUT_OFF = ("max_tokens", "refusal", "model_context_window_exceeded")
 
@@ -39,13 +39,13 @@ class _Usage(BaseModel):
 
     @property
     def read(self) -> int:
-        """All tokens of the question: those out of the cache are not among `input_tokens`."""
+        """All input tokens, including cached ones, which `input_tokens` does not include."""
         cached = (self.cache_creation_input_tokens or 0) + (self.cache_read_input_tokens or 0)
         return self.input_tokens + cached
 
 
 class _Answer(BaseModel):
-    """What is read of an answer; the library takes whatever comes for what was promised."""
+    """The part of a response that is used; validated here because the library does not."""
 
     content: tuple[_Block, ...]
     stop_reason: str | None = None
@@ -57,12 +57,12 @@ class AnthropicMessages:
 
     Args:
         key: The API key.
-        base_url: Where the interface is; None for Anthropic itself.
+        base_url: The base URL of the API; None for Anthropic's own.
         model: The model's name.
         window: The maximum size of a prompt, in tokens.
-        timeout: Seconds to wait for an answer.
-        breaker: Put around each request.
-        bill: Told of each answer.
+        timeout: Seconds to wait for a response.
+        breaker: The circuit breakers.
+        bill: Bills each response.
     """
 
     name = "anthropic"
@@ -93,7 +93,11 @@ class AnthropicMessages:
 
     @classmethod
     def of(cls, context: Context) -> "AnthropicMessages":
-        """Create it from the settings."""
+        """Create it from the settings.
+
+        Raises:
+            Unusable: `ANTHROPIC_API_KEY` is not set.
+        """
         settings = context.settings_for(AnthropicSettings)
         if settings.anthropic_api_key is None:
             raise Unusable("ANTHROPIC_API_KEY is not set", code="configuration")
@@ -140,7 +144,9 @@ class AnthropicMessages:
         charge = self._bill(Usage(self.name, self._model, used.read, used.output_tokens))
         text = _text(answer)
         if text is None:
-            raise Unusable("anthropic gave no answer, or half of one", code="provider_refusal")
+            raise Unusable(
+                "anthropic returned no answer, or an incomplete one", code="provider_refusal"
+            )
         return Completion(
             text=text,
             model=self._model,
@@ -152,7 +158,7 @@ class AnthropicMessages:
 
 
 def _text(answer: _Answer) -> str | None:
-    """What the tool was given, as JSON; None where it is refused, or was cut off."""
+    """The input of the tool as JSON; None if the model refused or its reply is truncated."""
     if answer.stop_reason in _CUT_OFF:
         return None
     used = [block for block in answer.content if block.type == "tool_use"]
@@ -180,9 +186,9 @@ def _refusal(error: anthropic.APIStatusError) -> InterviewWorkerError:
 
 
 def open_provider(context: Context) -> ModelProvider:
-    """The provider `anthropic`.
+    """Create the provider `anthropic`.
 
     Raises:
-        Unusable: There is no key.
+        Unusable: `ANTHROPIC_API_KEY` is not set.
     """
     return ModelProvider(AnthropicMessages.of(context))

@@ -18,8 +18,8 @@ class ResponseFormat:
     """The required format of a reply.
 
     Attributes:
-        name: A name for it, of letters, digits and underscores.
-        schema: JSON schema of an object of which all properties are required and no others allowed.
+        name: A name of letters, digits and underscores.
+        schema: The JSON schema of an object. All properties are required, no others are allowed.
     """
 
     name: str
@@ -31,12 +31,12 @@ class Completion:
     """The reply of a model, and its usage.
 
     Attributes:
-        text: JSON, if the model did as it was told.
-        model: The model that answered.
-        input_tokens: Tokens read, cached ones among them; None where they are not counted.
-        output_tokens: Tokens written.
-        cost: US dollars; None where the price is not known.
-        price_version: The price list by which it was reckoned.
+        text: The reply: JSON, if the model followed the response format.
+        model: The model that replied.
+        input_tokens: Tokens read, including cached ones; None if tokens are not counted.
+        output_tokens: Tokens written; None if tokens are not counted.
+        cost: US dollars; None if the price is unknown.
+        price_version: The version of the price list used to compute the cost.
     """
 
     text: str

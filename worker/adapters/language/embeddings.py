@@ -1,9 +1,9 @@
-"""Sentence embeddings by WordLlama, whose weights come inside its wheel.
+"""Sentence embeddings by WordLlama, whose weights are part of its wheel.
 
-WordLlama is a table with a vector for each token; a text is the mean of its tokens' vectors
-(https://github.com/dleemiller/WordLlama). Only its data is used. The package's code downloads what
-it does not find, and has compiled parts without a wheel for Linux on ARM in later versions; the
-weights have been the same since the version that is pinned.
+WordLlama is a table with a vector for each token; the vector of a text is the mean of its tokens'
+vectors (https://github.com/dleemiller/WordLlama). Only its data is used: the package's code
+downloads missing files, and later versions have compiled parts without a wheel for Linux on ARM.
+The weights have not changed since the pinned version.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ Vectors = NDArray[np.float32]
 
 
 class Embeddings:
-    """The model, loaded once; nothing is ever downloaded.
+    """The model, loaded once and without any download.
 
     Raises:
         MissingExtra: The package is not installed.
@@ -53,7 +53,7 @@ class Embeddings:
         """Embed texts.
 
         Args:
-            texts: Sentences; what is longer than 1,000 characters is cut.
+            texts: Sentences; each is truncated to 1,000 characters.
 
         Returns:
             An array of shape (texts, 256); a text without any known token is a row of zeros.

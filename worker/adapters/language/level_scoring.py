@@ -22,9 +22,9 @@ def score_level(
     The level is the mean of the sentences' levels, weighted by their support.
 
     Args:
-        competency: What was looked for.
-        matches: The sentences that speak of it.
-        sentences: All sentences, to which the hits refer.
+        competency: The competency.
+        matches: The sentences that match it.
+        sentences: All sentences, to whose positions the matches refer.
     """
     strongest = sorted(matches, key=lambda match: (-match.support, match.sentence))[:MAX_SENTENCES]
     if not strongest or (len(strongest) == 1 and strongest[0].support < MIN_LONE_SUPPORT):
@@ -50,10 +50,10 @@ def score_level(
 
 
 def _confidence(matches: Sequence[Match]) -> float:
-    """Return the confidence: higher for more sentences, clearer ones and agreeing ones.
+    """Return the confidence, which grows with the number, support and agreement of sentences.
 
-    The product of three numbers from 0 to 1: the amount of evidence, half of what is lacking with
-    each sentence; how clear it is, half at the threshold; and how far its levels agree.
+    The product of three numbers from 0 to 1: the amount of evidence (each sentence halves the
+    distance to 1), its mean support (0.5 at the threshold), and the agreement of the levels.
     """
     amount = 1 - 0.5 ** len(matches)
     clarity = (fmean(match.support for match in matches) - THRESHOLD) / (CLEAR_SUPPORT - THRESHOLD)

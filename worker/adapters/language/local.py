@@ -18,7 +18,7 @@ from worker.adapters.language.valence import Valence, load_vader, measure_sentim
 from worker.adapters.providers import Context
 
 MIN_WORDS = 4
-"""The minimum of words in a sentence; shorter ones say too little to be compared."""
+"""The minimum number of words in a sentence; shorter ones have too little content to compare."""
 SUMMARY = 4
 """Number of sentences in a summary."""
 
@@ -68,7 +68,7 @@ class LocalProvider:
         )
 
     def summarise(self, transcript: Transcript) -> SummaryFinding:
-        """Quote the sentences that best represent what the candidate said."""
+        """Quote the candidate's most representative sentences."""
         sentences = _informative(transcript)
         vectors = self._embeddings.embed([sentence.text for sentence in sentences])
         chosen = summary.choose(vectors, SUMMARY)
@@ -93,7 +93,7 @@ class LocalProvider:
 
 
 def open_provider(_: Context) -> LocalProvider:
-    """The provider `local`."""
+    """Create the provider `local`."""
     return LocalProvider()
 
 

@@ -1,10 +1,10 @@
 """Matching of a candidate's sentences to competencies and levels.
 
-A sentence is compared with the example sentences of a rubric's anchors by the cosine of their
-embeddings. It speaks of the competency it is nearest to, if it is near enough, and not nearer to
-the sentences of `neutral.json`, which say nothing of any competency: greetings, introductions,
-small talk. Its level is the mean of the five levels, weighted by the softmax of the sentence's
-nearness to each.
+A sentence is compared with the example sentences of a rubric's anchors by the cosine similarity of
+their embeddings. It matches the most similar competency if the similarity reaches a threshold and
+exceeds the similarity to the sentences of `neutral.json`, which concern no competency: greetings,
+introductions, small talk. Its level is the mean of the five levels, weighted by the softmax of its
+similarity to each.
 """
 
 import json
@@ -34,9 +34,9 @@ class Match:
     """A sentence that matches a competency.
 
     Attributes:
-        sentence: Its position among the sentences.
-        support: How near it is, from `THRESHOLD` to 1.
-        level: Where it stands, from 1 to 5.
+        sentence: The position of the sentence.
+        support: Its similarity to the competency's examples, from `THRESHOLD` to 1.
+        level: The level, from 1 to 5.
     """
 
     sentence: int
@@ -45,11 +45,11 @@ class Match:
 
 
 class Matcher:
-    """A rubric's anchors as vectors.
+    """Matches sentences to the competencies of a rubric.
 
     Args:
-        rubric: What to look for.
-        embeddings: The model.
+        rubric: The rubric.
+        embeddings: The embedding model.
     """
 
     def __init__(self, rubric: Rubric, embeddings: Embeddings) -> None:

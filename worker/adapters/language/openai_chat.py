@@ -1,4 +1,4 @@
-"""Chat completions of OpenAI, and of every server that speaks as it does (vLLM, llama.cpp, Ollama).
+"""Chat completions of OpenAI and of compatible servers, such as vLLM, llama.cpp and Ollama.
 
 https://platform.openai.com/docs/api-reference/chat
 """
@@ -20,7 +20,7 @@ from worker.adapters.language.settings import OpenAISettings
 from worker.adapters.providers import Bill, CircuitBreaker, Context, Usage
 
 _MAX_OUTPUT_TOKENS = 16_000
-"""Tokens; models that think before they answer count that as well."""
+"""Tokens, including those that a reasoning model writes before its answer."""
 
 _NOT_FOR_THIS_ONE = {
     "insufficient_quota": "provider_quota",
@@ -29,7 +29,7 @@ _NOT_FOR_THIS_ONE = {
     "content_filter": "provider_refusal",
     "content_policy_violation": "provider_refusal",
 }
-"""Codes of errors that another provider may not answer with, by what we call them."""
+"""OpenAI's error codes that make the provider unusable for a request, and our codes for them."""
 
 
 class _Message(BaseModel):
@@ -48,7 +48,7 @@ class _Usage(BaseModel):
 
 
 class _Answer(BaseModel):
-    """What is read of an answer; the library takes whatever comes for what was promised."""
+    """The part of a response that is used; validated here because the library does not."""
 
     choices: tuple[_Choice, ...] = Field(min_length=1)
     usage: _Usage | None = None
@@ -58,13 +58,13 @@ class OpenAIChat:
     """A `ChatModel` that uses the chat completions API.
 
     Args:
-        key: The API key; servers of one's own often want none.
-        base_url: Where the interface is; None for OpenAI itself.
+        key: The API key; None for a self-hosted server without authentication.
+        base_url: The base URL of the API; None for OpenAI's own.
         model: The model's name.
         window: The maximum size of a prompt, in tokens.
-        timeout: Seconds to wait for an answer.
-        breaker: Put around each request.
-        bill: Told of each answer.
+        timeout: Seconds to wait for a response.
+        breaker: The circuit breakers.
+        bill: Bills each response.
     """
 
     name = "openai"
@@ -85,7 +85,7 @@ class OpenAIChat:
         self._breaker = breaker
         self._bill = bill
         self._client = openai.OpenAI(
-            # Without a key, the library reads it from the environment.
+            # If `api_key` is None, the library reads one from the environment.
             api_key=key or "none",
             base_url=base_url,
             # No retries by the library: `RetryPolicy` makes them.
@@ -97,7 +97,11 @@ class OpenAIChat:
 
     @classmethod
     def of(cls, context: Context) -> "OpenAIChat":
-        """Create it from the settings."""
+        """Create it from the settings.
+
+        Raises:
+            Unusable: Neither `OPENAI_API_KEY` nor `OPENAI_BASE_URL` is set.
+        """
         settings = context.settings_for(OpenAISettings)
         key = settings.openai_api_key
         if key is None and settings.openai_base_url is None:
@@ -146,7 +150,9 @@ class OpenAIChat:
         charge = self._bill(Usage(self.name, self._model, read, written))
         text = _text(answer)
         if text is None:
-            raise Unusable("openai gave no answer, or half of one", code="provider_refusal")
+            raise Unusable(
+                "openai returned no answer, or an incomplete one", code="provider_refusal"
+            )
         return Completion(
             text=text,
             model=self._model,
@@ -158,7 +164,7 @@ class OpenAIChat:
 
 
 def _text(answer: _Answer) -> str | None:
-    """The text of an answer; None where it is refused, or was cut off."""
+    """The text of a response; None if the model refused or its reply is truncated."""
     choice = answer.choices[0]
     if choice.finish_reason in ("length", "content_filter") or choice.message.refusal:
         return None
@@ -189,9 +195,9 @@ def _refusal(error: openai.APIStatusError) -> InterviewWorkerError:
 
 
 def open_provider(context: Context) -> ModelProvider:
-    """The provider `openai`.
+    """Create the provider `openai`.
 
     Raises:
-        Unusable: There is no key.
+        Unusable: Neither `OPENAI_API_KEY` nor `OPENAI_BASE_URL` is set.
     """
     return ModelProvider(OpenAIChat.of(context))

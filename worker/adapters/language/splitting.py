@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from tasks.interviews.transcript import Segment, Transcript
 
 _BYTES_A_TOKEN = 2.5
-"""English has four or more and other languages fewer; a low value errs towards more parts."""
+"""English has four or more, other languages fewer; a low value results in more, smaller parts."""
 
 _AROUND = 40
-"""Bytes that a segment takes in addition to its words."""
+"""Bytes that a segment needs in addition to its text."""
 
 
 def tokens_in(text: str) -> int:
@@ -21,10 +21,10 @@ def parts(transcript: Transcript, tokens: int) -> Iterator[tuple[Segment, ...]]:
 
     Args:
         transcript: The transcript.
-        tokens: The most that a part may have. A segment that has more is a part by itself.
+        tokens: The maximum size of a part. A longer segment becomes a part by itself.
 
     Yields:
-        At least one part, which is empty where nothing was said.
+        At least one part; a transcript without speech has one empty part.
     """
     room = tokens * _BYTES_A_TOKEN
     part: list[Segment] = []

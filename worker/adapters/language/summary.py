@@ -13,10 +13,10 @@ def choose(sentences: Vectors, count: int) -> list[int]:
 
     Args:
         sentences: Unit vectors, an array of shape (sentences, dimensions).
-        count: How many to choose, at most.
+        count: The maximum number of sentences to choose.
 
     Returns:
-        Positions, in the order of the sentences.
+        The positions of the chosen sentences, in ascending order.
     """
     relevance = sentences @ sentences.mean(axis=0) if len(sentences) else np.zeros(0)
     likeness = np.zeros(len(sentences))
@@ -31,7 +31,7 @@ def choose(sentences: Vectors, count: int) -> list[int]:
 
 
 def representation(sentences: Vectors, chosen: list[int]) -> float:
-    """How well the chosen sentences represent all: the cosine of the two means, from 0 to 1."""
+    """Return the cosine similarity of the means of the chosen and of all sentences, from 0 to 1."""
     if not chosen:
         return 0.0
     whole, part = sentences.mean(axis=0), sentences[chosen].mean(axis=0)

@@ -1,4 +1,4 @@
-"""Sentiment of texts by the VADER lexicon, whose data come inside its wheel."""
+"""Sentiment of texts by the VADER lexicon, whose data is part of its wheel."""
 
 from collections.abc import Mapping
 from statistics import fmean
@@ -38,8 +38,8 @@ def load_vader() -> Valence:
 def measure_sentiment(transcript: Transcript, valence: Valence) -> SentimentFinding:
     """Return the sentiment of each segment: the mean of its sentences.
 
-    A segment with no word of the lexicon is neutral for want of evidence, so the confidence is in
-    proportion to the words in those that have one.
+    A segment without a word of the lexicon counts as neutral, without evidence. The confidence is
+    therefore proportional to the share of words in segments that have such a word.
     """
     scores = {segment.id: _score(segment, valence) for segment in transcript.segments}
     words = {segment.id: len(segment.text.split()) for segment in transcript.segments}
@@ -54,7 +54,7 @@ def measure_sentiment(transcript: Transcript, valence: Valence) -> SentimentFind
 
 
 def _score(segment: Segment, valence: Valence) -> float:
-    # Sentence by sentence, since the sum over a long text runs into the ends of the scale.
+    # Scored by sentence: VADER sums over a text, and the sum of a long one saturates at ±1.
     texts = [joined(words) for words in split(tokens(segment))]
     compounds = [valence.polarity_scores(text)["compound"] for text in texts]
     return round(fmean(compounds), 4) if compounds else 0.0

@@ -59,17 +59,17 @@ def read_blocks(
     """Decode a recording in blocks, with one block in memory at a time.
 
     Blocks end at the quietest spot of their last tenth, so that no word is cut. A few packets that
-    cannot be decoded are skipped. Where sound is missing for longer, as a recorder was paused or
-    packets were lost, there is silence, so that what follows is at its time.
+    cannot be decoded are skipped. Gaps in the sound, from a paused recorder or lost packets, are
+    filled with silence, so that timestamps stay correct.
 
     Args:
         path: A local file.
         split: Whether to keep the two channels of a stereo recording apart.
-        max_duration: Seconds of sound after which a recording is called a decompression bomb.
-        block_seconds: The longest block.
+        max_duration: Maximum seconds of sound; a longer recording counts as a decompression bomb.
+        block_seconds: The maximum duration of a block.
 
     Raises:
-        Permanent: Nothing, too little, or more than `max_duration`, can be decoded.
+        Permanent: No sound can be decoded, too little, or more than `max_duration`.
     """
     size = round(block_seconds * SAMPLE_RATE)
     start = 0
@@ -78,7 +78,7 @@ def read_blocks(
             yield Block(start / SAMPLE_RATE, tuple(_floats(channel) for channel in pcm))
             start += pcm.shape[1]
             if start > max_duration * SAMPLE_RATE:
-                raise _unusable("the recording holds more sound than its packets say")
+                raise _unusable("the recording contains more sound than its packets declare")
     if not start:
         raise _unusable("nothing in the recording can be decoded")
 
@@ -115,11 +115,11 @@ def _resampled(track: Track, layout: Literal["mono", "stereo"]) -> Iterator[_Pcm
         found = frame.format.name, frame.layout.name, frame.sample_rate
         gap = clock.gap_before(frame)
         if resampler is None or gap or found != kind:
-            # A track may change on its way: HE-AAC doubles its rate, streams are joined.
+            # The format may change within a track: HE-AAC doubles its rate, streams are joined.
             yield from _converted(resampler, None)
             resampler, kind = AudioResampler("s16p", layout, SAMPLE_RATE), found
         yield from _silence(gap, channels=2 if layout == "stereo" else 1)
-        # Timestamps that go back would stop the resampler.
+        # The resampler fails on decreasing timestamps.
         frame.pts = None
         yield from _converted(resampler, frame)
     yield from _converted(resampler, None)
@@ -142,7 +142,7 @@ class _Clock:
 
 
 def _silence(seconds: float, *, channels: int) -> Iterator[_Pcm]:
-    # In pieces, as a damaged timestamp may call for more than there is memory.
+    # In pieces of a second: a gap from a damaged timestamp may not fit in memory.
     left = round(seconds * SAMPLE_RATE)
     while left > 0:
         yield np.zeros((channels, min(left, SAMPLE_RATE)), np.int16)

@@ -61,7 +61,7 @@ def check_claim(claimed: float | None, found: float) -> None:
     """
     if claimed is not None and claimed > found * (1 + _TOLERANCE_RATIO) + _TOLERANCE:
         raise InvalidAudio(
-            f"the recording is cut off: {found:.1f} s of {claimed:.1f} s are there",
+            f"the recording is truncated: it contains {found:.1f} s of {claimed:.1f} s",
             code="truncated",
         )
 

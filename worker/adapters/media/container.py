@@ -86,22 +86,22 @@ class Track:
             av.FFmpegError: The packet is damaged.
         """
         decoded = self.stream.codec_context.decode(packet)
-        # Damage may pretend to any number of channels. Of eight or more, PyAV 18 reads memory that
-        # is none of the frame's, which ends the process.
+        # A damaged frame may declare any number of channels. With eight or more, PyAV 18 reads
+        # memory outside of the frame, which crashes the process.
         return [frame for frame in decoded if frame.layout.nb_channels in _CHANNELS]
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Track]:
-    """Open a local file with a recording, for as long as the context lasts.
+    """Open a local file with a recording for the duration of the context.
 
     Raises:
-        InvalidAudio: It is no recording, or one of a kind that is not accepted.
+        InvalidAudio: It is not a recording, or its format is not accepted.
     """
     _check_file(path)
     try:
         container = av.open(
-            # A scheme keeps a path from being read as an address of another kind.
+            # With this scheme, FFmpeg does not interpret the path as a URL of another protocol.
             f"file:{path.absolute()}",
             container_options=_OPTIONS,
             metadata_errors="ignore",
@@ -126,7 +126,7 @@ def _refusal(path: Path) -> InvalidAudio:
         head = file.read(8)
     if head[4:] == b"ftyp":
         return InvalidAudio(
-            "the recording is cut off: its index (the MP4 box `moov`) is missing or incomplete",
+            "the recording is truncated: its index (the MP4 box `moov`) is missing or incomplete",
             code="truncated",
         )
     return _not_audio()
@@ -146,11 +146,11 @@ def _audio_stream(container: InputContainer) -> AudioStream:
         raise InvalidAudio("the recording has no audio track", code="no_audio_track")
     stream = container.streams.audio[0]
     context = stream.codec_context
-    # There is no context where FFmpeg has no decoder, whatever the type says.
+    # None if FFmpeg has no decoder, although the type does not allow it.
     if getattr(context, "name", None) not in _DECODERS.split(","):
         raise InvalidAudio("the audio track's codec is not supported", code="unsupported_codec")
     if not context.sample_rate:
-        # A name such as `a.flac` makes FFmpeg try a raw format, whatever the content.
+        # For a name such as `a.flac`, FFmpeg tries a raw format regardless of the content.
         raise _not_audio()
     if context.sample_rate not in _SAMPLE_RATES:
         raise InvalidAudio(
@@ -167,7 +167,7 @@ def _audio_stream(container: InputContainer) -> AudioStream:
 
 
 def _discard_others(track: Track) -> None:
-    # Matroska's header tells the duration of the longest track, so the end of each one counts.
+    # Matroska's header has the duration of the longest track, so all tracks must be read.
     if track.container_name != "matroska":
         for stream in track.container.streams:
             if stream.index != track.stream.index:

@@ -19,13 +19,13 @@ from worker.adapters.media.sampling import Sampler
 def probe(path: Path, *, name: str, max_duration: float) -> Audio:
     """Check a recording and return its properties.
 
-    The duration is that of the packets of sound, whatever the header says. Some seconds from all
-    over the recording are decoded, to measure how it sounds; pictures never are.
+    The duration is computed from the audio packets, not taken from the header. A few seconds,
+    spread over the recording, are decoded to measure the sound quality. Video is never decoded.
 
     Args:
         path: A local file.
-        name: The recording's file name, for people.
-        max_duration: The longest recording accepted, in seconds.
+        name: The recording's file name, for display.
+        max_duration: The maximum duration of a recording, in seconds.
 
     Raises:
         InvalidAudio: It cannot be used; the code is one of `not_audio`, `empty`, `no_audio_track`,
@@ -75,7 +75,7 @@ class _Clock:
 
     Attributes:
         total: Seconds of sound on the audio track.
-        duration: Seconds from the start of that track to its end, so with gaps.
+        duration: Seconds from the start of that track to its end, including gaps.
         reach: Seconds from the start of the recording to the end of its longest track.
     """
 

@@ -32,8 +32,8 @@ def measure(windows: Sequence[tuple[Samples, int]]) -> AudioQuality:
     noise off the lower end of the same distribution.
 
     Args:
-        windows: Stretches, each as samples of the shape (channels, samples) from -1 to 1, and
-            their rate in hertz. At least one sample in all.
+        windows: Sections, each as samples of the shape (channels, samples) from -1 to 1, and their
+            rate in hertz. At least one sample is required.
     """
     power = np.concatenate([_frame_powers(samples, rate) for samples, rate in windows])
     total = sum(samples.size for samples, _ in windows)

@@ -37,14 +37,14 @@ class _Window:
 
 
 class Sampler:
-    """Decodes the first second of each tenth of a recording, so all of a short one.
+    """Decodes the first second of each tenth of a recording, which is all of a short one.
 
     Packets are decoded in one pass, since seeking is slow in some containers and wrong in others.
 
     Args:
-        track: The track that the packets are from.
-        duration: Seconds that the recording claims to last, which is good enough to spread the
-            windows; None where it claims nothing, which spreads them over the file's bytes.
+        track: The track of the packets.
+        duration: The duration in the header, in seconds, by which the samples are spread; None to
+            spread them by the positions in the file.
     """
 
     def __init__(self, track: Track, duration: float | None) -> None:
@@ -56,7 +56,13 @@ class Sampler:
         self._windows: list[_Window] = []
 
     def take(self, packet: Packet[Stream], at: float, seconds: float) -> None:
-        """Look at the next packet, which starts at a time and sounds for a while, in seconds."""
+        """Decode the next packet if it belongs to a sample.
+
+        Args:
+            packet: The packet.
+            at: Its start, in seconds.
+            seconds: Its duration.
+        """
         tenth = int(self._share(packet, at) * _WINDOWS)
         if self._tenth < tenth < _WINDOWS:
             self._tenth = tenth

@@ -39,7 +39,7 @@ class PortableInterviews(MongoInterviews):
 
     @cached_property
     def _is_embedded(self) -> bool:
-        # Asked at the first query, since the server may be unavailable when a process starts.
+        # Determined at the first query, since the server may be unavailable at start-up.
         with mapped_errors():
             build: dict[str, Any] = self._documents.database.client.admin.command("buildInfo")
         return "secantusVersion" in build
@@ -113,7 +113,7 @@ class PortableInterviews(MongoInterviews):
 
 
 def _equalities(query: Query) -> list[Document]:
-    """The conditions of one query each; each is the beginning of an index."""
+    """The equality conditions of each query; each is a prefix of an index."""
     tenant = {"tenant": query.tenant}
     if query.statuses:
         # In the order of the pipeline, so that an interview that moves on meanwhile is found.
@@ -125,7 +125,7 @@ def _equalities(query: Query) -> list[Document]:
 
 
 def _times(query: Query) -> Iterator[Document]:
-    """Conditions on the creation time, latest first, in growing spans to bound what is sorted."""
+    """Conditions on the creation time, latest first, in growing spans to limit each sort."""
     before = query.created_before
     if query.after is not None:
         moment, last = query.after

@@ -44,7 +44,7 @@ NEWEST_FIRST = [("created_at", DESCENDING), ("_id", DESCENDING)]
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 _WAKING = ("lease_until", "next_attempt_at")
-"""The fields that `wakes_at` is the value of; at most one is not null."""
+"""The fields of which `wakes_at` is a copy; at most one of them is not null."""
 
 _AGREEMENT: list[dict[str, Any]] = [
     {"$match": {"feedback_at": {"$gt": LONG_AGO}}},

@@ -34,7 +34,7 @@ class MongoRequests(MongoOutbox, RequestStore):
         super().__init__(database["requests"])
 
     def prepare(self) -> None:
-        """Create the indexes; doing it again changes nothing."""
+        """Create the indexes; idempotent."""
         with mapped_errors():
             self._documents.create_indexes(
                 [

@@ -25,10 +25,10 @@ from worker.adapters.resilience.fail_open import FailOpen
 class BreakerRegistry(CircuitBreaker):
     """A `CircuitBreaker` whose circuits are shared by all processes through Redis.
 
-    After a number of failures in a row, in whichever processes, an endpoint's circuit opens, and
-    its requests are refused for a while. Then one request at a time is let through as a trial,
-    until a trial has succeeded. While Redis is unavailable, all requests are let through, and
-    nothing is counted.
+    After a number of failures in a row, counted over all processes, an endpoint's circuit opens,
+    and its requests are refused for a while. Then one request at a time is allowed as a trial,
+    until a trial succeeds. While Redis is unavailable, all requests are allowed, and failures are
+    not counted.
 
     Args:
         url: The URL of Redis; None to keep circuits in this process.

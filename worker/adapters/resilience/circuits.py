@@ -2,10 +2,9 @@
 
 The states and transitions are those of Nygard's circuit breaker (Release It!, 2018, chapter 5):
 
-- closed: requests are let through, and failures in a row are counted;
+- closed: requests are allowed, and failures in a row are counted;
 - open: requests are refused for a while;
-- half-open: one request at a time, the trial, is let through; its result closes or opens the
-  circuit.
+- half-open: one request at a time, the trial, is allowed; its result closes or opens the circuit.
 """
 
 import json
@@ -40,20 +39,20 @@ class State(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a request ended, as far as its circuit is concerned."""
+    """The outcome of a request, for its circuit."""
 
     SUCCESS = "success"
     FAILURE = "failure"
     CANCELLED = "cancelled"
-    """It was broken off: neither a success nor a failure."""
+    """It was cancelled: neither a success nor a failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The answer to a request for admission.
+    """The decision on a request.
 
     Attributes:
-        retry_after: Seconds to wait if the request is refused; None if it is let through.
+        retry_after: Seconds to wait if the request is refused; None if it is allowed.
         trial: The token of a trial; empty for other requests.
     """
 
@@ -62,19 +61,19 @@ class Admission:
 
 
 class CircuitState(Protocol):
-    """Admits the requests to one endpoint, and counts how they end."""
+    """Admits requests to one endpoint, and counts their outcomes."""
 
     def admit(self) -> Admission:
-        """Let a request through, as a trial or otherwise, or refuse it."""
+        """Allow a request, possibly as a trial, or refuse it."""
 
     def record(self, outcome: Outcome, trial: str) -> bool:
-        """Record how a request ended.
+        """Record the outcome of a request.
 
-        A result that arrives while the circuit is not closed, and is not that of the trial, belongs
-        to a request from before the circuit opened: it changes nothing.
+        If the circuit is not closed, only the outcome of the trial counts: any other belongs to a
+        request from before the circuit opened.
 
         Args:
-            outcome: How it ended.
+            outcome: The outcome.
             trial: The token from its admission.
 
         Returns:
@@ -84,7 +83,7 @@ class CircuitState(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a circuit opens, and for how long.
+    """The limits of a circuit.
 
     Attributes:
         failures: The number of failures in a row that opens it.
@@ -149,7 +148,7 @@ class MemoryCircuit(CircuitState):
         return True
 
 
-# Both scripts go by the clock of Redis: those of several hosts differ.
+# Both scripts use the clock of Redis, because the clocks of several hosts differ.
 _ADMIT = """
 local state = redis.call('HGET', KEYS[1], 'state') or 'closed'
 if state == 'closed' then return '0' end
@@ -198,7 +197,7 @@ class RedisCircuit(CircuitState):
         redis: A client.
         prefix: The prefix of all keys.
         circuit: The circuit.
-        limits: When it opens, and for how long.
+        limits: The limits of the circuit.
     """
 
     def __init__(self, redis: Redis, prefix: str, circuit: Circuit, limits: Limits) -> None:

@@ -16,13 +16,13 @@ _RETRY_SECONDS = 5.0
 
 
 class FailOpen:
-    """Calls Redis, and returns a default instead of raising when it does not answer.
+    """Calls Redis, and returns a default instead of raising when Redis does not respond.
 
-    After a failure, no call is made for five seconds, so that requests do not each wait for the
+    After a failure, no call is made for five seconds, so that not every request waits for the
     time-out.
 
     Args:
-        warning: What stops working meanwhile; logged with the error after each failed call.
+        warning: A log message about the missing function; logged with the error of a failed call.
     """
 
     def __init__(self, warning: str) -> None:

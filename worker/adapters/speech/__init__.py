@@ -1,1 +1,1 @@
-"""Speech recognition."""
+"""Speech providers."""

@@ -22,13 +22,13 @@ class BlockTranscriber:
 
     Args:
         model: The model.
-        duration: Seconds that the recording lasts, by which progress is told.
-        speakers: Who speaks on each channel of the blocks.
-        progress: Told the percent of audio transcribed, after every segment.
+        duration: The duration of the recording in seconds, from which progress is computed.
+        speakers: The speaker on each channel of the blocks.
+        progress: Called after every segment with the percentage of audio transcribed.
 
     Attributes:
-        language: The ISO 639-1 code, once speech was heard.
-        end: Seconds of the recording that were listened to.
+        language: The ISO 639-1 code of the language; None until speech is detected.
+        end: Seconds of the recording that have been transcribed.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class BlockTranscriber:
         """Transcribe a block, one channel after the other."""
         count = len(self._speakers)
         for index, speaker in enumerate(self._speakers):
-            # The second channel of a block begins when half of the block's work is done.
+            # The channels of a block are transcribed one after the other, for equal shares of it.
             for words, position in self._words(block, index):
                 self._found += _segments(words, speaker, block.start)
                 self._report_progress(block.start + (index * block.duration + position) / count)

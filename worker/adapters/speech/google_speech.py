@@ -32,10 +32,10 @@ from worker.adapters.speech.utterances import utterances
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 _BLOCK = 55.0
-"""Seconds. Sixty are allowed, and refused where a codec has padded them."""
+"""Seconds. The limit is 60, but a codec's padding may extend a block beyond it."""
 
 _SLACK = 1.02
-"""How much longer than announced a recording may turn out to be, as a factor; and a second."""
+"""Factor by which a recording may exceed its probed duration, in addition to one second."""
 
 
 class _Transport(SpeechRestTransport):
@@ -54,13 +54,13 @@ class GoogleSpeech:
     """A `SpeechProvider` that uses Google Cloud Speech-to-Text.
 
     Args:
-        credentials: Who we are.
-        url: Where the service is.
-        model: The model.
-        languages: What may be spoken, as BCP 47 tags, the likeliest first.
-        timeout: Seconds to wait for an answer.
-        breaker: Put around each request.
-        bill: Told of each answer.
+        credentials: Credentials of `google.auth`.
+        url: The base URL of the API.
+        model: The model's name.
+        languages: Languages that may be spoken, as BCP 47 tags, most likely first.
+        timeout: Seconds to wait for a response.
+        breaker: The circuit breakers.
+        bill: Bills each response.
     """
 
     name = "google"

@@ -7,8 +7,8 @@ from typing import Protocol, TypeVar
 _PAUSE = 1.0
 """Seconds without a word that end a segment.
 
-Recognisers' own segments go on over pauses; where each speaker has a channel, a pause is when the
-other one speaks.
+Recognisers' own segments continue across pauses. If each speaker has a channel, a pause is usually
+the other speaker's turn.
 """
 
 

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
 _SLACK = 1.02
-"""How much longer than announced a recording may turn out to be, as a factor; and a second."""
+"""Factor by which a recording may exceed its probed duration, in addition to one second."""
 
 
 class WhisperProvider:
-    """A `SpeechProvider` that runs Whisper by faster-whisper, on the CPU.
+    """A `SpeechProvider` that runs Whisper on the CPU, with faster-whisper.
 
-    The model is loaded once in a process, when it is first needed: a process that is forked
-    afterwards would inherit its memory, but not its threads.
+    The model is loaded at its first use: a process that is forked afterwards would inherit its
+    memory, but not its threads.
 
     Args:
         model: The name of a model, `tiny.en` to `large-v3`, or the path of a directory with one.
@@ -57,7 +57,8 @@ class WhisperProvider:
     ) -> Transcript:
         """Transcribe a recording in blocks of a few minutes.
 
-        Segments carry a speaker where each channel holds one; such channels are transcribed apart.
+        If each channel has one speaker, channels are transcribed separately, and segments name
+        their speakers.
         """
         speakers: tuple[Speaker | None, ...] = (None,)
         if channels is not None and audio.channels == 2:
@@ -78,6 +79,6 @@ class WhisperProvider:
 
 
 def open_provider(context: Context) -> WhisperProvider:
-    """The provider `whisper`, as the settings have it."""
+    """Create the provider `whisper` from the settings."""
     settings = context.settings_for(WhisperSettings)
     return WhisperProvider(settings.whisper_model, cpu_threads=settings.whisper_threads)

@@ -18,7 +18,7 @@ class CalDAV:
 
     def argv(self, port: int, data: Path) -> list[str]:
         """The command line of the server."""
-        # It runs as a process of its own, and is not imported: it is licensed under the GPL.
+        # Run as a separate process and never imported, because it is licensed under the GPL.
         if find_spec("radicale") is None:
             raise missing_embedded("radicale")
         options = {

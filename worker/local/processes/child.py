@@ -25,7 +25,7 @@ class ProcessFailed(InterviewWorkerError):
 
 
 class Child:
-    """A child process that ends when its parent ends, for whatever reason.
+    """A child process that ends when its parent ends for any reason.
 
     It leads its own session, so that the terminal's Ctrl-C reaches only the parent, which stops its
     children in order. When it has exited, the processes that it started are killed.

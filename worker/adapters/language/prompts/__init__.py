@@ -1,7 +1,7 @@
 """Prompts for language models, one file for each part of the analysis.
 
-A prompt's version is that of its file and a fingerprint of its words, so that reports tell prompts
-apart even where somebody forgot to count the version up.
+The version of a prompt consists of the version in its file and a hash of the file's contents, so
+that reports distinguish prompts even if a change did not increment the version.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ class Prompt:
     """A prompt for a language model.
 
     Attributes:
-        version: Such as `1+3f9c2d11aa07`.
+        version: The version and the hash, such as `1+3f9c2d11aa07`.
         instructions: The system prompt.
         question: The user's message, with placeholders for the transcript and the rubric.
     """
@@ -30,14 +30,14 @@ class Prompt:
     question: str
 
     def render(self, segments: tuple[Segment, ...], rubric: Rubric | None = None) -> str:
-        """The question about a part of a transcript."""
+        """Fill the placeholders of the question with a part of a transcript and the rubric."""
         filled = {"transcript": delimited(segments), "rubric": _shown(rubric) if rubric else ""}
         return self.question.format(**filled)
 
 
 @cache
 def prompt(name: str) -> Prompt:
-    """The prompt for a part of the analysis: `sentiment`, `competencies` or `summary`."""
+    """Load the prompt for a part of the analysis: `sentiment`, `competencies` or `summary`."""
     content = (files(__name__) / f"{name}.toml").read_text(encoding="utf-8")
     parts = tomllib.loads(content)
     fingerprint = hashlib.sha256(content.encode()).hexdigest()[:12]
@@ -49,9 +49,9 @@ def prompt(name: str) -> Prompt:
 
 
 def delimited(segments: tuple[Segment, ...]) -> str:
-    """Segments as lines of JSON between delimiters, which nothing that was said can close.
+    """Return segments as lines of JSON between delimiters, which no segment can imitate.
 
-    Angle brackets in texts are written as JSON's escapes, and so are line ends.
+    Angle brackets and line breaks within texts are replaced by JSON escapes.
     """
     lines = (
         json.dumps(
@@ -65,7 +65,7 @@ def delimited(segments: tuple[Segment, ...]) -> str:
 
 
 def _one_line(text: str) -> str:
-    # JSON lets these stand as they are, and models may take them for the end of a line.
+    # JSON does not require these to be escaped, but a model may treat them as line breaks.
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
 
 
