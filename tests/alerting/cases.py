@@ -8,15 +8,16 @@ UP = ("up", f'up{{{JOB}, instance="a"}}', "1x200")
 
 @dataclass(frozen=True)
 class Case:
-    """What Prometheus sees, a sample a minute, and which alert fires at a moment.
+    """Input series, and the alerts that fire at a given time.
 
     Attributes:
-        alert: The alert that is looked at.
-        series: Series and their samples, as promtool writes them.
-        at: When it is looked at.
-        fires: The labels that firing ones have beside those of the rule; None for none.
-        shown: What its value looks like in its description.
-        every: The time between two samples.
+        alert: The name of the alert.
+        series: The samples of each series, in promtool's notation.
+        at: The time of evaluation.
+        fires: The labels of each firing alert, in addition to those of its rule.
+        shown: The value in the alert's description, as formatted text.
+        every: The interval between two samples.
+        window: The window of an objective's alert; empty for other alerts.
     """
 
     alert: str
@@ -53,7 +54,7 @@ _MONGODB = 'job="interview-worker-mongodb"'
 _ENDED = f'interview_processing_total{{{JOB}, type="screening", status='
 
 CASES: tuple[Case, ...] = (
-    # Down: nobody answers, nobody is there, and all is well; a restart is no fall.
+    # Down: no response, no target, healthy; a restart of the counter must not fire.
     Case(
         "InterviewWorkerDown",
         {f'up{{{JOB}, instance="a"}}': "1x9 0x60"},
@@ -76,14 +77,14 @@ CASES: tuple[Case, ...] = (
         fires=({"job": "interview-worker", "instance": "a"},),
     ),
     Case("InterviewWorkerInstanceDown", {f'up{{{JOB}, instance="a"}}': "1x9 0 0 1x60"}),
-    # Errors: half of them; one of a thousand; a few of an idle service; and a restart.
+    # Errors: half of all requests; one in a thousand; a few at low traffic; and a restart.
     Case(
         "InterviewWorkerCriticalErrorRate",
         _http("0+30x60", "0+30x60"),
         fires=({"job": "interview-worker"},),
         shown="50%",
     ),
-    # Few people come, all in vain, while scrapes and probes are answered.
+    # Low traffic, of which all requests fail, while scrapes and probes succeed.
     Case(
         "InterviewWorkerCriticalErrorRate",
         _http("0x60", "0+10x60") | _http("0+100x60", path="/metrics"),
@@ -93,7 +94,7 @@ CASES: tuple[Case, ...] = (
     Case("InterviewWorkerCriticalErrorRate", _http("0+999x60", "0+1x60")),
     Case("InterviewWorkerCriticalErrorRate", _http("0+0x60", "0+1x60")),
     Case("InterviewWorkerCriticalErrorRate", _http("0+300x20 0+300x40", "0x60")),
-    # The database: it does not answer, its exporter does not, both are gone.
+    # The database: it does not respond, its exporter does not, both are missing.
     Case(
         "InterviewWorkerDatabaseDown",
         {f"mongodb_up{{{_MONGODB}}}": "1x9 0x60", f"up{{{_MONGODB}}}": "1x70"},
@@ -138,7 +139,7 @@ CASES: tuple[Case, ...] = (
         fires=({"job": "interview-worker"},),
     ),
     Case("InterviewWorkerBrokerDown", {f"redis_up{{{JOB}}}": "1x9 0 1x60"}),
-    # Latency: slow; slow, but hardly anybody asks.
+    # Latency: slow; slow, but with too few requests.
     Case(
         "InterviewWorkerHighLatency",
         _http("0+60x60")
@@ -175,7 +176,7 @@ CASES: tuple[Case, ...] = (
         "InterviewWorkerHighMemoryUsage",
         {f'process_memory_usage_bytes{{{JOB}, role="child", process="w-1"}}': "838860800x60"},
     ),
-    # A service: it fails; it refuses what we got wrong ourselves; it was asked twice.
+    # A service: it fails; it rejects invalid requests of ours; it got only two requests.
     Case(
         "InterviewWorkerAIServiceDown",
         {
@@ -190,7 +191,7 @@ CASES: tuple[Case, ...] = (
         "InterviewWorkerAIServiceDown",
         {f'external_api_requests_total{{{JOB}, {_EXTERNAL}, status="400"}}': "0+9x60"},
     ),
-    # A breaker is open, and lets one a minute through; one call was tried three times, and no more.
+    # A breaker is open and admits one trial a minute; a single call with three attempts.
     Case(
         "InterviewWorkerAIServiceDown",
         {
@@ -207,7 +208,7 @@ CASES: tuple[Case, ...] = (
             f'external_api_errors_total{{{JOB}, service="openai"}}': "0x5 3x60",
         },
     ),
-    # The queue: interviews wait and nothing ends; they wait and things move; none wait.
+    # The queue: interviews wait and none ends; they wait and some end; none waits.
     Case(
         "InterviewWorkerQueueStuck",
         {
@@ -458,11 +459,11 @@ def missing_cases() -> list[Case]:
 
 
 _WINDOWS = (("1h", "70m", "1m"), ("6h", "7h", "5m"), ("1d", "30h", "30m"), ("3d", "80h", "1h"))
-"""Of each alert of an objective: its window, when it is looked at, and how often."""
+"""For each alert of an objective: its window, the time of evaluation, and the sample interval."""
 
 
 def objective_cases() -> list[Case]:
-    """Each objective, burnt fast, slowly, and not at all; and an hour in which nothing is asked."""
+    """Cases for each objective: a fast burn, a slow burn, no burn, and no requests at all."""
     cases = []
     for name, bad_all, good_all in (
         ("Availability", _http("0+0x500", "0+60x500"), _http("0+60x500", "0x500")),
@@ -479,7 +480,7 @@ def objective_cases() -> list[Case]:
         for window, at, every in _WINDOWS:
             cases.append(Case(alert, bad_all, at, (slo,), "100%", every, window))
             cases.append(Case(alert, good_all, at, every=every, window=window))
-    # Nothing is asked for: there is no share of nothing, and it is no fault.
+    # Without requests there is no error ratio, which must not fire.
     cases.append(
         Case("InterviewWorkerAvailabilityBudgetBurn", _http("5x500"), "7h", every="5m", window="6h")
     )
@@ -487,12 +488,12 @@ def objective_cases() -> list[Case]:
 
 
 def _slow_burns() -> list[Case]:
-    """A budget that burns a little too fast for days, and one that lasts."""
+    """Cases for a budget that burns slightly too fast for days, and for one that suffices."""
     alert, slo = (
         "InterviewWorkerAvailabilityBudgetBurn",
         {"job": "interview-worker", "slo": "availability"},
     )
-    # Four in a thousand is four times as fast as the budget lasts; one in two thousand is half.
+    # 4 errors in 1,000 requests are a burn rate of 4; 1 error in 2,000 is a burn rate of 0.5.
     fast, slow = _http("0+9960x160", "0+40x160"), _http("0+9995x160", "0+5x160")
     return [
         Case(alert, fast, "30h", (slo,), "0.4%", every="30m", window="1d"),
@@ -503,7 +504,7 @@ def _slow_burns() -> list[Case]:
 
 
 def _answered(fast: int) -> dict[str, str]:
-    """Sixty requests a minute, so many of them within half a second."""
+    """Sixty requests a minute, of which `fast` take less than half a second."""
     labels = f'{JOB}, path="/api/v1/interviews", method="GET"'
     return {
         f"{_DURATIONS}_count{{{labels}}}": "0+60x500",

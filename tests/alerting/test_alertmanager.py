@@ -62,7 +62,7 @@ def test_every_alert_has_a_receiver_by_its_own_labels() -> None:
 
 
 def test_labels_that_are_compared_are_those_of_every_alert() -> None:
-    # A label that is missing on both sides counts as equal, and would inhibit what it should not.
+    # A label that is missing on both sides counts as equal, and would inhibit unrelated alerts.
     common = set.intersection(*(set(alert.all_labels) for alert in all_alerts())) | {"alertname"}
     for rule in yaml.safe_load(CONFIG.read_text())["inhibit_rules"]:
         assert set(rule["equal"]) <= common

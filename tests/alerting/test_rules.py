@@ -72,7 +72,7 @@ def expected(case: Case) -> list[dict[str, object]]:
 
 
 def filled(template: str, labels: dict[str, str], shown: str) -> str:
-    """What Prometheus makes of an annotation."""
+    """Expand an annotation's template as Prometheus does."""
     text = re.sub(r"\{\{ \$value[^}]*\}\}", shown, template)
     return re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda found: labels.get(found.group(1), ""), text)
 
@@ -113,16 +113,16 @@ def groups() -> list[dict[str, Any]]:
 
 
 def sources(expression: str) -> set[str]:
-    """What an expression goes by: metrics, recordings, and what these are made of."""
+    """The metrics and recorded series that an expression uses, directly or indirectly."""
     names = named_in(expression)
     rules = [rule for group in groups() for rule in group["rules"]]
     return names.union(*(sources(rule["expr"]) for rule in rules if rule.get("record") in names))
 
 
 def needed_by(alert: Alert) -> list[dict[str, Any]]:
-    """The groups, with nothing in them but one alert and the recordings it goes by.
+    """The groups, reduced to one alert and the recording rules that it uses.
 
-    promtool evaluates all rules it is given at every step, which takes ten times as long.
+    promtool evaluates all rules of a file at every step, which would take ten times as long.
     """
     wanted = sources(alert.expr)
     found = []
@@ -178,7 +178,7 @@ def test_rules_go_by_metrics_that_there_are() -> None:
 
 
 def named_in(expression: str) -> set[str]:
-    """The metrics that an expression names: what stands before a selector, or is a recording."""
+    """The names in an expression: metrics with a selector, and recorded series."""
     return set(re.findall(r"([a-zA-Z_:][\w:]*)\{", expression)) | set(
         re.findall(r"\b(?:job|job_service|slo):[\w:]+", expression)
     )

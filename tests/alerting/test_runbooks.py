@@ -76,7 +76,7 @@ def known_metrics() -> set[str]:
 
 
 def named_metrics(text: str) -> set[str]:
-    """What looks like a metric: in a selector, or a word in code with two underscores or colons."""
+    """Words in code that look like metrics: with a selector, or with two underscores or colons."""
     code = " ".join(re.findall(r"`([^`]+)`", text))
     selected = set(re.findall(r"([a-z_:][\w:]*)\{", code))
     words = re.findall(r"\b[a-z]+(?:[_:][a-z0-9]+){2,}\b", code)

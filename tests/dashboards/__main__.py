@@ -1,4 +1,4 @@
-"""`make dashboards-check` and `make dashboard-preview`, each with its own run of the service."""
+"""`make dashboards-check` and `make dashboard-preview`, each with a separate run of the service."""
 
 import sys
 import tempfile
@@ -14,14 +14,14 @@ from tests.dashboards.run import watched_run
 
 
 def main() -> int:
-    """Watch a run, ask each panel's queries and print a table, or render what they show.
+    """Run the service, query every panel, and print a table; optionally render the dashboards.
 
     Returns:
-        0 where no panel is empty.
+        1 if a panel is empty, else 0.
     """
     parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60, help="for how long there is work")
-    parser.add_argument("--preview", type=Path, help="where pages and pictures go")
+    parser.add_argument("--seconds", type=float, default=60, help="duration of the run")
+    parser.add_argument("--preview", type=Path, help="directory for pages and pictures")
     chosen = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as place,

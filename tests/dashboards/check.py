@@ -15,7 +15,7 @@ from monitoring.stack.grafana.preview.source import Source
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one query of a panel."""
+    """The result of one query of a panel."""
 
     dashboard: Dashboard
     panel: Panel
@@ -29,7 +29,7 @@ class Answer:
 
 
 def answers(source: Source) -> Iterator[Answer]:
-    """Ask every query of every panel."""
+    """Run every query of every panel."""
     for dashboard in DASHBOARDS:
         for panel in dashboard.panels:
             for query in panel.queries:
@@ -44,7 +44,7 @@ def answers(source: Source) -> Iterator[Answer]:
 
 
 def readable(expression: str) -> str:
-    """PromQL, with values for Grafana's variables."""
+    """Replace Grafana's variables by values, which makes the expression valid PromQL."""
     values = {"$__rate_interval": "1m", "$__range": "1h", "$job": "j", "$instance": "i"}
     for name, value in values.items():
         expression = expression.replace(name, value)
@@ -68,7 +68,7 @@ def _selectors(node: Any) -> Iterator[Any]:
 
 
 def exported() -> set[str]:
-    """The names of all series that the service exports, and Prometheus' own."""
+    """The names of all series that the service or Prometheus itself exports."""
     names = {"up", "ALERTS"}
     for metric in metrics.ALL:
         if isinstance(metric, Histogram):

@@ -18,11 +18,11 @@ RULES = ROOT / "monitoring" / "stack" / "prometheus" / "rules" / "*.yml"
 
 @contextmanager
 def scraping(targets: Mapping[str, str], place: Path, *, interval: int) -> Iterator[str]:
-    """A Prometheus with one job for each target; gives its URL once it is ready.
+    """Run a Prometheus with one job for each target; yields its URL once it is ready.
 
     Args:
-        targets: Hosts and ports, by the name of the job.
-        place: Where its data goes.
+        targets: The host and port of each job, by the job's name.
+        place: The directory for its data.
         interval: Seconds between two scrapes.
     """
     config = {

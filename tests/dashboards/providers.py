@@ -20,25 +20,25 @@ from worker.adapters.providers import Context, Usage
 F = TypeVar("F", SentimentFinding, CompetencyFindings, SummaryFinding)
 
 REFUSED = frozenset({"1.wav", "6.wav"})
-"""What each provider asks to be left alone with for longer than anybody waits, the first time."""
+"""Recordings that each provider first rejects with a longer `retry_after` than callers accept."""
 
 _TRUE = true_transcript("technical", speakers=False)
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service elsewhere: asked through its circuit, and announced, as a real one is."""
+    """An external service, with a circuit breaker and instrumentation like a real one's."""
 
     context: Context
     name: str
     endpoint: str
     seconds: float
     failing: float
-    """The share of requests that come to nothing."""
+    """The share of requests that fail."""
     chance: random.Random = field(default_factory=lambda: random.Random(6))
 
     def ask(self) -> None:
-        """Make one request."""
+        """Send one request."""
         with (
             self.context.breaker(self.name, self.endpoint),
             instrumented_call(self.name, self.endpoint) as call,
@@ -51,7 +51,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Speech:
-    """Hears the same each time; each recording with a confidence of its own."""
+    """Returns the same transcript for each recording, with a random confidence."""
 
     name: str
     model: str
@@ -74,13 +74,14 @@ class Speech:
 
 
 class Language(FakeLanguage):
-    """Finds what the fake one finds, at a price.
+    """Returns the findings of `FakeLanguage`, with costs.
 
     Args:
         name: The provider's name.
-        model: The model's.
-        service: What is asked.
-        refusals: How many questions it refuses at first, for longer than anybody waits.
+        model: The model's name.
+        service: The service that is called.
+        refusals: The number of first requests that are rejected with a longer `retry_after` than
+            callers accept.
     """
 
     def __init__(self, name: str, model: str, service: Service, *, refusals: int = 0) -> None:

@@ -28,18 +28,18 @@ _PARTS = ("sentiment", "competency", "overall")
 _INTERVAL = 1
 """Seconds between two scrapes."""
 _OPEN = 12
-"""So many interviews are under way at once."""
+"""Number of interviews in progress at the same time."""
 _FEWEST = 30
-"""So many are submitted, however slow the machine is."""
+"""Minimum number of submitted interviews, even on a slow machine."""
 
 
 @contextmanager
 def watched_run(place: Path, *, seconds: float) -> Iterator[Source]:
-    """Watch a run with a Prometheus; gives the latter, with the time of the run.
+    """Monitor a run with a Prometheus; yields a source with the time range of the run.
 
     Args:
-        place: Where data goes.
-        seconds: For how long interviews are submitted.
+        place: The directory for data.
+        seconds: Seconds for which interviews are submitted.
     """
     with running_services(
         place / "data", _services, RETRY_BACKOFF="0.5", MAX_ATTEMPTS="4", CIRCUIT_SECONDS="5"
@@ -57,7 +57,7 @@ def watched_run(place: Path, *, seconds: float) -> Iterator[Source]:
 
 
 def _services(stack: Stack) -> list[Service]:
-    """The sidecar, and a worker whose providers fail now and then."""
+    """The sidecar, and a worker with providers that fail occasionally."""
     sidecar, worker, *_ = services(stack, flower=False)
     argv = [sys.executable, "-m", "tests.dashboards.worker"]
     environment = {**stack.environment, "PYTHONPATH": str(ROOT)}
@@ -66,7 +66,7 @@ def _services(stack: Stack) -> list[Service]:
 
 
 def _work(running: RunningStack, place: Path, until: float) -> None:
-    """Submit interviews in waves, look around, review what comes of them."""
+    """Submit interviews in waves, read some of them, and give feedback on their analyses."""
     chance = random.Random(6)
     servers = running.settings.kafka_bootstrap_servers
     assert servers is not None
@@ -91,7 +91,7 @@ def _finished(running: RunningStack, interview: str) -> None:
 
 
 def _recording(place: Path, number: int, chance: random.Random) -> Path:
-    """Some seconds of a voice-like hum, with noise and silence."""
+    """Write a few seconds of a voice-like hum, with noise and silence."""
     path = place / f"{number}.wav"
     rng = np.random.default_rng(number)
     moments = np.arange(16000 * chance.randrange(3, 20)) / 16000
@@ -133,7 +133,7 @@ def _agree(running: RunningStack, interview: str, chance: random.Random) -> None
 
 
 def _settle(url: str) -> None:
-    """Wait until Prometheus has scraped what happened last, and the next count of the feedback."""
+    """Wait until Prometheus has scraped the last events and the next count of the feedback."""
     rate = f"sum(rate({metrics.INTERVIEWS.name}[5s]))"
     wait_until(lambda: _value(url, rate) == "0", 60, interval=0.5)
     # The last point of a panel may be a step before the end.
@@ -142,7 +142,7 @@ def _settle(url: str) -> None:
 
 
 def _value(url: str, query: str) -> str | None:
-    """The only sample that a query finds; None where there is none."""
+    """The value of the first sample of a query; None if there is none."""
     found = httpx2.get(f"{url}/api/v1/query", params={"query": query}, trust_env=False)
     found.raise_for_status()
     samples: list[dict[str, Any]] = found.json()["data"]["result"]

@@ -13,64 +13,72 @@ from rich.table import Table
 from tasks.errors import InterviewWorkerError
 from tests.alerting.live.faults import FAULTS, HEALTHY, Fault
 from tests.alerting.live.stack import Place, used_stack
-from tests.alerting.live.watch import Told, watched
+from tests.alerting.live.watch import Notifications, watched
 from tests.processes import wait_until
 
 _WARM = 8.0
-"""Seconds of good weather before a fault, so that there is something to compare with."""
+"""Seconds of normal operation before a fault, as a baseline for the rates."""
 _MORE = 5.0
-"""Seconds in which more may arrive than was to."""
+"""Seconds to wait for unexpected alerts after all expected ones have arrived."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was told of a fault."""
+    """The notifications during a fault.
+
+    Attributes:
+        fault: The fault.
+        arrived: Seconds from the fault to the first notification, by alert; -1 for an alert that
+            fired before the fault.
+    """
 
     fault: Fault
     arrived: dict[str, float]
 
     @property
     def missing(self) -> frozenset[str]:
-        """What was to arrive, and did not."""
+        """Expected alerts that did not arrive."""
         return self.fault.expected - self.arrived.keys()
 
     @property
     def unexpected(self) -> frozenset[str]:
-        """What arrived, and has nothing to do with it."""
+        """Alerts that arrived but are neither expected nor allowed."""
         return frozenset(self.arrived) - self.fault.expected - self.fault.also
 
     @property
     def good(self) -> bool:
-        """Whether all that was to arrive did, and nothing else."""
+        """Whether all expected alerts arrived, and no unexpected one."""
         return not self.missing and not self.unexpected
 
 
-def tried(place: Place, fault: Fault, data: Path) -> Outcome:
-    """Let something go wrong, with nothing remembered of what went wrong before."""
-    with watched(place.running, data) as told, place.used():
+def run_fault(place: Place, fault: Fault, data: Path) -> Outcome:
+    """Inject a fault, with a new Prometheus and Alertmanager."""
+    with watched(place.running, data) as notifications, place.used():
         time.sleep(_WARM)
-        early = told.alerts()
+        early = notifications.alerts()
         began = time.monotonic()
         with fault.inject(place):
-            _wait(told, fault)
-        arrived = {name: (told.arrived(name) or began) - began for name in told.alerts()}
-    # What was there before the fault is nothing that it brought.
+            _wait(notifications, fault)
+        arrived = {
+            name: (notifications.arrived(name) or began) - began for name in notifications.alerts()
+        }
+    # Alerts that fired before the fault count as unexpected.
     return Outcome(fault, arrived | dict.fromkeys(early, -1.0))
 
 
-def _wait(told: Told, fault: Fault) -> None:
+def _wait(notifications: Notifications, fault: Fault) -> None:
     if not fault.expected:
         time.sleep(fault.patience)
         return
     try:
-        wait_until(lambda: fault.expected <= told.alerts(), fault.patience)
+        wait_until(lambda: fault.expected <= notifications.alerts(), fault.patience)
     except AssertionError:
         return
     time.sleep(_MORE)
 
 
 def recovered(place: Place) -> None:
-    """Wait until all is well again after a fault; what has ended is started, as it would be."""
+    """Restart processes that have exited, and wait until the service works again."""
     for name in ("server", "worker-all"):
         child = place.running.process(name)
         if not child.is_running:
@@ -92,17 +100,20 @@ def _works(place: Place) -> bool:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Try all faults, or those whose names hold a word; prints what arrived.
+    """Inject faults, and print the alerts that arrived.
+
+    Args:
+        arguments: Parts of the names of faults; all faults if empty.
 
     Returns:
-        1 if anything was missed, or told without need.
+        1 if an alert was missing or unexpected, else 0.
     """
     out = Console()
     wanted = [one for one in FAULTS if not arguments or any(a in one.name for a in arguments)]
     outcomes = []
     with tempfile.TemporaryDirectory() as data, used_stack(Path(data)) as place:
         for number, fault in enumerate((HEALTHY, *wanted, HEALTHY)):
-            outcomes.append(tried(place, fault, Path(data) / str(number)))
+            outcomes.append(run_fault(place, fault, Path(data) / str(number)))
             found = outcomes[-1]
             out.print(f"{fault.name}: {', '.join(_short(found.arrived).split()) or 'nothing'}")
             if not found.good:
@@ -113,7 +124,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def rendered(outcomes: Sequence[Outcome]) -> Table:
-    """The outcomes as a table."""
+    """A table of the outcomes."""
     table = Table("fault", "expected", "arrived, after seconds", "missing", "unexpected", box=None)
     for one in outcomes:
         table.add_row(

@@ -19,14 +19,14 @@ _BURNS = frozenset(
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that goes wrong.
+    """A fault, and the alerts that it causes.
 
     Attributes:
-        name: What it is.
-        expected: The alerts that have to arrive.
-        also: Those that may: what the fault honestly brings with it.
-        inject: Does it, for as long as the context lasts.
-        patience: Seconds within which all of them have to be there.
+        name: The name of the fault.
+        expected: The alerts that must arrive.
+        also: Further alerts that may arrive, because the fault causes them as well.
+        inject: Injects the fault for the duration of the context.
+        patience: Seconds within which all expected alerts must arrive.
     """
 
     name: str
@@ -60,7 +60,7 @@ def _nothing(place: Place) -> Iterator[None]:
 
 
 def _submitted(what: str, pace: float) -> Callable[[Place], AbstractContextManager[None]]:
-    """Interviews that fare badly, one after the other."""
+    """Submit interviews with a scripted problem, one every `pace` seconds."""
 
     @contextmanager
     def inject(place: Place) -> Iterator[None]:
@@ -97,7 +97,7 @@ def _some(what: str, number: int) -> Callable[[Place], AbstractContextManager[No
 
 @contextmanager
 def _slow_clients(place: Place) -> Iterator[None]:
-    """People whose uploads take six seconds."""
+    """Eight clients that take six seconds to send each request."""
     stop = threading.Event()
 
     def upload() -> None:
@@ -144,7 +144,7 @@ def _sidecar_killed(place: Place) -> Iterator[None]:
 
 
 HEALTHY = Fault("nothing", frozenset(), frozenset(), _nothing, 90)
-"""Three quarters of an hour of good weather."""
+"""No fault, for the equivalent of 45 minutes."""
 
 FAULTS = (
     Fault(
@@ -160,13 +160,13 @@ FAULTS = (
         frozenset(),
         _server_stopped("kafka"),
     ),
-    # It tells of the database as well, and that alert waits for less time.
+    # The sidecar exports the database's metrics too, whose alert has a shorter `for`.
     Fault("sidecar killed", _named("Down"), _named("DatabaseDown"), _sidecar_killed),
     Fault("worker killed", _named("WorkerMissing"), frozenset(), _worker_killed),
     Fault(
         "calendar stopped",
         _named("AIServiceDown"),
-        # Interviews are tried again, end late, and fail.
+        # Interviews are retried, take longer, and fail in the end.
         _named("CircuitOpen", "DeadLettersGrowing", "SlowProcessing") | _BURNS,
         _server_stopped("radicale"),
     ),

@@ -9,28 +9,28 @@ import yaml
 from tests.processes import ROOT
 
 FACTOR = 30
-"""How much faster time goes; what happens takes as long as ever, so not much more can be had."""
+"""The factor by which times are divided; limited because the service itself is not faster."""
 
 SCRAPE = 2
-"""Seconds between two scrapes, and until one is given up: each source may take one."""
+"""Seconds between two scrapes, and the time-out of one: each source may take a second."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SHORTEST = 3 * SCRAPE
-"""Seconds; there have to be two scrapes within, though one is late."""
+"""The minimum window in seconds, which contains two scrapes even if one is late."""
 
 _VALUES = {
     "InterviewWorkerOldestMessageTooOld": ("> 900", "> 30"),
     "InterviewWorkerSlowProcessing": ("> 60", "> 2"),
     "job:interview_events_stale:bool": ("> bool 300", "> bool 10"),
 }
-"""Thresholds that are times themselves, and so go faster too. All others are as they are."""
+"""Thresholds that are times, before and after scaling; all others are unchanged."""
 
 _WINDOW = re.compile(r"\[(\d+)([smhd])\]")
 _OFFSET = re.compile(r"\boffset (\d+)([smhd])")
 
 
 def rules(place: Path) -> Path:
-    """Write the rules, shortened, into a directory; gives the pattern of their names."""
+    """Write the scaled rules into a directory; returns the glob pattern of the files."""
     for file in (ROOT / "monitoring" / "stack" / "prometheus" / "rules").glob("*.yml"):
         content = yaml.safe_load(file.read_text())
         for group in content["groups"]:
@@ -52,7 +52,7 @@ def _shorten(rule: dict[str, Any]) -> None:
 
 
 def shortened(time: str) -> str:
-    """A time such as 5m, as long as it is here."""
+    """Scale a duration such as 5m."""
     found = re.fullmatch(r"(\d+)([smhd])", time)
     assert found is not None, time
     return f"{_seconds(found, 0)}s"
@@ -63,9 +63,10 @@ def _seconds(found: re.Match[str], least: int) -> int:
 
 
 def routes(place: Path, receiver: str) -> Path:
-    """Write Alertmanager's configuration, shortened, with all receivers at one URL.
+    """Write Alertmanager's scaled configuration, with all receivers at one URL.
 
-    Nobody is spared at night and on Sundays: what arrives must not depend on when this runs.
+    Mute times (nights and Sundays) are removed, so that the result does not depend on the time at
+    which this runs.
     """
     config = yaml.safe_load(
         (ROOT / "monitoring" / "stack" / "alertmanager" / "alertmanager.yml").read_text()

@@ -23,19 +23,25 @@ from worker.local.stack import Stack, is_answering, services
 from worker.local.supervisor import Service
 
 _PACE = 0.5
-"""Seconds between two interviews."""
+"""Seconds between two submissions."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """The stack, and where its recordings and notes are."""
+    """The stack, and its files.
+
+    Attributes:
+        running: The stack.
+        notes: The directory of recordings and of the file `held`.
+        clip: The recording that all interviews share.
+    """
 
     running: RunningStack
     notes: Path
     clip: Path
 
     def submit(self, what: str, number: int) -> str:
-        """Submit an interview that fares in some way."""
+        """Submit an interview with a scripted outcome; see `tests.alerting.live.worker`."""
         recording = self.notes / f"{what}-{number}.wav"
         with contextlib.suppress(FileExistsError):
             recording.hardlink_to(self.clip)
@@ -52,7 +58,7 @@ class Place:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Let what hangs hang, for as long as the context lasts."""
+        """Block the transcriptions `hang` and `hog` for the duration of the context."""
         file = self.notes / HELD
         file.touch()
         try:
@@ -62,7 +68,7 @@ class Place:
 
     @contextmanager
     def used(self) -> Iterator[None]:
-        """People submit and look, and come again where they are not answered."""
+        """Send requests continuously, ignoring failures, for the duration of the context."""
         stop = threading.Event()
         thread = threading.Thread(target=self._use, args=(stop,))
         thread.start()
@@ -86,7 +92,7 @@ class Place:
 
 @contextmanager
 def used_stack(place: Path) -> Iterator[Place]:
-    """Sidecar and worker on embedded servers, and people who use them."""
+    """Run the sidecar and a scripted worker on embedded servers."""
     notes = place / "notes"
     notes.mkdir(parents=True)
     environment = {"RETRY_BACKOFF": "0.1", "CIRCUIT_SECONDS": "2", "LEASE_SECONDS": "3"}

@@ -25,25 +25,30 @@ _JOBS = ("interview-worker", "interview-worker-mongodb")
 
 
 @dataclass
-class Told:
-    """What has arrived: when, by the name of the receiver and of the alert."""
+class Notifications:
+    """The notifications that have arrived.
+
+    Attributes:
+        url: The URL to which Alertmanager posts.
+        first: The monotonic time of the first notification, by receiver and alert.
+    """
 
     url: str
     first: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def alerts(self) -> set[str]:
-        """The names of those that fired, without the one that always does."""
+        """The names of the alerts, without the watchdog, which always fires."""
         return {alert for _, alert in list(self.first)} - {WATCHDOG}
 
     def arrived(self, alert: str) -> float | None:
-        """When an alert arrived first."""
+        """The monotonic time at which an alert first arrived; None if it has not."""
         moments = [at for (_, name), at in list(self.first.items()) if name == alert]
         return min(moments, default=None)
 
 
 @contextmanager
-def receiving() -> Iterator[Told]:
-    """Receive Alertmanager's webhook (version 4), for as long as the context lasts."""
+def receiving() -> Iterator[Notifications]:
+    """Receive Alertmanager's webhooks (version 4) for the duration of the context."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -52,7 +57,7 @@ def receiving() -> Iterator[Told]:
             for alert in body["alerts"]:
                 if alert["status"] == "firing":
                     key = (self.path.strip("/"), alert["labels"]["alertname"])
-                    told.first.setdefault(key, time.monotonic())
+                    notifications.first.setdefault(key, time.monotonic())
             self.send_response(200)
             self.end_headers()
 
@@ -61,11 +66,11 @@ def receiving() -> Iterator[Told]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    told = Told(f"http://127.0.0.1:{server.server_address[1]}")
+    notifications = Notifications(f"http://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        yield told
+        yield notifications
     finally:
         server.shutdown()
         thread.join()
@@ -73,10 +78,10 @@ def receiving() -> Iterator[Told]:
 
 
 @contextmanager
-def watched(running: RunningStack, place: Path) -> Iterator[Told]:
-    """Watch a stack with nothing remembered; gives what is told of it.
+def watched(running: RunningStack, place: Path) -> Iterator[Notifications]:
+    """Monitor a stack with a new Prometheus and Alertmanager; yields the notifications.
 
-    It begins when the first thing has arrived, that alerts get through.
+    The context begins once the watchdog alert has arrived, which proves that alerts are delivered.
     """
     place.mkdir(parents=True)
     (place / "rules").mkdir()
@@ -95,20 +100,20 @@ def watched(running: RunningStack, place: Path) -> Iterator[Told]:
         ],
     }
     (place / "prometheus.yml").write_text(json.dumps(config))
-    with receiving() as told, ExitStack() as stack:
+    with receiving() as notifications, ExitStack() as stack:
         children = [
-            _child(place, "prometheus-alertmanager", manager, routes(place, told.url)),
+            _child(place, "prometheus-alertmanager", manager, routes(place, notifications.url)),
             _child(place, "prometheus", prometheus, place / "prometheus.yml"),
         ]
         for child, port in zip(children, (manager, prometheus), strict=True):
             child.start()
             stack.callback(stop_all, [child], 10)
             child.wait_until(lambda port=port: _ready(port), patience(30))  # type: ignore[misc]
-        wait_until(lambda: ("watchdog", WATCHDOG) in told.first, 30)
-        # Before its first scrape a Prometheus that is new takes all for absent.
+        wait_until(lambda: ("watchdog", WATCHDOG) in notifications.first, 30)
+        # Before the first scrape, all series are absent, so the alerts for absence fire.
         wait_until(lambda: _firing(prometheus) == {WATCHDOG} and _reached(prometheus), 60)
-        told.first.clear()
-        yield told
+        notifications.first.clear()
+        yield notifications
 
 
 def _firing(port: int) -> set[str]:
@@ -137,7 +142,7 @@ def _target(port: int) -> dict[str, list[str]]:
 
 def _child(place: Path, name: str, port: int, config: Path) -> Child:
     kind = {
-        # A minute otherwise: what is sent before Alertmanager is known would come again as late.
+        # By default a minute: an alert that is sent before Alertmanager is ready would be late.
         "prometheus": [f"--storage.tsdb.path={place / 'tsdb'}", "--rules.alert.resend-delay=1s"],
         "prometheus-alertmanager": [
             f"--storage.path={place / 'alerts'}",

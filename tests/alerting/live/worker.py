@@ -1,7 +1,7 @@
 """The real worker with the real calendar, scripted by the file names of recordings.
 
-`go-1.wav` is heard at once, `slow` after four seconds; `fail` cannot be heard; `hang` and `hog`
-last until a file is gone, the latter with a gigabyte in its hands.
+The name `go-1.wav` returns a transcript at once, and `slow` after four seconds. `fail` raises an
+error. `hang` and `hog` block until a file is deleted; `hog` allocates a gigabyte meanwhile.
 """
 
 import os
@@ -27,7 +27,7 @@ from worker.celery_app.worker import run_worker
 from worker.settings import load_settings
 
 HELD = "held"
-"""The file whose end ends what hangs."""
+"""The file that blocks the transcriptions `hang` and `hog` while it exists."""
 
 _TRUE = true_transcript("technical", speakers=False)
 _GIB = 1 << 30
@@ -48,10 +48,10 @@ class Speech:
 
     def _fare(self, what: str) -> None:
         if what == "fail":
-            raise Permanent("it was to fail", code="scripted")
+            raise Permanent("scripted failure", code="scripted")
         if what == "slow":
             time.sleep(_SLOW)
-        # Of zeros alone the kernel would hand out no memory.
+        # Random data, because the kernel does not allocate memory for zeros.
         load = os.urandom(1024) * (_GIB // 1024) if what == "hog" else b""
         while what in ("hang", "hog") and self.held.exists():
             time.sleep(0.1)
@@ -70,7 +70,7 @@ def _replace_providers(**_: Any) -> None:
 
 
 def main(_: Sequence[str]) -> None:
-    """Run it until a signal comes."""
+    """Run the worker until it receives a signal."""
     run_worker(load_settings(), queues=(), concurrency=2, name="all", events=False)
 
 
