@@ -24,7 +24,7 @@ _NAMES = {
     *("CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS"),
     # Child processes have their own warning filters.
     *("PYTHONWARNINGS", "PYTHONDEVMODE"),
-    "PYTEST_ADDOPTS",  # for this run of pytest, and not for those that it starts
+    "PYTEST_ADDOPTS",  # applies to this run of pytest, not to runs that it starts
     *("FORWARDED_ALLOW_IPS", "WEB_CONCURRENCY"),  # read by uvicorn
 }
 

@@ -1,8 +1,9 @@
-"""Programs that tests need and that may be missing.
+"""External programs that tests need and that may be missing.
 
-A laptop skips what it cannot do. In CI (`CI` in the environment) what can be installed must be:
-there such a test fails. Either way the end of the run tells what was missing, and what installs it.
-What cannot be had in CI, as a container engine or the keys of a cloud, is skipped by itself.
+Tests whose programs are missing are skipped on a developer's machine, and fail in CI (`CI` in the
+environment). In both cases the end of the output lists the missing programs and the commands that
+install them. Tests that CI cannot run, because they need a container engine or credentials of a
+cloud service, are skipped by their own conditions.
 """
 
 import os
@@ -21,7 +22,7 @@ _MARK = "needs"
 _MISSING = "missing"
 _SYSTEM = "make system-packages"
 _PLACES = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-"""Where servers are that the PATH of an ordinary user leaves out."""
+"""Directories of servers, which an ordinary user's PATH may lack."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Program:
     """A program that can be installed.
 
     Attributes:
-        names: What it is called, in one distribution or another.
-        places: Patterns of the files that it may be, which come before those on the path.
+        names: Its names in different distributions.
+        places: Glob patterns of its files, which take precedence over the PATH.
         how: The command that installs it.
     """
 
@@ -51,7 +52,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Tool(Program):
-    """A program of the group `tools`, in an environment of its own."""
+    """A program of the group `tools`, which has a separate environment."""
 
     how: str = field(default="make .venv-tools/.tools")
 
@@ -66,7 +67,7 @@ PROGRAMS: dict[str, Program] = {
     "promtool": Program(("promtool",)),
     "alertmanager": Program(("prometheus-alertmanager", "alertmanager")),
     "amtool": Program(("amtool",)),
-    # What is on Debian's path changes to another user, and leaves the server behind when it ends.
+    # Debian's wrapper on the PATH changes the user, and leaves the server running when it exits.
     "rabbitmq-server": Program(
         ("rabbitmq-server",),
         (
@@ -78,7 +79,7 @@ PROGRAMS: dict[str, Program] = {
             "/usr/local/opt/rabbitmq/sbin/rabbitmq-server",
         ),
     ),
-    # It comes with Erlang, which may keep it to itself.
+    # Part of Erlang, which may install it outside of the PATH.
     "epmd": Program(
         ("epmd",), ("/usr/lib/erlang/bin/epmd", "/usr/local/lib/erlang/bin/epmd", "/opt/*/bin/epmd")
     ),
@@ -96,14 +97,14 @@ def needs(*names: str) -> pytest.MarkDecorator:
 
 
 def program(name: str) -> str:
-    """Where a program is that a test is marked to need."""
+    """The path of a program. The test must be marked with `needs`."""
     found = PROGRAMS[name].find()
     assert found is not None, f"{name} is missing: {PROGRAMS[name].how} installs it"
     return found
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known."""
+    """Register the marker."""
     config.addinivalue_line("markers", f"{_MARK}(*names): programs without which it cannot run")
 
 
@@ -114,7 +115,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     missing = sorted(name for name in wanted if PROGRAMS[name].find() is None)
     if not missing:
         return
-    # This is how reports carry it from the processes of pytest-xdist to the one that sums up.
+    # Reports transfer user properties from the workers of pytest-xdist to the summary.
     item.user_properties += [(_MISSING, f"{name}: {PROGRAMS[name].how}") for name in missing]
     reason = f"{', '.join(missing)} cannot be found"
     if in_ci():
@@ -123,12 +124,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def in_ci() -> bool:
-    """Whether this is CI, by the variable that all of its kind set."""
+    """Whether this is CI, which sets the variable `CI`."""
     return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """Say last of all what was missing, and what installs it."""
+    """Print the missing programs, and how to install them, at the end of the output."""
     reports = [
         report
         for outcome in ("skipped", "failed", "error")
@@ -142,7 +143,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
 
 
 def summary(reports: Iterable[pytest.TestReport]) -> Sequence[str]:
-    """What was missing in how many tests, by the command that installs it."""
+    """Lines that list the missing programs and the number of tests, by installing command."""
     counts = Counter(
         str(value)
         for report in reports

@@ -13,7 +13,7 @@ from tasks.errors import InterviewWorkerError
 from tasks.interviews.interview import ACTIVE, Interview, Status
 from tasks.ports import Query
 from tests.chaos.deaths import Death, Victim
-from tests.chaos.effects import Listener, Told, booked_wrongly
+from tests.chaos.effects import EventCheck, Listener, booked_wrongly
 from tests.chaos.faults import Fault
 from tests.chaos.report import Outcome
 from tests.chaos.stack import DoomedStack
@@ -151,7 +151,7 @@ class Campaign:
 
     def _outcome(self, phase: Phase, ends: list[Interview], waits: list[float]) -> Outcome:
         running, acknowledged = self._stack.running, phase.acknowledged()
-        told = self._hear(ends)
+        check = self._check_events(ends)
         gone = set(acknowledged) - {one.id for one in ends}
         return Outcome(
             phase=phase.name,
@@ -159,20 +159,20 @@ class Campaign:
             acknowledged=len(acknowledged),
             completed=sum(one.status is Status.COMPLETED for one in ends),
             failed=sum(one.status is Status.FAILED for one in ends),
-            lost=len(gone) + sum(not one.status.final for one in ends) + told.not_at_all,
-            duplicated=told.differently + booked_wrongly(running, ends),
+            lost=len(gone) + sum(not one.status.final for one in ends) + check.missing,
+            duplicated=check.conflicting + booked_wrongly(running, ends),
             recovered=len(waits),
             longest=round(max(waits, default=0.0), 1),
         )
 
-    def _hear(self, ends: list[Interview]) -> Told:
+    def _check_events(self, ends: list[Interview]) -> EventCheck:
         """Wait until all end events are published, up to the limit."""
         if self._listener is None:
-            return Told(0, 0)
+            return EventCheck(0, 0)
         deadline = time.monotonic() + _TELLING
-        while (told := self._listener.hear(ends)).not_at_all and time.monotonic() < deadline:
+        while (check := self._listener.check(ends)).missing and time.monotonic() < deadline:
             time.sleep(_PAUSE)
-        return told
+        return check
 
 
 def _since_last(deaths: Sequence[Death], interview: Interview) -> float | None:

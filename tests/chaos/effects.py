@@ -19,34 +19,34 @@ _ENDS = ("interview.completed", "interview.failed", "interview.cancelled")
 
 
 @dataclass(frozen=True)
-class Told:
+class EventCheck:
     """The check of the events of finished interviews.
 
     Attributes:
-        not_at_all: The number of missing end events.
-        differently: The number of duplicated effects: events with one id but different contents.
+        missing: The number of missing end events.
+        conflicting: The number of duplicated effects: events with one id but different contents.
     """
 
-    not_at_all: int
-    differently: int
+    missing: int
+    conflicting: int
 
 
 class Listener:
-    """Reads the topic of events and keeps all of them."""
+    """Reads the topic of events and stores all of them."""
 
     def __init__(self, consumer: Any, topic: str) -> None:
         self._consumer = consumer
         self._topic = topic
         self._copies: dict[str, list[dict[str, Any]]] = defaultdict(list)
 
-    def hear(self, ended: Iterable[Interview]) -> Told:
+    def check(self, ended: Iterable[Interview]) -> EventCheck:
         """Check the events so far of finished interviews."""
         self._read()
         ids = {one.id for one in ended}
         ours = [each for each in self._copies.values() if each[0]["subject"] in ids]
         ends = {each[0]["subject"] for each in ours if each[0]["type"] in _ENDS}
-        differently = sum(any(event != each[0] for event in each) for each in ours)
-        return Told(len(ids - ends), differently)
+        conflicting = sum(any(event != each[0] for event in each) for each in ours)
+        return EventCheck(len(ids - ends), conflicting)
 
     def _read(self) -> None:
         numbers = self._consumer.partitions_for_topic(self._topic) or ()

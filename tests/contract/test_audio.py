@@ -107,7 +107,7 @@ def test_what_a_killed_upload_has_left_is_found_and_removed(
     if isinstance(store, MemoryAudio):
         pytest.skip("the fake is never killed")
     store.save("one", "a.flac", io.BytesIO(b"sound"))
-    # The length is what is written last.
+    # The length is written last.
     database["audio.files"].update_one({"_id": "one"}, {"$unset": {"length": ""}})
     with pytest.raises(NotFound):
         content(store, "one")

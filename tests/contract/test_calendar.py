@@ -28,20 +28,20 @@ DAY = Interval(start=NINE - timedelta(hours=9), end=NINE + timedelta(hours=15))
 
 
 def at(minute: int, minutes: int = 45) -> Interval:
-    """A span that begins some minutes after nine."""
+    """A span that starts the given number of minutes after nine."""
     start = NINE + timedelta(minutes=minute)
     return Interval(start=start, end=start + timedelta(minutes=minutes))
 
 
 @dataclass(frozen=True)
 class World:
-    """A calendar provider, and what its people do themselves."""
+    """A calendar provider, and changes by the calendars' owners."""
 
     provider: CalendarProvider
     add: Callable[[str, Interval], None]
-    """Writes a meeting of somebody else into a calendar."""
+    """Adds an event that was not booked by the service."""
     names: tuple[str, str] = ("/{email}/calendar/", "/team/blue/")
-    """The calendar of an e-mail address, and one that can be named."""
+    """The calendar of an e-mail address, and the name of another calendar."""
 
     def calendar(self) -> str:
         return self.provider.calendar_of(person())

@@ -37,7 +37,7 @@ class Stores:
         return self.callbacks.due(moment or now(), limit)
 
     def drained(self) -> list[EventType]:
-        """Take what is due, one after the other."""
+        """Remove the due callbacks one after the other, and return them."""
         types = []
         while found := self.due():
             for one in found:
@@ -110,7 +110,7 @@ def test_what_is_postponed_makes_way(stores: Stores) -> None:
     interview = stores.created()
     (callback,) = stores.due()
     stores.callbacks.postpone(callback, now() + LATER)
-    # It was read before it was postponed: another process was quicker.
+    # It was read before another process postponed it.
     stores.callbacks.postpone(callback, now() + 2 * LATER)
     assert not stores.due()
     stores.interviews.apply(interview.id, transitions.cancel(interview, now()))

@@ -1,7 +1,7 @@
 """The contract of providers, against the real services: `make contract PROVIDER=openai`.
 
-The provider is made as the service makes it, from the settings in the environment, and what it is
-asked may cost a few cents. A provider without its key is skipped.
+The provider is created from the settings in the environment, as by the service. The requests may
+cost a few cents. A provider without its key is skipped.
 """
 
 import os

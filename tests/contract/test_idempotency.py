@@ -90,7 +90,7 @@ def test_mongodb_forgets_by_itself(database: Database[Document]) -> None:
 
 
 class Door:
-    """Takes interviews in, and counts them."""
+    """Creates interviews, and records their ids."""
 
     def __init__(self) -> None:
         self.interviews = MemoryInterviews()
@@ -106,7 +106,7 @@ class Door:
 
 
 class KilledError(BaseException):
-    """Stands for the end of a process: nothing of ours runs after it."""
+    """Simulates a killed process: no code of the service handles it."""
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def once(entries: IdempotencyStore, door: Door) -> IdempotencyGuard:
 def killed(
     once: IdempotencyGuard, door: Door, monkeypatch: pytest.MonkeyPatch, within: timedelta
 ) -> None:
-    """A run that ends after it stored the interview, and before it said so."""
+    """Simulate a request that is killed after it stored the interview, and before it responds."""
 
     def die() -> None:
         raise KilledError
@@ -178,7 +178,7 @@ def test_what_failed_can_be_sent_again_and_is_one_interview(
     def fail() -> None:
         raise error
 
-    # The interview is stored, and the store goes away before it says so.
+    # The interview is stored, but the store becomes unavailable before it responds.
     door.then = fail
     with pytest.raises(type(error)):
         once.accept("print", door, within=MINUTE)
@@ -229,7 +229,7 @@ def test_what_a_killed_run_stored_is_found(
     again = once.accept("print", door, within=MINUTE)
     assert (again.interview.id, again.replayed) == (door.taken[0], True)
     assert len(door.taken) == 1
-    # From now on it is answered, and nothing lapses.
+    # From now on the request is done, and does not time out.
     assert once.accept("print", door, within=MINUTE).replayed
 
 

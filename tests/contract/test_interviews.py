@@ -391,7 +391,7 @@ def test_lists_newest_first_a_page_at_a_time(store: InterviewStore) -> None:
     start = now()
     made = []
     for number in range(7):
-        # Pairs share a moment, so that the id has to decide.
+        # Pairs have the same creation time, so that the order depends on the id.
         moment = start + timedelta(seconds=number // 2)
         made.append(an_interview(created_at=moment, type=("screening", "technical")[number % 2]))
         store.create(made[-1])
@@ -461,7 +461,7 @@ def test_finds_attempts_that_are_due(store: InterviewStore, interview: Interview
     assert due.id == interview.id
     store.apply(due.id, transitions.dispatched(due, now()))
     assert not store.find_due(now() + delay, 9)
-    # Of two who notice, one sends it on.
+    # Of two concurrent reconcilers, one publishes the message.
     with pytest.raises(Superseded):
         store.apply(due.id, transitions.dispatched(due, now()))
 
@@ -528,7 +528,7 @@ def test_finds_what_has_long_been_over(store: InterviewStore, interview: Intervi
     assert set(store.finished_before(tenant, limit, 9)) == {early, failed.id}
     assert len(store.finished_before(tenant, limit, 1)) == 1
     assert list(store.finished_before("acme", limit, 9)) == [theirs]
-    # One that is sent on its way again is over no longer, nor is one that is erased.
+    # A retried interview is no longer finished; an erased one is not listed either.
     store.apply(failed.id, transitions.retry(store.get(failed.id), now()))
     store.erase(early, now())
     assert list(store.finished_before(tenant, limit, 9)) == []
@@ -548,7 +548,7 @@ def test_what_is_being_erased_is_not_sent_on_its_way_again(
     store.apply(failed.id, transitions.begin_erasure(failed, now()))
     with pytest.raises(Superseded):
         store.apply(failed.id, transitions.retry(store.get(failed.id), now()))
-    # A second call takes up where the first was interrupted.
+    # A second call continues after an interrupted one.
     store.apply(failed.id, transitions.begin_erasure(store.get(failed.id), now()))
 
 

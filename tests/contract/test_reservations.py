@@ -20,7 +20,7 @@ DAY = Interval(start=NINE - timedelta(hours=9), end=NINE + timedelta(hours=15))
 
 
 def hold(minute: int, minutes: int = 45, buffer: int = 10) -> Hold:
-    """A hold that begins some minutes after nine."""
+    """A hold that starts the given number of minutes after nine."""
     start = NINE + timedelta(minutes=minute)
     interval = Interval(start=start, end=start + timedelta(minutes=minutes))
     return Hold(interval, timedelta(minutes=buffer))
@@ -146,7 +146,7 @@ def test_release_gives_up_everything(reservations: Reservations) -> None:
 
 def test_of_many_who_compete_one_wins(reservations: Reservations) -> None:
     def compete(holder: str) -> bool:
-        # In any order of resources, so that orders that block each other would show.
+        # In random order of resources, so that a deadlock would be detected.
         resources = random.Random(holder).sample(["anna", "ben", "carla"], 3)
         return take(reservations, holder, hold(60 * int(holder.split("-")[0])), *resources)
 

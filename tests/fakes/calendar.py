@@ -10,10 +10,10 @@ from tasks.ports import Meeting
 
 
 class MemoryCalendar:
-    """Calendars that people can write into as well, and that can be made to fail.
+    """Calendars in memory, to which tests can add events, and which can be made to fail.
 
     Attributes:
-        events: What is in the calendars: by calendar and by UID, when and in which revision.
+        events: The time and revision of each event, by calendar and UID.
         unreadable: Calendars that cannot be read.
         read_only: Calendars that cannot be written.
         before: Called with the name of each operation, before it; may raise.

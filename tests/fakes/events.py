@@ -6,7 +6,7 @@ from tasks.interviews.events import Event, cloud_event
 
 
 class FakeEvents:
-    """Keeps what is published, in the form in which others would read it."""
+    """Stores published events as consumers would read them."""
 
     def __init__(self) -> None:
         self.published: list[dict[str, Any]] = []

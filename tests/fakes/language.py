@@ -19,7 +19,7 @@ CALL = ModelCall(provider="fake", model="fake-1", prompt_version="7", input_toke
 
 
 class FakeLanguage:
-    """Scores by what is given, or by the first thing the candidate said."""
+    """Returns the given findings, by default with the candidate's first sentence as the quote."""
 
     def __init__(
         self,

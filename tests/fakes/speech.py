@@ -11,7 +11,7 @@ SILENCE = Transcript(language=None, duration=1.0, provider="scripted", model="no
 
 
 class ScriptedSpeech:
-    """Runs a script before it answers, so that a test can look in or let it fail."""
+    """Runs a script before it returns, so that a test can inspect the state or raise an error."""
 
     def __init__(self, script: Callable[[Progress], None] = lambda _: None) -> None:
         self.script = script

@@ -50,7 +50,7 @@ class World:
         return self.interviews.get(interview.id)
 
     def booked(self, at: datetime | None = None) -> Interview:
-        """An interview that is completed, with its meeting in the calendars."""
+        """Store a completed interview, with its meeting in the calendars."""
         interview = self.done(Stage.ANALYSE, self.done(Stage.TRANSCRIBE, self.queued()))
         booking = schedule(interview, self.calendars, self.reservations, now())
         assert booking.outcome is BookingOutcome.BOOKED

@@ -3,6 +3,6 @@
 import os
 
 LONG = "FUZZ" in os.environ
-"""Whether there is time: set by `make fuzz`."""
+"""Whether to run many cases; set by `make fuzz`."""
 
 SEED = int(os.environ.get("FUZZ_SEED", "1"))

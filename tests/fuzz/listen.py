@@ -1,6 +1,6 @@
 """Decodes damaged recordings in a separate process, which may crash.
 
-Prints a line for each: its number, what became of it, and the seconds that took.
+Prints a line for each: its number, the outcome, and the duration in seconds.
 """
 
 import faulthandler
@@ -19,14 +19,14 @@ from tests.timing import allowed
 from worker.adapters.media import probe, read_blocks
 
 _PATIENCE = allowed(20)
-"""Seconds for one recording; then the process ends with a traceback."""
+"""Seconds for one recording, after which the process exits with a traceback."""
 _MEMORY = 3 << 30
-"""Bytes of address space, beside what the libraries take, which differs with the cores."""
+"""Bytes of address space in addition to the libraries', which depends on the number of cores."""
 _LONGEST = 600.0
 
 
 def main(place: Path, seed: int, numbers: range) -> None:
-    """Make and hear recordings; those that something goes wrong with are left behind."""
+    """Create and decode recordings; those with unexpected errors are not deleted."""
     whole = clips(place)
     most = psutil.Process().memory_info().vms + _MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
@@ -49,12 +49,12 @@ def main(place: Path, seed: int, numbers: range) -> None:
 
 
 def _hear(path: Path) -> str:
-    """What the API and the worker make of a recording: `heard`, or the code of the error."""
+    """Decode a recording like API and worker; returns `heard` or the error code."""
     try:
         found = probe(path, name=path.name, max_duration=_LONGEST)
     except InvalidAudio as error:
         return error.code
-    longest = found.duration * 1.02 + 1  # as much as a worker listens to
+    longest = found.duration * 1.02 + 1  # the limit of the speech providers
     try:
         for block in read_blocks(path, split=found.channels == 2, max_duration=longest):
             assert all(np.isfinite(channel).all() for channel in block.channels)

@@ -36,7 +36,7 @@ KINDS = [
 
 _SECONDS = 2
 _HEADER = 400
-"""Bytes at the start, where most of what describes a recording is."""
+"""Bytes at the start of a file, which contain most of the metadata."""
 
 _FIELDS = {
     b"fmt ": (10, 12, 16, 20, 22),  # channels, rate, bytes a second, block, bits
@@ -54,23 +54,23 @@ _FIELDS = {
     b"\xff\xfb": (2, 3),  # MPEG's bit rate, rate and channels
     b"\xff\xf1": (2, 3, 4, 5),  # those of ADTS, and the frame's length
 }
-"""Where, after a mark, a header has numbers: rates, channels, lengths."""
+"""The offsets of numbers (rates, channels, lengths) after a marker in a header."""
 
 _ODD = (b"\x00", b"\x01", b"\x7f", b"\x80", b"\xff")
 
 Damage = Callable[[Random, bytes, bytes], bytes]
-"""Makes a damaged recording of one, and of another that lends parts of itself."""
+"""Damages a recording; may insert parts of a second one."""
 
 
 def clips(place: Path) -> list[tuple[str, bytes]]:
-    """A little speech in every format: the file's suffix, and what the file holds."""
+    """A short speech recording in every format: file suffix and content."""
     block = next(read_blocks(TECHNICAL, split=True, max_duration=600))
     speech = np.stack(block.channels)[:, : _SECONDS * SAMPLE_RATE].astype(np.float64)
     return [(kind.suffix, _write(place / kind.suffix, speech, kind).read_bytes()) for kind in KINDS]
 
 
 def damaged(clips: list[tuple[str, bytes]], seed: int, number: int) -> tuple[str, bytes]:
-    """The damaged recording with a number: its file's suffix, and what the file holds."""
+    """The damaged recording with a number: file suffix and content."""
     luck = Random(f"{seed}:{number}")
     suffix, content = luck.choice(clips)
     for _ in range(luck.choice((1, 1, 1, 2, 3))):
@@ -105,7 +105,7 @@ def _flip_in_header(luck: Random, content: bytes, other: bytes) -> bytes:
 
 
 def _cut_off(luck: Random, content: bytes, _: bytes) -> bytes:
-    # To a few bytes, or to none, as often as to many.
+    # Cut to few or no bytes as often as to many.
     return content[: int(len(content) ** luck.random()) - 1]
 
 
@@ -143,7 +143,7 @@ def _join(_: Random, content: bytes, other: bytes) -> bytes:
 
 
 def _odd_number(luck: Random, content: bytes, _: bytes) -> bytes:
-    """Put a number that is absurd where a header has one."""
+    """Replace a number in a header by an absurd one."""
     marks = [mark for mark in _FIELDS if mark in content]
     if not marks:
         return content

@@ -22,7 +22,7 @@ from worker.security.api_keys import issue
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = 200 if LONG else 5
 KEY_CHECKS = "ignored_auth,missing_required_header"
-"""What does not hold where access is open."""
+"""Checks that fail with open access."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -32,7 +32,7 @@ pytestmark = [
 
 
 def sidecar(stack: Stack) -> list[Service]:
-    """The API alone: interviews stay as they are."""
+    """The API without workers, so that interviews do not change."""
     return [one for one in services(stack, flower=False) if one.name == "server"]
 
 

@@ -39,9 +39,9 @@ def test_is_heard_or_refused(tmp_path: Path) -> None:
     outcomes = Counter(outcome for _, outcome, _ in lines)
     assert outcomes.total() == COUNT
     assert set(outcomes) <= {"heard", "worker:invalid_audio", *REFUSALS}, done.stderr
-    # Else they are damaged too little, or too much, to tell anything.
+    # Otherwise the recordings are damaged too little or too much to be a useful test.
     assert COUNT / 5 < outcomes["heard"] < COUNT * 4 / 5, outcomes
-    # The whole of a clip takes some hundredths: what takes seconds goes round in circles.
+    # A clip is decoded in some hundredths of a second; several seconds indicate an endless loop.
     assert max(float(seconds) for *_, seconds in lines) < allowed(10)
 
 
@@ -67,7 +67,7 @@ def test_workers_stay_up(tmp_path: Path) -> None:
 
 
 def processes(running: RunningStack) -> dict[str, list[int]]:
-    """The ids of all processes of sidecar and workers, those of their pools included."""
+    """The ids of all processes of sidecar and workers, including pool processes."""
     names = ("server", "worker-transcribe", "worker-analyse")
     pids = {name: running.process(name).pid for name in names}
     return {name: [pid, *sorted(children_of(pid))] for name, pid in pids.items()}

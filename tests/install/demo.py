@@ -10,12 +10,12 @@ from pathlib import Path
 from tests.processes import ROOT
 
 _MEGABYTES = 700
-"""The most that the environment of the demo may take on the disk."""
+"""Maximum size of the demo's environment on disk."""
 
 _SUITABLE = re.compile(r"Python 3\.1[123]\.")
 _VERSION = re.compile(r"Python \d+\.\d+\.\d+")
 
-# How a network is left by proxies, mirrors and certificates: a new user has that, too.
+# Proxies, mirrors and certificates, by which a new user reaches the network as well.
 _NETWORK = re.compile(
     r"(?i)(https?|all|no)_proxy|ssl_cert_(file|dir)|pip_(cert|index_url|extra_index_url|find_links)"
     r"|pip_default_timeout|uv_(default_index|index)"
@@ -23,7 +23,7 @@ _NETWORK = re.compile(
 
 
 def check_each_python(place: Path) -> list[str]:
-    """Run the demo with each Python; print a line for each, and return what is wrong."""
+    """Run the demo with each Python; print a line for each, and return the errors."""
     faults = []
     pythons = dict(_pythons())
     suitable = {v: path for v, path in pythons.items() if _SUITABLE.match(v)}
@@ -37,7 +37,7 @@ def check_each_python(place: Path) -> list[str]:
 
 
 def _pythons() -> Iterator[tuple[str, Path]]:
-    """The Pythons on the PATH and those of pyenv, by what they say of themselves."""
+    """The Pythons on the PATH and those of pyenv, by the output of `--version`."""
     folders = [Path(folder) for folder in os.environ["PATH"].split(os.pathsep)]
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     candidates = [folder / "python3" for folder in folders if "shims" not in folder.parts]
@@ -98,7 +98,7 @@ def _check_demo(place: Path, version: str, python: Path) -> list[str]:
 
 
 def _check_refusal(place: Path, version: str, python: Path) -> list[str]:
-    """A Python that does not suit: one line that says so, or another one that was found."""
+    """Check an unsuitable Python: it is rejected with one line, or another one is found."""
     environment = _environment(place, python)
     found = subprocess.run(
         ["scripts/find-python"],

@@ -1,7 +1,7 @@
 """A check that each pinned package has a wheel for each supported platform and Python.
 
-uv resolves each lock as if it ran there. A lock has hashes and no file names, so only the registry
-can tell which file each of them is.
+uv resolves each lock for the other platforms. A lock contains hashes but no file names, so the
+registry is needed to find the file of each hash.
 """
 
 import os
@@ -22,12 +22,12 @@ _PLATFORMS = {
 }
 _PYTHONS = ("3.11", "3.12", "3.13")
 _LOCKS = ("run", "dev", "tools", "build", "uv")
-# The oldest macOS that Apple still mends, and that onnxruntime and PyAV have wheels for.
+# The oldest macOS that Apple supports, and for which onnxruntime and PyAV have wheels.
 _MACOS = "14.0"
 
 
 def missing() -> list[str]:
-    """Print a line for each platform; what cannot be installed there is returned."""
+    """Print a line for each platform, and return the packages that cannot be installed."""
     faults = []
     for name, platform in _PLATFORMS.items():
         combinations = list(product(_LOCKS, _PYTHONS))

@@ -194,12 +194,12 @@ def _fail(url: str, prefix: str, times: int) -> int:
 
 
 def _race(url: str, prefix: str, barrier: Any, asked: Any) -> tuple[int, int]:
-    """Ask a service that has come back, with others at the same moment; counts those at once."""
+    """Call a service that works again, concurrently; returns the number of simultaneous calls."""
     with closing(breakers(url, prefix)) as guard:
         barrier.wait(patience(20))
         with suppress(CircuitOpen), guard(*CALL):
             asked.append(1)
-            # The others must have come while this one tries.
+            # The other requests must arrive during the trial.
             barrier.wait(patience(20))
             return 1, 0
         barrier.wait(patience(20))
@@ -218,7 +218,7 @@ def test_processes_share_circuits(redis_url: str, key_prefix: str, manager: Sync
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=spawn) as pool:
         counts = list(pool.map(_fail, [redis_url] * 2, [key_prefix] * 2, [50, 50]))
-        # Each may have had a request under way when the other one opened the circuit.
+        # Each may have had a request in flight when the other one opened the circuit.
         assert 3 <= sum(counts) <= 4
         with closing(breakers(redis_url, key_prefix)) as guard:
             assert not request(guard)
@@ -282,6 +282,6 @@ def test_redis_falling_silent_meanwhile_harms_nothing(redis_url: str, key_prefix
         with closing(breakers(url, key_prefix)) as guard:
             assert request(guard)
             redis.silence()
-            # Waited for once, a quarter of a second; each time would take ten seconds.
+            # Only the first call waits a quarter of a second; if each waited, it would take 10 s.
             with within(3, before=10):
                 assert all(request(guard, AWAY) for _ in range(40))

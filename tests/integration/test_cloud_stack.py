@@ -84,8 +84,8 @@ def test_the_next_one_steps_in_and_learns_no_names(place: Place) -> None:
         TECHNICAL,
         {
             "type": "technical",
-            # What is said in the recording stands for a name that must not leave: words at the
-            # beginnings of sentences, of which any recogniser hears one.
+            # Words from the recording serve as the name to mask: words at the beginnings of
+            # sentences, of which any recogniser recognises at least one.
             "candidate": {"name": "Each The What Example", "email": "a@example.com"},
             "consent": {"id": "c", "at": "2026-01-01T00:00:00Z"},
         },

@@ -66,7 +66,7 @@ def by_name(request: Request) -> object:
 
 @dataclass
 class Bills:
-    """A cent for every thousand tokens."""
+    """Bills a cent per thousand tokens."""
 
     usages: list[Usage] = field(default_factory=list)
 
@@ -107,7 +107,7 @@ VENDORS = (
 
 @dataclass
 class Place:
-    """A vendor's server, and our provider that asks it."""
+    """A vendor's server, and our provider that calls it."""
 
     vendor: Vendor
     server: ScriptedServer
@@ -369,7 +369,7 @@ def test_each_error_means_what_the_vendor_says(
         assert type(error) is kind
         assert error.code == code
         assert "It did not work" not in error.message
-        # The libraries' own attempts are switched off.
+        # The libraries' own retries are disabled.
         assert len(place.server.requests) == 1
         assert [call.status for call in place.calls] == [answer.status]
 

@@ -43,12 +43,12 @@ def test_whoever_is_refused_has_used_up_nothing(limit: RateLimit) -> None:
 
 
 def test_lets_pass_again_in_time(broker_url: str) -> None:
-    # One a second: it would take a slow machine to ask as seldom as that.
+    # One per second; only a very slow machine would send fewer.
     limit = RateLimit(broker_url, 60, timeout=allowed(5))
     while not (wait := limit.take("ines")):
         pass
     assert wait <= 1
-    # In its turn, and not when the minute is over.
+    # After its share of the minute, not at the end of the minute.
     with within(10, before=50):
         wait_until(lambda: not limit.take("ines"))
     limit.close()
@@ -167,7 +167,7 @@ def answer_to_half_a_body(address: str, path: str, media_type: str) -> bytes:
     with socket.create_connection((host.hostname, host.port), timeout=allowed(10)) as connection:
         connection.sendall(head.encode())
         answer = b""
-        # It is closed, too: this ends.
+        # The connection is closed as well, so the read ends.
         while piece := connection.recv(65536):
             answer += piece
     return answer

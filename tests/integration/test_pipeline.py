@@ -143,7 +143,7 @@ def test_a_request_by_kafka_becomes_one_interview(running: RunningStack, files: 
     final = wait_for(running.api, interview_id)
     assert final.status is Status.COMPLETED
     assert final.source is Source.KAFKA
-    # The mono recording does not tell speakers apart, which the analysis says of itself.
+    # A mono recording does not separate speakers, which the analysis reports.
     report = running.api.report(interview_id)
     assert report is not None
     assert not report.input_quality.speakers_known
@@ -159,7 +159,7 @@ def test_a_request_by_kafka_becomes_one_interview(running: RunningStack, files: 
     for word in ("Maya", "Ines", "example", "aggregator"):
         assert word not in json.dumps(events)
 
-    # Once more in the other mode, when it is done. What comes behind it shows that it was handled.
+    # Again in the other mode, when it is done. A later message shows that it was handled.
     data = particulars(audio_url=f"{files}/technical.flac", interviewers=[], analyses=[])
     send(running, json.dumps(request["data"]).encode(), ce_id="request-1")
     send(running, json.dumps(data).encode(), ce_id="request-2")
@@ -193,7 +193,7 @@ def test_cancelling_stops_a_transcription_under_way(running: RunningStack, clip:
     interview = submitted(running, SCREENING)
     wait_for_progress(running.api, interview.id, Stage.TRANSCRIBE)
     assert running.api.act(interview.id, "cancel").status is Status.CANCELLED
-    # The worker is free again, so that the next one completes, and the first stays as it was.
+    # The worker is free again, so the next one completes; the first one stays cancelled.
     follower = submitted(running, clip, analyses=[], interviewers=[])
     assert wait_for(running.api, follower.id).status is Status.COMPLETED
     cancelled = running.api.get(interview.id)
@@ -256,7 +256,7 @@ def test_a_stage_that_failed_is_taken_up_again(running: RunningStack, clip: Path
 
 
 def test_high_priority_is_taken_first(running: RunningStack, clip: Path) -> None:
-    # The first one keeps the only child busy while the others are put in line behind it.
+    # The first one keeps the only child busy while the others are queued.
     first = submitted(running, SCREENING, analyses=[], interviewers=[])
     wait_for_progress(running.api, first.id, Stage.TRANSCRIBE)
     line = {
@@ -265,7 +265,7 @@ def test_high_priority_is_taken_first(running: RunningStack, clip: Path) -> None
     }
     assert running.api.act(first.id, "cancel").status is Status.CANCELLED
     done = {name: wait_for(running.api, one, timeout=120) for name, one in line.items()}
-    # By the clock of the one process that hears them all, one after the other.
+    # By the clock of the only process, which transcribes them one after the other.
     started = {one.stages[Stage.TRANSCRIBE].started_at or now(): name for name, one in done.items()}
     assert [name for _, name in sorted(started.items())] == ["high", "normal", "low"]
 

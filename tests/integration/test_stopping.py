@@ -17,7 +17,7 @@ from worker.local.stack import Stack, is_answering, services
 from worker.local.supervisor import Service
 
 GRACE = allowed(3)
-"""Long enough for a worker to write down what it has, short enough to wait for the end of it."""
+"""Long enough for a worker to store its state, and short enough for a test to wait for it."""
 
 LEASE = 120.0
 

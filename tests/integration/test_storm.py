@@ -80,7 +80,7 @@ class Weather:
         (kind,) = self.chance.choices(list(KINDS), weights=list(KINDS.values()))
         self.seen[kind] += 1
         self._in_a_row = self._in_a_row + 1 if kind in FAILED else 0
-        # The first request after it was left alone is one that tries.
+        # The first request after the circuit was open is a trial.
         opened = self._in_a_row >= (1 if self._tried else FAILURES)
         self.openings += opened
         self._tried = opened

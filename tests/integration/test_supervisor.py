@@ -39,7 +39,7 @@ def stubborn(name: str, directory: Path) -> Service:
 
 
 def pids(directory: Path) -> list[int]:
-    # One that was stopped while it came up may have left its file empty.
+    # A service that was stopped during its start may have left an empty file.
     texts = [file.read_text() for file in directory.glob("*.pid")]
     return [int(text) for text in texts if text]
 
@@ -66,7 +66,7 @@ def test_one_that_does_not_come_up_stops_the_rest(tmp_path: Path) -> None:
 
 
 def test_one_that_ends_by_itself_is_reported_and_stops_the_rest(tmp_path: Path) -> None:
-    # It ends when the other one is up, which has to have the time to say that it stops.
+    # It exits once the other one is up, which must have the time to log that it stops.
     journal = tmp_path / "journal"
     until_up = f"until grep -qs started {journal}; do sleep 0.02; done"
     crash = Service("worker", ["sh", "-c", f"echo out of luck; {until_up}; exit 7"])

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 
 ALL = ["created", "transcribed", "analysed", "scheduled", "completed"]
 SCRIPT = "go-on-1"
-"""What the scripted providers of a stage do, by the names of recording and interviewer."""
+"""The name of recording and interviewer that selects the scripted behaviour of the providers."""
 
 PUBLIC = "https://93.184.215.14/hook"
 

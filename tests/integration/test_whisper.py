@@ -23,13 +23,13 @@ from worker.adapters.speech.whisper import WhisperProvider
 # Exact words and times differ by processor, number of threads and kind of arithmetic. With int8,
 # float32 and int8_float32, one thread and two, on AVX2 and AVX kernels, and with int8 on generic
 # ones (CT2_FORCE_CPU_ISA), 2.3 to 3.1 % of the words were wrong in stereo and none in mono: the
-# bars are about twice as high.
+# limits are about twice as high.
 WORST_IN_STEREO = 0.06
 WORST_IN_MONO = 0.03
 
 CHANNELS = Channels(left=Speaker.INTERVIEWER, right=Speaker.CANDIDATE)
 
-# Case, punctuation and hyphens are a matter of style; numbers have to be written as they are said.
+# Case, punctuation and hyphens are ignored; numbers must be written as they are spoken.
 NORMALISED = jiwer.Compose(
     [
         jiwer.SubstituteRegexes({r"-": " "}),
@@ -113,7 +113,7 @@ def test_segments_are_in_order_and_their_words_inside(screening: Transcript) -> 
     assert [segment.id for segment in segments] == list(range(len(segments)))
     assert all(one.start <= two.start for one, two in pairwise(segments))
     for segment in segments:
-        # Whisper takes the parts of a compound such as "back-end" as words.
+        # Whisper treats the parts of a compound such as "back-end" as words.
         spelt = "".join(word.text for word in segment.words)
         assert segment.text.replace(" ", "") == spelt
         assert (segment.start, segment.end) == (segment.words[0].start, segment.words[-1].end)
@@ -206,14 +206,14 @@ def test_memory_does_not_grow_with_the_recording(
 ) -> None:
     lengths = (12, 30)
     paths = [repeat(tmp_path / f"{n}.mkv", silence(60), times=n) for n in lengths]
-    # How much the allocator keeps must not depend on the number of cores.
+    # The memory that the allocator retains must not depend on the number of cores.
     monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         short, long = pool.apply(_peaks, (paths,))
         pool.close()
         pool.join()
     # Eighteen minutes more would be 104 MB: 35 of 16-bit samples, 69 as the model takes them.
-    # The allocator keeps some 20 MB more of the longer run; the bar lies between them.
+    # The allocator retains about 20 MB more after the longer run; the limit is in between.
     kept_whole = (lengths[1] - lengths[0]) * 60 * SAMPLE_RATE * (2 + 4) / 1e6
     assert long - short < kept_whole * 0.6
 

@@ -41,13 +41,13 @@ def service_account(place: Path, url: str) -> Path:
 
 
 def without_regions() -> AbstractContextManager[object]:
-    """Keep the library from asking Google itself, at a fixed address, where it may be used."""
+    """Prevent the library from querying a fixed address of Google for allowed regions."""
     name = "_is_regional_access_boundary_lookup_required"
     return patch.object(CredentialsWithRegionalAccessBoundary, name, return_value=False)
 
 
 def with_tokens(script: Script) -> Script:
-    """A script that gives out tokens, and leaves all else to another."""
+    """A script that issues tokens, and passes all other requests to another script."""
 
     def answer(request: Request) -> Answer:
         return Answer(body=_TOKEN) if request.path == "/token" else script(request)
@@ -56,7 +56,7 @@ def with_tokens(script: Script) -> Script:
 
 
 def google_error(status: int, reason: str, **headers: str) -> Answer:
-    """An error: https://developers.google.com/calendar/api/guides/errors."""
+    """An error response: https://developers.google.com/calendar/api/guides/errors."""
     error = {
         "code": status,
         "message": "It did not work.",

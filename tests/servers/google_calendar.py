@@ -22,8 +22,8 @@ class Calendars:
 
     Attributes:
         events: Resources by calendar and id.
-        unreadable: Calendars whose free-busy times are not told.
-        before: Called with each request; what it gives is answered instead.
+        unreadable: Calendars whose free-busy times are not returned.
+        before: Called with each request; its result, if any, is the response.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Calendars:
         return google_error(404, "notFound")
 
     def add(self, calendar: str, start: object, end: object, **more: Any) -> None:
-        """What somebody else writes into a calendar."""
+        """Add an event that was not booked by the service."""
         name = f"other{next(self._versions)}"
         self._put(calendar, {"id": name, "start": start, "end": end, **more})
 
@@ -131,7 +131,7 @@ def _when(moment: dict[str, str]) -> datetime:
 
 
 def _merged(busy: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Periods that touch, as one, as Google tells them."""
+    """Merge overlapping and adjacent periods, as Google does."""
     merged: list[dict[str, str]] = []
     for one in sorted(busy, key=lambda period: _moment(period["start"])):
         if merged and _moment(one["start"]) <= _moment(merged[-1]["end"]):

@@ -9,7 +9,7 @@ from tests.servers.scripted import Request
 
 @dataclass(frozen=True)
 class Heard:
-    """What a request to recognise speech brought along."""
+    """The contents of a request to recognise speech."""
 
     config: dict[str, Any]
     pcm: bytes
@@ -32,7 +32,7 @@ def heard(request: Request) -> Heard:
 def result(
     *words: tuple[str, float, float, float], channel: int | None = None, confidence: float = 0.9
 ) -> dict[str, Any]:
-    """A result: words with their start, their end and how sure they are."""
+    """A result: words with start, end and confidence."""
     said = [
         {
             "word": word,
@@ -53,5 +53,5 @@ def result(
 
 
 def recognised(*results: dict[str, Any]) -> dict[str, Any]:
-    """An answer."""
+    """A response."""
     return {"results": list(results), "totalBilledTime": "15s", "requestId": "8176512345"}

@@ -13,7 +13,7 @@ from tests.servers.otlp import Collector, SeenSpan
 
 @contextmanager
 def jaeger(collected: Collector) -> Iterator[str]:
-    """Answer on a free port, for as long as the context lasts; gives the URL."""
+    """Serve on a free port for the duration of the context; yields the URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

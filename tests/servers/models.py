@@ -96,30 +96,30 @@ def anthropic_error(status: int, type: str, **headers: str) -> Answer:  # noqa: 
 
 
 def as_openai(reply: Reply) -> Callable[[Request], Answer]:
-    """A script that answers every question as OpenAI would."""
+    """A script that responds like OpenAI."""
     return lambda request: Answer(body=openai_answer(json.dumps(reply(request))))
 
 
 def as_anthropic(reply: Reply) -> Callable[[Request], Answer]:
-    """A script that answers every question as Anthropic would."""
+    """A script that responds like Anthropic."""
     return lambda request: Answer(body=anthropic_answer(reply(request)))
 
 
 def question_in(request: Request) -> str:
-    """The last words of the user in a request to either."""
+    """The last user message in a request to OpenAI or Anthropic."""
     text: str = request.json["messages"][-1]["content"]
     return text
 
 
 def instructions_in(request: Request) -> str:
-    """What the model is told before all else, in a request to either."""
+    """The system prompt in a request to OpenAI or Anthropic."""
     body: Mapping[str, Any] = request.json
     text: str = body["system"] if "system" in body else body["messages"][0]["content"]
     return text
 
 
 def wish_in(request: Request) -> tuple[str, dict[str, Any]]:
-    """The name and the schema of the answer wanted, in a request to either."""
+    """The name and schema of the response format in a request to OpenAI or Anthropic."""
     body: Mapping[str, Any] = request.json
     if "tools" in body:
         (tool,) = body["tools"]

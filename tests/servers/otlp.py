@@ -17,7 +17,7 @@ KINDS = Span.SpanKind
 
 @dataclass(frozen=True)
 class SeenSpan:
-    """A span as it came in."""
+    """A received span."""
 
     trace_id: str
     id: str
@@ -35,7 +35,7 @@ class SeenSpan:
 
 @dataclass
 class Collector:
-    """What has come in so far."""
+    """The spans received so far."""
 
     url: str
     spans: list[SeenSpan] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Collector:
         return dict(found)
 
     def of(self, interview_id: str) -> list[SeenSpan]:
-        """The trace that began with the submission of an interview, by the time."""
+        """The spans of the trace that starts with an interview's submission, in order of time."""
         (trace,) = {
             one.trace_id
             for one in self.named("POST /api/v1/interviews")
@@ -62,7 +62,7 @@ class Collector:
 
 @contextmanager
 def collector() -> Iterator[Collector]:
-    """Collect traces on a free port, for as long as the context lasts."""
+    """Collect traces on a free port for the duration of the context."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -18,7 +18,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True)
 class Request:
-    """A request that came in."""
+    """A received request."""
 
     method: str
     path: str
@@ -33,13 +33,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is answered, and how.
+    """A scripted response.
 
     Attributes:
-        body: Bytes, or what becomes JSON.
-        after: Waited for before anything is sent.
-        cut: The connection ends in the middle of the body.
-        reset: The connection is reset, and nothing is sent.
+        body: Bytes, or a value to send as JSON.
+        after: An event to wait for before anything is sent.
+        cut: Whether the connection is closed in the middle of the body.
+        reset: Whether the connection is reset without a response.
     """
 
     status: int = 200
@@ -59,11 +59,11 @@ Script = Callable[[Request], Answer]
 
 @dataclass
 class ScriptedServer:
-    """What was asked, and what is answered.
+    """A server with scripted responses.
 
     Attributes:
-        answer: Makes the answer to a request; may be replaced at any time.
-        requests: All requests, in their order.
+        answer: Returns the response to a request; may be replaced at any time.
+        requests: All requests, in order.
     """
 
     url: str
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: "_Server"
 
     def __getattr__(self, name: str) -> Any:
-        # The class asks for `do_GET` and the like.
+        # The base class calls `do_GET` and so on.
         if name.startswith("do_"):
             return self._handle
         raise AttributeError(name)
@@ -120,12 +120,12 @@ class _Server(ThreadingHTTPServer):
         self.script = script
 
     def handle_error(self, *_: Any) -> None:
-        """Clients that give up are nothing to write about."""
+        """Ignore clients that disconnect."""
 
 
 @contextmanager
 def scripted_server(answer: Script) -> Iterator[ScriptedServer]:
-    """A server on the loopback address, for as long as the context lasts."""
+    """Run a server on the loopback address for the duration of the context."""
     server = ScriptedServer("", answer)
     with _Server(server) as http:
         thread = threading.Thread(target=http.serve_forever, args=(0.02,))

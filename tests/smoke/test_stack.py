@@ -16,7 +16,7 @@ NO_ENGINE = "NO CONTAINER ENGINE RUNS HERE: docker-compose.yml is not started"
 
 
 def engine() -> bool:
-    """Whether Docker is there, and answers."""
+    """Whether Docker is installed and responds."""
     if DOCKER is None:
         return False
     return subprocess.run([DOCKER, "info"], capture_output=True, check=False).returncode == 0
@@ -31,7 +31,7 @@ pytestmark = [
 
 
 def compose(*arguments: str) -> str:
-    # A project of its own: what `make up` runs, and its data, stay as they are.
+    # A separate project, so that the containers and data of `make up` are not affected.
     return subprocess.run(
         [str(DOCKER), "compose", "--project-name", "interview-worker-smoke", *arguments],
         cwd=ROOT,

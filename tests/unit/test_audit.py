@@ -1,4 +1,4 @@
-"""What is made of pip-audit's answers."""
+"""Interpretation of pip-audit's output."""
 
 import json
 from typing import Any

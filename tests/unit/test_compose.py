@@ -1,6 +1,6 @@
 """`docker-compose.yml` and the files it includes, against the specification and our code.
 
-Containers cannot run everywhere; that names, paths and ports exist can be told anywhere.
+These tests need no container engine: they check that names, paths and ports exist.
 """
 
 import importlib
@@ -34,13 +34,13 @@ EACH = pytest.mark.parametrize("name", SERVICES)
 EACH_OF_OURS = pytest.mark.parametrize("name", OURS)
 
 SILENT = {"mongodb-exporter", "redis-exporter", "kafka-exporter", "otel-collector", "jaeger"}
-"""Images with nothing inside that could ask whether they are well; Prometheus does."""
+"""Images without a program for a health check; Prometheus' metric `up` reports them."""
 
 JOBS = {"elasticsearch-set-up", "kibana-set-up"}
-"""What ends when it is done."""
+"""Services that run once and exit."""
 
 GIVEN = {"openai_api_key", "anthropic_api_key"}
-"""Secrets that nobody can make but those who sell them."""
+"""Secrets that come from a vendor and cannot be generated."""
 
 PORTS = {
     "sidecar": 3001,
@@ -62,7 +62,7 @@ PORTS = {
     "elasticsearch": 9200,
     "kibana": 5601,
 }
-"""Where each image listens, by its documentation."""
+"""The port of each image, from its documentation."""
 
 
 def test_the_specification_allows_it() -> None:
@@ -329,7 +329,7 @@ def test_grafana_is_provisioned() -> None:
 
 
 def _names(file: Path, kind: str) -> list[str]:
-    """The names of a file's resources of one kind; a name that is there twice comes twice."""
+    """The names of a file's resources of one kind, including duplicates."""
     top = yaml.compose(file.read_text(), Loader=yaml.SafeLoader)
     assert isinstance(top, yaml.MappingNode)
     return [

@@ -72,13 +72,13 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 
 def blocks(text: str) -> str:
-    """What stands in code blocks, without comments and with continued lines joined."""
+    """The contents of code blocks, without comments and with continued lines joined."""
     found = "\n".join(re.findall(r"^ *```\w*\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE))
     return re.sub(r"\\\n\s*", " ", re.sub(r" # .*", "", found))
 
 
 def spans(text: str) -> list[str]:
-    """What stands in code within sentences."""
+    """The contents of inline code."""
     prose = re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
     return [re.sub(r"\s+", " ", span) for span in re.findall(r"`([^`]+)`", prose)]
 
@@ -115,7 +115,7 @@ def missing_paths(text: str) -> list[str]:
 
 
 def missing_files(text: str) -> list[str]:
-    """Files that are named without their folder, such as `objectives.yml`."""
+    """File names without a folder, such as `objectives.yml`, that do not exist."""
     names = {
         span
         for span in spans(text)
@@ -135,7 +135,7 @@ def missing_modules(text: str) -> list[str]:
 
 
 def exists(name: str) -> bool:
-    """Whether a dotted name is a module, or something in one."""
+    """Whether a dotted name is a module, or an attribute of one."""
     parts = name.split(".")
     for length in range(len(parts), 0, -1):
         try:

@@ -1,4 +1,4 @@
-"""What the documents say is there."""
+"""The documentation describes all metrics, and its examples are valid."""
 
 import re
 
@@ -30,7 +30,7 @@ def test_pictures_are_there_and_small(page: str) -> None:
 
 
 def submissions() -> list[tuple[str, str]]:
-    """Every submission that is shown or shipped: in JSON blocks, with curl, and as files."""
+    """Every example of a submission: in JSON blocks, in curl commands, and in files."""
     found = [(str(file), file.read_text()) for file in SAMPLES.glob("*.submission.json")]
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))):
         text = page.read_text()

@@ -1,4 +1,4 @@
-"""What a developer's environment says does not reach the tests."""
+"""A developer's environment variables do not affect the tests."""
 
 import os
 

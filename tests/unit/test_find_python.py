@@ -1,4 +1,4 @@
-"""Which Python the environments are made with."""
+"""The choice of the Python for the environments."""
 
 import os
 import subprocess

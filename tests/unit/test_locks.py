@@ -82,7 +82,7 @@ def environments() -> Iterator[dict[str, str]]:
 
 
 def left_out() -> set[str]:
-    """What the project overrides away, on purpose."""
+    """Packages that the project excludes by overrides."""
     given = PROJECT["tool"]["uv"]["override-dependencies"]
     return {canonicalize_name(Requirement(one).name) for one in given}
 
@@ -134,7 +134,7 @@ def test_what_is_reached_through_an_extra_is_pinned(name: str) -> None:
 
 @cache
 def requires(package: str) -> tuple[Requirement, ...]:
-    """The dependencies of an installed package; what is of other platforms only is not here."""
+    """The dependencies of an installed package on this platform."""
     try:
         return tuple(map(Requirement, metadata.distribution(package).requires or ()))
     except metadata.PackageNotFoundError:

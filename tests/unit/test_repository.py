@@ -1,4 +1,4 @@
-"""What is in the repository, and where."""
+"""The files of the repository."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""What is said of programs that are missing, on a laptop and in CI."""
+"""Reporting of missing programs, on a developer's machine and in CI."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def test_lost(number):
 
 
 def run(place: Path, *options: str, **environment: str) -> str:
-    """The output of pytest on tests of which most cannot be run."""
+    """The output of pytest for tests of which most need missing programs."""
     (place / "test_some.py").write_text(_TESTS)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", os.devnull]
     given = {name: value for name, value in os.environ.items() if name != "CI"}
@@ -94,7 +94,7 @@ def test_finds_a_program_where_distributions_put_it(
     (tmp_path / "server-9" / "sbin" / "server").chmod(0o644)
     found = Program(("other",), (f"{tmp_path}/server-*/sbin/server",)).find()
     assert found == str(tmp_path / "server-8" / "sbin" / "server")
-    # `sh` is where the PATH does not lead.
+    # `sh` is in a directory that is not on the PATH.
     assert Program(("none", "sh")).find() in ("/bin/sh", "/usr/bin/sh")
 
 

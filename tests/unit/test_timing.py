@@ -1,4 +1,4 @@
-"""How tests wait, and what they call soon."""
+"""The tests' helpers for waiting and time limits."""
 
 import time
 

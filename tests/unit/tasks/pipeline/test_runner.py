@@ -89,7 +89,7 @@ def execute(store: MemoryInterviews) -> Execute:
 
 
 def begun_long_ago(run: str) -> transitions.Change:
-    """A run whose lease has expired."""
+    """An interview with a run whose lease has expired."""
     return transitions.begin(Stage.TRANSCRIBE, run, now(), timedelta(0))
 
 

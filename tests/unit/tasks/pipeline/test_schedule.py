@@ -84,7 +84,7 @@ def test_it_fails_though_the_meeting_cannot_be_taken_back(
     with pytest.raises(Permanent):
         schedule(interview.id)
     assert world.interviews.get(interview.id).status is Status.FAILED
-    # The reservation tells a retry, or an erasure, that a meeting may exist.
+    # From the reservation, a retry or an erasure detects that a meeting may exist.
     assert world.reservations.holding(interview.id) is not None
 
 

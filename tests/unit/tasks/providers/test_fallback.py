@@ -1,4 +1,4 @@
-"""Who is asked, how often, and what is said where nobody answers."""
+"""Fallback and retries: the providers called, the number of calls, and the resulting error."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -40,7 +40,7 @@ AWAY = Transient("it is away", code="away")
 
 
 class Scripted(FakeLanguage):
-    """Fails as it is told to, one error a question, then answers."""
+    """Raises the given errors, one per call, and then succeeds."""
 
     def __init__(self, name: str, *errors: InterviewWorkerError, languages: str = "en") -> None:
         super().__init__(languages=frozenset(languages.split(",")))
@@ -199,7 +199,7 @@ def test_waits_for_as_long_as_it_is_asked_to() -> None:
         patch.setattr("tenacity.nap.time.sleep", pauses.append)
         languages(provider).summarise(SAID)
     (pause,) = pauses
-    # By chance up to half a second more, so that not all come again at once.
+    # Plus random jitter of up to half a second.
     assert 0.3 <= pause <= 0.8
 
 
@@ -226,7 +226,7 @@ def test_does_not_ask_again_once_the_lease_is_lost() -> None:
             return super().summarise(transcript)
 
     provider, second = Slow("first", AWAY), Scripted("second")
-    # Renewed after a second, so long before it lapses, which would be another error.
+    # Renewed after a second: long before the lease expires, which would be another error.
     with renewing(renew, timedelta(seconds=allowed(3))), pytest.raises(Superseded):
         languages(provider, second).summarise(SAID)
     assert (len(provider.calls), len(second.calls)) == (1, 0)

@@ -1,4 +1,4 @@
-"""What leaves for a language model, and what comes back."""
+"""Masking of requests to language models, and restoring of their findings."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def test_what_was_not_hidden_is_not_revealed() -> None:
 
 
 class Overheard(FakeLanguage):
-    """Notes what it is asked about, and quotes it."""
+    """Records the transcript of a request, and quotes it."""
 
     def __init__(self) -> None:
         super().__init__()

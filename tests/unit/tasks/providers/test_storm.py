@@ -1,4 +1,4 @@
-"""In a storm of failures, what is counted is what the services saw."""
+"""Metrics match the requests that services received during many random failures."""
 
 import random
 from collections import Counter
@@ -33,7 +33,7 @@ FAILURES = 4
 
 
 class Service:
-    """What a provider asks: it keeps account of its own."""
+    """A service that counts its requests independently of the metrics."""
 
     def __init__(self, name: str, chance: random.Random) -> None:
         self.name = name
@@ -50,7 +50,7 @@ class Service:
         (kind,) = self.chance.choices(kinds, weights=(40, 10, 40, 8, 2))
         self.seen[kind] += 1
         self.failed_in_a_row = self.failed_in_a_row + 1 if kind in {"busy", "closed"} else 0
-        # The first request after it was left alone is one that tries.
+        # The first request after the circuit was open is a trial.
         given_up = self.failed_in_a_row >= (1 if self.tried else FAILURES)
         self.given_up += given_up
         self.tried = given_up
@@ -96,7 +96,7 @@ TODAY = date(2026, 3, 1)
 
 @pytest.fixture(autouse=True)
 def noon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have all of a test take place on one day, though it be run at midnight."""
+    """Fix the date during a test, even around midnight."""
     moment = datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=UTC)
     monkeypatch.setattr("worker.adapters.billing.now", lambda: moment)
 

@@ -1,4 +1,4 @@
-"""Booking with several calendar providers: one event with one provider, whatever fails."""
+"""Booking with several calendar providers: one event with one provider, despite any failure."""
 
 from collections.abc import Iterator
 

@@ -23,7 +23,7 @@ TODAY = date(2026, 3, 1)
 
 @pytest.fixture(autouse=True)
 def noon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have all of a test take place on one day, though it be run at midnight."""
+    """Fix the date during a test, even around midnight."""
     moment = datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=UTC)
     monkeypatch.setattr("worker.adapters.billing.now", lambda: moment)
 
@@ -93,7 +93,7 @@ def test_names_of_models_are_bounded(recorder: Recorder) -> None:
 
 
 class Away(MemoryLedger):
-    """A ledger that is away at first."""
+    """A ledger that is unavailable at first."""
 
     away = True
 

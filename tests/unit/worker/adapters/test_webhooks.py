@@ -84,7 +84,7 @@ def test_a_receiver_may_know_any_of_the_secrets(receiver: Receiver, known: str) 
 def test_anything_but_2xx_is_not_accepted(receiver: Receiver, status: int) -> None:
     receiver.answer = lambda _: (status, {"Location": receiver.url})
     assert str(status) in refused(receiver.url).message
-    # Where it points to is not asked.
+    # The target of the redirect is not requested.
     assert receiver.attempts == 1
 
 
@@ -134,7 +134,7 @@ def test_a_closed_port_is_not_accepted() -> None:
 
 @contextmanager
 def answering_by_the_byte() -> Iterator[str]:
-    """A receiver that never ends its answer, and never falls silent either."""
+    """A receiver that sends an endless response, byte by byte."""
     over = threading.Event()
 
     def drip(server: socket.socket) -> None:
@@ -155,7 +155,7 @@ def answering_by_the_byte() -> Iterator[str]:
 
 
 def test_the_timeout_is_one_for_all_of_it() -> None:
-    # A time-out for each byte would never pass.
+    # A time-out for each read would never expire.
     with answering_by_the_byte() as url, within(10):
         assert f"{allowed(0.3):g} s" in refused(url, timeout=0.3).message
 

@@ -129,7 +129,7 @@ def test_this_machine_is_refused_though_nobody_knows_its_name(
 def test_a_name_that_leads_inside_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def resolve(*_: Any, **__: Any) -> list[Any]:
         stream = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
-        # One public address does not excuse a private one.
+        # One private address is enough to reject a host.
         return [(*stream, ("93.184.215.14", 80)), (*stream, ("127.0.0.1", 80))]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
@@ -139,7 +139,7 @@ def test_a_name_that_leads_inside_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_redirect_that_leads_inside_is_refused(
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The test's own server plays the public one; what it redirects to is checked for real.
+    # The test's server counts as public; the address that it redirects to is really checked.
     port = server.rpartition(":")[2]
     check = ssrf.resolve_public_address
     monkeypatch.setattr(

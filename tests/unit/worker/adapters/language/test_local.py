@@ -113,8 +113,8 @@ def test_orders_to_the_machine_change_nothing(provider: LocalProvider) -> None:
     assert scores(attacked) == scores(plain)
     for one, other in zip(plain.competencies or (), attacked.competencies or (), strict=True):
         assert other.evidence == one.evidence
-        # The embeddings of more sentences at once differ in the last bits of a number, by which a
-        # confidence, told to a hundredth, may be rounded another way.
+        # The embeddings of a larger batch of sentences differ in their last bits, so that a
+        # confidence may be rounded to another hundredth.
         assert other.confidence == pytest.approx(one.confidence, abs=0.011)
     assert plain.overall is not None
     assert attacked.overall is not None
@@ -129,7 +129,7 @@ def test_knows_what_a_sentence_is_about() -> None:
     right = sum(n in {hit.sentence for hit in found[name]} for n, (name, _) in enumerate(asked))
     chatter = matcher.matches(embeddings.embed(OFF_TOPIC))
     astray = {hit.sentence for hits in chatter.values() for hit in hits}
-    # 28 and 1 at the time of writing; a few may change sides when a rubric is reworded.
+    # 28 and 1 at the time of writing; rewording a rubric may change a few results.
     assert right >= 0.8 * len(asked)
     assert len(astray) <= 0.05 * len(OFF_TOPIC)
 
