@@ -35,7 +35,7 @@ def test_no_two_boxes_overlap() -> None:
         assert [(a, b) for (a, one), (b, other) in pairs if overlap(one, other)] == []
 
 
-def test_everything_is_inside_the_page() -> None:
+def test_all_boxes_are_inside_the_page() -> None:
     width, height = SOURCE["size"]
     for name, item in (SOURCE["boxes"] | SOURCE["groups"]).items():
         left, top, right, bottom = edges_of(item)

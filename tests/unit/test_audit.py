@@ -29,13 +29,13 @@ def answer(*packages: dict[str, Any]) -> str:
         ([UNKNOWN], 0, "NOT AUDITED: the service that was reached knows none of the packages"),
     ],
 )
-def test_tells_what_was_found(packages: list[dict[str, Any]], code: int, said: str) -> None:
+def test_vulnerabilities_are_reported(packages: list[dict[str, Any]], code: int, said: str) -> None:
     found, lines = verdict(answer(*packages), "")
     assert found == code
     assert said in lines
 
 
-def test_tells_failures_from_a_service_that_cannot_be_reached() -> None:
+def test_failures_differ_from_an_unreachable_service() -> None:
     log = "Traceback …\nrequests.exceptions.ConnectionError: Failed to resolve 'api.osv.dev'\n"
     assert verdict("", log)[0] == 0
     assert verdict("", log)[1][0].startswith("NOT AUDITED")

@@ -65,7 +65,7 @@ PORTS = {
 """The port of each image, from its documentation."""
 
 
-def test_the_specification_allows_it() -> None:
+def test_files_match_the_compose_specification() -> None:
     program = Path(sys.executable).with_name("check-jsonschema")
     arguments = ["--builtin-schema", "vendor.compose-spec", *map(str, FILES)]
     checked = subprocess.run(
@@ -82,7 +82,7 @@ def test_no_resource_is_defined_twice(kind: str) -> None:
     assert set(names) == set(COMPOSE.get(kind, ()))
 
 
-def test_two_files_with_the_same_resource_are_an_error(tmp_path: Path) -> None:
+def test_duplicate_resource_in_two_files_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.yml").write_text("volumes: {data: {}}")
     file = tmp_path / "compose.yml"
     file.write_text("include: [{path: a.yml}]\nvolumes: {data: {}}")
@@ -98,7 +98,7 @@ def test_an_included_file_needs_the_project_directory(tmp_path: Path) -> None:
 
 
 @EACH
-def test_its_references_resolve(name: str) -> None:
+def test_references_resolve(name: str) -> None:
     service = SERVICES[name]
     networks = {"default", *COMPOSE.get("networks", ())}
     volumes = {source for mount in service.get("volumes", ()) if (source := mount.split(":")[0])}
@@ -115,11 +115,11 @@ def test_all_files_harden_containers_the_same_way() -> None:
     assert others == [first] * len(others)
 
 
-def test_the_logging_driver_is_set_for_services_of_ours() -> None:
+def test_logging_driver_is_set_for_our_services_only() -> None:
     assert set(_names(LOGGING_DRIVER, "services")) < set(OURS)
 
 
-def test_all_parts_are_there() -> None:
+def test_all_services_are_defined() -> None:
     assert set(SERVICES) == {"worker", *JOBS, *PORTS}
 
 
@@ -128,7 +128,7 @@ def test_images_are_pinned(name: str) -> None:
     assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+(-alpine)?", SERVICES[name]["image"])
 
 
-def test_images_that_ours_is_made_of_are_pinned() -> None:
+def test_base_images_are_pinned() -> None:
     bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
     assert bases
     for base in bases:
@@ -136,7 +136,7 @@ def test_images_that_ours_is_made_of_are_pinned() -> None:
 
 
 @EACH
-def test_it_can_do_little(name: str) -> None:
+def test_containers_are_hardened_and_limited(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
@@ -146,7 +146,7 @@ def test_it_can_do_little(name: str) -> None:
 
 
 @EACH
-def test_only_this_machine_reaches_its_ports(name: str) -> None:
+def test_ports_are_published_on_loopback_only(name: str) -> None:
     for published in SERVICES[name].get("ports", ()):
         host, _, container = published.split(":")
         assert host == "127.0.0.1"
@@ -154,12 +154,12 @@ def test_only_this_machine_reaches_its_ports(name: str) -> None:
 
 
 @EACH
-def test_its_health_is_known(name: str) -> None:
+def test_services_have_health_checks(name: str) -> None:
     assert ("healthcheck" in SERVICES[name]) is (name not in SILENT | JOBS)
 
 
 @EACH
-def test_it_waits_for_what_is_healthy(name: str) -> None:
+def test_dependencies_must_be_healthy(name: str) -> None:
     for other, condition in SERVICES[name].get("depends_on", {}).items():
         if other in JOBS:
             assert condition == {"condition": "service_completed_successfully"}
@@ -170,7 +170,7 @@ def test_it_waits_for_what_is_healthy(name: str) -> None:
 
 
 @EACH
-def test_what_is_mounted_is_there(name: str) -> None:
+def test_mounted_directories_and_volumes_exist(name: str) -> None:
     for mount in SERVICES[name].get("volumes", ()):
         source, target, *options = mount.split(":")
         assert target.startswith("/")
@@ -182,7 +182,7 @@ def test_what_is_mounted_is_there(name: str) -> None:
 
 
 @EACH
-def test_its_secrets_are_made(name: str, tmp_path: Path) -> None:
+def test_secrets_are_generated(name: str, tmp_path: Path) -> None:
     make(tmp_path)
     for secret in SERVICES[name].get("secrets", ()):
         path = Path(COMPOSE["secrets"][secret]["file"])
@@ -193,7 +193,7 @@ def test_its_secrets_are_made(name: str, tmp_path: Path) -> None:
 
 
 @EACH_OF_OURS
-def test_its_settings_exist(name: str) -> None:
+def test_environment_variables_are_settings(name: str) -> None:
     fields = Settings.model_fields
     for variable, value in SERVICES[name].get("environment", {}).items():
         setting = variable.removesuffix("_FILE").lower()
@@ -205,7 +205,9 @@ def test_its_settings_exist(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["sidecar", "worker", "flower"])
-def test_its_settings_are_right(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_have_the_addresses_of_the_services(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make(tmp_path)
     for variable, value in _environment(name):
         secret = value.replace("/run/secrets", str(tmp_path))
@@ -223,7 +225,7 @@ def test_its_settings_are_right(name: str, tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.slow
 @EACH_OF_OURS
-def test_its_command_exists(name: str) -> None:
+def test_command_exists(name: str) -> None:
     service = SERVICES[name]
     if "entrypoint" in service:
         program, _, module, *_ = service["entrypoint"]
@@ -239,7 +241,7 @@ def test_its_command_exists(name: str) -> None:
 
 
 @EACH_OF_OURS
-def test_its_health_check_is_python(name: str) -> None:
+def test_health_check_is_valid_python(name: str) -> None:
     how, program, flag, code = SERVICES[name]["healthcheck"]["test"]
     assert (how, program, flag) == ("CMD", "python", "-c")
     compile(code, name, "exec")
@@ -247,19 +249,19 @@ def test_its_health_check_is_python(name: str) -> None:
         importlib.import_module(module)
 
 
-def test_more_time_to_stop_than_work_in_hand_is_given() -> None:
+def test_stop_grace_period_exceeds_shutdown_grace() -> None:
     assert SERVICES["worker"]["stop_grace_period"] == "45s"
     assert Settings.model_fields["shutdown_grace"].default + 10 < 45
 
 
-def test_worker_and_sidecar_share_their_figures() -> None:
+def test_worker_and_sidecar_share_the_metrics_directory() -> None:
     place = SERVICES["worker"]["environment"]["METRICS_DIR"]
     for name in ("worker", "sidecar"):
         assert f"figures:{place}" in SERVICES[name]["volumes"]
     assert f" {place} " in DOCKERFILE.replace(" /data ", " ")
 
 
-def test_secrets_are_made_once(tmp_path: Path) -> None:
+def test_existing_secrets_are_not_changed(tmp_path: Path) -> None:
     make(tmp_path / "secrets")
     before = {file: file.read_text() for file in (tmp_path / "secrets").iterdir()}
     (tmp_path / "secrets" / "redis_url").unlink()
@@ -268,14 +270,14 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
 
 
-def test_secrets_stay_out_of_git_and_of_the_image() -> None:
+def test_secrets_are_excluded_from_git_and_the_image() -> None:
     assert "secrets/" in (ROOT / ".gitignore").read_text().splitlines()
     allowed = (ROOT / ".dockerignore").read_text().splitlines()
     assert allowed[0] == "*"
     assert "!secrets" not in allowed
 
 
-def test_what_the_image_copies_is_in_its_context() -> None:
+def test_copied_files_are_in_the_build_context() -> None:
     allowed = (ROOT / ".dockerignore").read_text().splitlines()
     for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE):
         *sources, _ = shlex.split(line)
@@ -284,13 +286,13 @@ def test_what_the_image_copies_is_in_its_context() -> None:
             assert (ROOT / source).exists()
 
 
-def test_what_the_image_sets_is_a_setting_or_of_python() -> None:
+def test_environment_of_the_image_consists_of_settings() -> None:
     (block,) = re.findall(r"^ENV PATH=.*?(?=^\w)", DOCKERFILE, re.MULTILINE | re.DOTALL)
     names = set(re.findall(r"(\w+)=", block)) - {"PATH", "PYTHONUNBUFFERED", "HF_HUB_OFFLINE"}
     assert {name.lower() for name in names} <= set(Settings.model_fields)
 
 
-def test_prometheus_scrapes_what_is_there() -> None:
+def test_prometheus_targets_exist() -> None:
     place = ROOT / "monitoring" / "stack" / "prometheus" / "prometheus.yml"
     config = yaml.safe_load(place.read_text())
     names = {"localhost": "prometheus", "interview-worker": "sidecar"}

@@ -197,7 +197,7 @@ def unknown_variables(text: str) -> list[str]:
 
 
 @every_page
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_resolve(page: Path) -> None:
     assert missing_links(page, page.read_text()) == []
 
 
@@ -234,7 +234,7 @@ def test_other_variables_are_read(name: str, place: str) -> None:
     assert any(re.search(rf"\b{name}\b", file.read_text()) for file in texts)
 
 
-def test_what_does_not_exist_is_found() -> None:
+def test_missing_things_are_detected() -> None:
     text = (
         "`worker/gone.py`, `gone.yml`, `tasks.gone.Name`, `make gone`, `interview-worker gone`, "
         "`interview-worker list --gone`, `GONE_SETTING`, [page](gone.md), [part](README.md#gone)"

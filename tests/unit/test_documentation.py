@@ -22,7 +22,7 @@ def test_every_metric_is_described(metric: Metric) -> None:
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/reference/dashboards.md"])
-def test_pictures_are_there_and_small(page: str) -> None:
+def test_pictures_exist_and_are_small(page: str) -> None:
     pictures = re.findall(r"\(([^)]+\.png)\)", (ROOT / page).read_text())
     assert pictures
     for picture in pictures:
@@ -41,13 +41,13 @@ def submissions() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("place", "text"), submissions(), ids=lambda value: value[-20:])
-def test_a_submission_that_is_shown_is_accepted(place: str, text: str) -> None:
+def test_example_submissions_are_accepted(place: str, text: str) -> None:
     submission = Submission.model_validate_json(text)
     assert submission.consent is not None, place
     assert submission.consent.at < now(), place
 
 
-def test_submissions_are_found_where_they_are_shown() -> None:
+def test_example_submissions_are_found() -> None:
     assert {place.rpartition("/")[2] for place, _ in submissions()} >= {
         "README.md",
         "producers.md",

@@ -17,22 +17,20 @@ from worker.settings import Settings
         "PYTHONWARNINGS",
     ],
 )
-def test_takes_out(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_variables_are_removed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
     environment.clean()
     assert name not in os.environ
 
 
 @pytest.mark.parametrize("name", ["CI", "HOME", "LANG", "PATH", "TMPDIR", "TZ", "CHAOS"])
-def test_leaves_what_tells_of_the_machine_and_of_the_run(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_variables_of_machine_and_run_are_kept(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "1")
     environment.clean()
     assert os.environ[name] == "1"
 
 
-def test_leaves_settings_where_real_services_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_kept_for_contract_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROVIDER", "openai")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
     monkeypatch.setenv("NO_COLOR", "1")
@@ -41,7 +39,7 @@ def test_leaves_settings_where_real_services_are_asked(monkeypatch: pytest.Monke
     assert "NO_COLOR" not in os.environ
 
 
-def test_settings_are_the_defaults() -> None:
+def test_settings_have_their_defaults() -> None:
     assert Settings().model_fields_set == set()
 
 
@@ -49,7 +47,7 @@ def test_settings_are_the_defaults() -> None:
     ("name", "value", "wanted"),
     [("NO_COLOR", "1", False), ("FORCE_COLOR", "1", True), ("PY_COLORS", "0", False)],
 )
-def test_pytest_itself_is_as_colourful_as_is_wished(
+def test_colours_of_pytest_follow_the_environment(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, wanted: bool
 ) -> None:
     monkeypatch.setenv(name, value)

@@ -15,15 +15,15 @@ PAGE = (ROOT / "docs" / "how-to" / "add-a-provider.md").read_text()
 
 
 @pytest.mark.parametrize("name", interview_worker.__all__)
-def test_everything_it_promises_is_there(name: str) -> None:
+def test_all_exported_names_exist(name: str) -> None:
     assert getattr(interview_worker, name) is not None
 
 
-def test_it_is_typed() -> None:
+def test_package_is_typed() -> None:
     assert (files("interview_worker") / "py.typed").is_file()
 
 
-def test_the_provider_in_the_documentation_can_be_made() -> None:
+def test_documented_provider_can_be_created() -> None:
     (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     assert "from interview_worker import" in example
     namespace: dict[str, Any] = {}

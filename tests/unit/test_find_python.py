@@ -39,7 +39,7 @@ def suitable(folder: Path, name: str) -> Path:
 OLD = 'case "$1" in --version) echo Python 3.9.2;; *) exit 1;; esac'
 
 
-def test_python3_is_taken_where_it_suits(tmp_path: Path) -> None:
+def test_suitable_python3_is_used(tmp_path: Path) -> None:
     suitable(tmp_path / "a", "python3")
     found = find(path=f"{tmp_path}/a:{SYSTEM}", home=tmp_path)
     assert found.returncode == 0
@@ -47,14 +47,14 @@ def test_python3_is_taken_where_it_suits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["python3", "python3.12", "python"])
-def test_another_one_is_found_behind_one_that_does_not_suit(tmp_path: Path, name: str) -> None:
+def test_search_continues_after_an_unsuitable_python(tmp_path: Path, name: str) -> None:
     program(tmp_path / "a", "python3", OLD)
     suitable(tmp_path / "b", name)
     found = find(path=f"{tmp_path}/a:{tmp_path}/b:{SYSTEM}", home=tmp_path)
     assert found.returncode == 0, found.stderr
 
 
-def test_a_shim_that_answers_with_an_error_is_passed_over(tmp_path: Path) -> None:
+def test_failing_shim_is_skipped(tmp_path: Path) -> None:
     program(
         tmp_path / "a", "python3.13", "echo 'pyenv: python3.13: command not found' >&2; exit 127"
     )
@@ -64,7 +64,7 @@ def test_a_shim_that_answers_with_an_error_is_passed_over(tmp_path: Path) -> Non
     assert (found.returncode, found.stderr) == (0, "")
 
 
-def test_those_of_pyenv_are_found_without_a_shim(tmp_path: Path) -> None:
+def test_pythons_of_pyenv_are_found_without_a_shim(tmp_path: Path) -> None:
     program(tmp_path / "a", "python3", OLD)
     versions = tmp_path / ".pyenv" / "versions"
     versions.mkdir(parents=True)
@@ -76,7 +76,7 @@ def test_those_of_pyenv_are_found_without_a_shim(tmp_path: Path) -> None:
     assert found.returncode == 0, found.stderr
 
 
-def test_one_that_is_named_is_taken_or_refused_in_one_line(tmp_path: Path) -> None:
+def test_given_python_is_used_or_rejected_with_one_line(tmp_path: Path) -> None:
     old = program(tmp_path / "a", "python3.9", OLD)
     refused = find(str(old), path=SYSTEM, home=tmp_path)
     assert refused.returncode == 1

@@ -24,7 +24,7 @@ def licence(distribution: metadata.Distribution) -> str:
     )
 
 
-def test_the_decision_names_every_copyleft_distribution() -> None:
+def test_decision_names_every_copyleft_distribution() -> None:
     named = set(re.findall(r"`([\w.-]+)`", (ROOT / "docs/adr/0010-licence.md").read_text()))
     run = pins("run")
     installed = {

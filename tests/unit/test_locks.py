@@ -47,7 +47,7 @@ def pins(name: str) -> dict[str, list[Pin]]:
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
-def test_every_package_has_hashes_and_none_an_address(lock: object) -> None:
+def test_every_package_has_hashes_and_no_url(lock: object) -> None:
     text = (ROOT / "requirements" / getattr(lock, "name", "")).read_text()
     entries = re.split(r"\n(?=[a-z0-9])", re.sub(r"(?m)^\s*#.*\n", "", text).strip())
     assert len(entries) >= 1
@@ -89,7 +89,7 @@ def left_out() -> set[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["run", "dev"])
-def test_what_is_reached_through_an_extra_is_pinned(name: str) -> None:
+def test_dependencies_of_extras_are_pinned(name: str) -> None:
     """Walk all dependencies with their extras, as an installer would, on each platform."""
     extras = PROJECT["project"]["optional-dependencies"]
     chosen = (

@@ -43,10 +43,10 @@ def tracked() -> list[str]:
     return listed.stdout.split("\0")[:-1]
 
 
-def test_nothing_is_at_the_root_that_has_no_business_there() -> None:
+def test_root_contains_only_expected_files() -> None:
     assert {path.split("/")[0] for path in tracked()} <= KNOWN
 
 
-def test_nothing_that_was_built_is_tracked() -> None:
+def test_build_products_are_not_tracked() -> None:
     built = (".dist-info/", ".egg-info/", "__pycache__/", ".pyc", "/node_modules/")
     assert [path for path in tracked() if any(part in path for part in built)] == []

@@ -59,7 +59,7 @@ def last_lines(output: str) -> list[str]:
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "by several processes"])
-def test_a_laptop_skips_and_is_told_what_to_install(
+def test_missing_programs_are_skipped_and_listed_locally(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     output = run(tmp_path, *options)
@@ -71,7 +71,7 @@ def test_a_laptop_skips_and_is_told_what_to_install(
     assert output.count("make system-packages") == 1
 
 
-def test_ci_fails_instead(tmp_path: Path) -> None:
+def test_missing_programs_fail_in_ci(tmp_path: Path) -> None:
     output = run(tmp_path, CI="true")
     assert "1 passed" in output
     assert "skipped" not in output.splitlines()[-1]
@@ -79,11 +79,11 @@ def test_ci_fails_instead(tmp_path: Path) -> None:
     assert "`make system-packages` installs gone (4 tests)" in output
 
 
-def test_where_all_is_there_nothing_is_said(tmp_path: Path) -> None:
+def test_summary_is_absent_if_no_program_is_missing(tmp_path: Path) -> None:
     assert "installs" not in run(tmp_path, "-k", "test_there")
 
 
-def test_finds_a_program_where_distributions_put_it(
+def test_programs_are_found_in_directories_of_distributions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
@@ -98,12 +98,12 @@ def test_finds_a_program_where_distributions_put_it(
     assert Program(("none", "sh")).find() in ("/bin/sh", "/usr/bin/sh")
 
 
-def test_a_name_that_is_not_known_is_an_error_at_once() -> None:
+def test_unknown_name_is_an_error() -> None:
     with pytest.raises(AssertionError):
         needs("no-such-program")
 
 
-def test_a_test_that_is_not_marked_is_told_what_installs_it(
+def test_error_of_an_unmarked_test_names_the_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(PROGRAMS, "gone", Program(("no-such-program",)))

@@ -12,7 +12,7 @@ def slow(monkeypatch: pytest.MonkeyPatch, scale: float) -> None:
     monkeypatch.setattr(timing, "SCALE", scale)
 
 
-def test_what_is_soon_passes_and_what_is_late_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_within_fails_after_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([0.0, 4.9, 10.0, 15.1])
     monkeypatch.setattr(time, "monotonic", lambda: next(moments))
     with within(1):
@@ -21,7 +21,7 @@ def test_what_is_soon_passes_and_what_is_late_fails(monkeypatch: pytest.MonkeyPa
         pass
 
 
-def test_a_slow_machine_has_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_scale_with_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     slow(monkeypatch, 4)
     moments = iter([0.0, 19.9])
     monkeypatch.setattr(time, "monotonic", lambda: next(moments))
@@ -29,7 +29,7 @@ def test_a_slow_machine_has_longer(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
-def test_no_machine_is_too_slow_to_prove_something(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limit_stays_below_the_time_of_the_defect(monkeypatch: pytest.MonkeyPatch) -> None:
     slow(monkeypatch, 4)
     moments = iter([0.0, 3.1])
     monkeypatch.setattr(time, "monotonic", lambda: next(moments))
@@ -37,13 +37,13 @@ def test_no_machine_is_too_slow_to_prove_something(monkeypatch: pytest.MonkeyPat
         pass
 
 
-def test_an_error_of_its_own_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_in_the_context_takes_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     slow(monkeypatch, 0)
     with pytest.raises(ValueError, match="other"), within(1):
         raise ValueError("other")
 
 
-def test_what_never_comes_is_told_with_the_last_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timeout_error_has_the_last_value(monkeypatch: pytest.MonkeyPatch) -> None:
     slow(monkeypatch, 0)
     with pytest.raises(AssertionError, match="in vain"):
         wait_until(lambda: False)

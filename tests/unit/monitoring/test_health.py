@@ -26,7 +26,7 @@ def away() -> Details:
         (away, away, HealthStatus.DOWN),
     ],
 )
-def test_it_is_as_well_as_what_it_cannot_do_without(
+def test_status_depends_on_critical_checks(
     database: object, kafka: object, whole: HealthStatus
 ) -> None:
     checks = Check("database", database, critical=True), Check("kafka", kafka)  # type: ignore[arg-type]
@@ -36,7 +36,7 @@ def test_it_is_as_well_as_what_it_cannot_do_without(
     assert (found.checks["kafka"].condition is HealthStatus.DOWN) == (kafka is away)
 
 
-def test_what_hangs_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_check_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_TIMEOUT", 0.1)
     gate = threading.Event()
     found = Health(Check("database", lambda: {"ok": gate.wait()}, critical=True)).check()
@@ -46,7 +46,7 @@ def test_what_hangs_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.checks["database"].seconds >= 0.09
 
 
-def test_what_is_slow_is_degraded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_check_is_degraded(monkeypatch: pytest.MonkeyPatch) -> None:
     # With a coarse clock a check may take 0 seconds, which is still slower than this limit.
     monkeypatch.setattr(health, "_SLOW", -1.0)
     found = Health(Check("database", fine, critical=True)).check()
@@ -54,7 +54,7 @@ def test_what_is_slow_is_degraded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.checks["database"].details == {"role": "primary"}
 
 
-def test_nobody_can_have_it_hammered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_are_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_CACHE_SECONDS", 3600.0)
     asked = []
 
@@ -71,7 +71,7 @@ def test_nobody_can_have_it_hammered(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(asked) == 2
 
 
-def test_those_that_waited_for_a_slow_look_do_not_look_again(
+def test_waiting_requests_reuse_the_result_of_a_slow_check(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = 1000.0

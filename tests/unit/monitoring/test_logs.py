@@ -50,7 +50,7 @@ def last(kept: Kept) -> dict[str, Any]:
     return found
 
 
-def test_a_line_tells_what_the_work_is_about(logger: logging.Logger, kept: Kept) -> None:
+def test_lines_have_the_context_of_the_work(logger: logging.Logger, kept: Kept) -> None:
     with bound_context(operation="transcribe", interview_id="i-1", task_id="t-1"):
         bind(attempt=2)
         logger.warning("%s ended", "transcribe", extra={"duration": 12, "status": "retry"})
@@ -92,7 +92,7 @@ def fail() -> None:
     raise ValueError("Maya said that she")
 
 
-def test_of_foreign_errors_only_type_and_place_are_told(logger: logging.Logger, kept: Kept) -> None:
+def test_foreign_exceptions_are_logged_without_message(logger: logging.Logger, kept: Kept) -> None:
     try:
         try:
             fail()
@@ -110,7 +110,7 @@ def test_of_foreign_errors_only_type_and_place_are_told(logger: logging.Logger, 
     assert "Maya" not in kept.lines[-1]
 
 
-def test_what_celery_says_of_a_failed_task_is_told_by_type(kept: Kept) -> None:
+def test_failed_tasks_are_logged_by_exception_type(kept: Kept) -> None:
     logger = logging.getLogger("celery.app.trace")
     logger.addHandler(kept)
     try:
@@ -144,11 +144,11 @@ def test_what_celery_says_of_a_failed_task_is_told_by_type(kept: Kept) -> None:
         ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
     ],
 )
-def test_masks_what_has_a_shape(text: str, left: str) -> None:
+def test_recognisable_personal_data_is_masked(text: str, left: str) -> None:
     assert redact(text) == left
 
 
-def test_a_terminal_gets_lines_for_people(logger: logging.Logger) -> None:
+def test_terminal_gets_readable_lines(logger: logging.Logger) -> None:
     handler = Kept(ConsoleLines("worker", colours=False))
     logger.addHandler(handler)
     with bound_context(interview_id="i-1"):
@@ -163,7 +163,7 @@ def read_all(descriptor: int) -> bytes:
     return found
 
 
-def test_a_slow_reader_holds_nobody_up(logger: logging.Logger) -> None:
+def test_slow_reader_does_not_block(logger: logging.Logger) -> None:
     dropped: list[int] = []
     reading, writing = os.pipe()
     pipe = Pipe(writing, lambda: dropped.append(1), capacity=100)
@@ -203,7 +203,7 @@ def test_a_child_writes_its_own_lines_and_no_others(logger: logging.Logger) -> N
     os.close(reading)
 
 
-def test_what_cannot_be_formatted_is_dropped(logger: logging.Logger) -> None:
+def test_lines_that_cannot_be_formatted_are_dropped(logger: logging.Logger) -> None:
     dropped: list[int] = []
     reading, writing = os.pipe()
     pipe = Pipe(writing, lambda: dropped.append(1))
@@ -213,7 +213,7 @@ def test_what_cannot_be_formatted_is_dropped(logger: logging.Logger) -> None:
     os.close(writing)
 
 
-def test_children_learn_of_another_level() -> None:
+def test_level_change_reaches_children() -> None:
     root = logging.getLogger()
     before = root.level
     try:

@@ -35,7 +35,7 @@ def begin(provider: TracerProvider, number: int) -> None:
             pass
 
 
-def test_a_tenth_of_the_traces_is_sampled_and_whole(collected: Collector) -> None:
+def test_a_tenth_of_the_traces_is_sampled_completely(collected: Collector) -> None:
     number, ratio = 2000, 0.1
     # Trace ids are random; without a seed, one run in 370 would exceed the tolerance.
     random.seed(7)
@@ -47,7 +47,7 @@ def test_a_tenth_of_the_traces_is_sampled_and_whole(collected: Collector) -> Non
     assert all([span.name for span in spans] == ["query", "request"] for spans in traces.values())
 
 
-def test_what_was_sampled_elsewhere_is_sampled_here(collected: Collector) -> None:
+def test_sampling_decision_of_the_caller_is_respected(collected: Collector) -> None:
     with tracing_process(TracingConfig(collected.url, 0), "tests") as provider:
         begin(provider, 1)
         with continue_trace(_BEGUN):
@@ -55,7 +55,7 @@ def test_what_was_sampled_elsewhere_is_sampled_here(collected: Collector) -> Non
     assert {span.trace_id for span in collected.spans} == {_BEGUN.split("-")[1]}
 
 
-def test_a_query_that_belongs_to_no_work_is_no_trace(collected: Collector) -> None:
+def test_queries_outside_of_work_are_not_traced(collected: Collector) -> None:
     with tracing_process(TracingConfig(collected.url, 1), "tests") as provider:
         with provider.get_tracer("tests").start_as_current_span("BRPOP", kind=SpanKind.CLIENT):
             pass
@@ -63,7 +63,7 @@ def test_a_query_that_belongs_to_no_work_is_no_trace(collected: Collector) -> No
     assert len(collected.spans) == 2
 
 
-def test_a_span_tells_only_what_it_may(collected: Collector) -> None:
+def test_spans_have_only_allowed_attributes(collected: Collector) -> None:
     with (
         tracing_process(TracingConfig(collected.url, 1, {"x-key": "k"}), "tests") as provider,
         bound_context(interview_id="i-1", attempt=2),
@@ -95,7 +95,7 @@ def test_a_span_tells_only_what_it_may(collected: Collector) -> None:
     assert collected.headers["X-Key"] == "k"
 
 
-def test_a_dead_collector_holds_up_nothing_for_long() -> None:
+def test_unavailable_collector_does_not_block() -> None:
     with ExitStack() as stack:
         # Celery kills a child that takes longer than four seconds to start or stop, so this must be
         # faster on any machine.
@@ -118,6 +118,6 @@ def test_outside_of_any_trace_there_are_no_ids() -> None:
 
 
 @pytest.mark.parametrize("found", ["maya@company.example", "", None, 3, "0" * 36])
-def test_what_is_not_an_id_is_no_fact(found: object) -> None:
+def test_invalid_interview_id_is_not_an_attribute(found: object) -> None:
     assert interview_field(found) == {}
     assert attributes() == {}

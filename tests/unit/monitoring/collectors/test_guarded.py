@@ -42,7 +42,7 @@ def gate() -> Iterator[threading.Event]:
     gate.set()
 
 
-def test_one_that_fails_harms_no_other() -> None:
+def test_failing_source_does_not_affect_others() -> None:
     found = figures_of(
         GuardedCollectors(
             [
@@ -58,7 +58,7 @@ def test_one_that_fails_harms_no_other() -> None:
     assert found.value(metrics.COLLECTOR_DURATION, "redis") is not None
 
 
-def test_those_that_hang_are_waited_for_together(gate: threading.Event) -> None:
+def test_hanging_sources_share_one_timeout(gate: threading.Event) -> None:
     timeout, number = 0.2, 50
     sources = [Source(f"source-{n}", Scripted(gate.wait)) for n in range(number)]
     guarded = GuardedCollectors([*sources, Source("redis", Scripted())], timeout=timeout)
@@ -71,7 +71,7 @@ def test_those_that_hang_are_waited_for_together(gate: threading.Event) -> None:
     assert max(waited) >= timeout * 0.9
 
 
-def test_one_that_hangs_is_not_asked_again_until_it_answers(gate: threading.Event) -> None:
+def test_hanging_source_is_not_called_again(gate: threading.Event) -> None:
     hanging = Scripted(gate.wait)
     guarded = GuardedCollectors([Source("redis", hanging, metrics.REDIS_UP)], timeout=0.05)
     for _ in range(4):
@@ -83,7 +83,7 @@ def test_one_that_hangs_is_not_asked_again_until_it_answers(gate: threading.Even
     assert hanging.readings > 1
 
 
-def test_tells_of_a_change_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_failure_and_recovery_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     source = Scripted(away)
     guarded = GuardedCollectors([Source("redis", source)])
     with caplog.at_level(logging.INFO, "monitoring.collectors.guarded"):

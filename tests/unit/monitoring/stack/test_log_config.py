@@ -26,7 +26,7 @@ _NO_SOURCE = {"searchSourceJSON": "{}"}
 OBJECTS = [json.loads(line) for line in objects.ndjson().splitlines()]
 
 
-def test_what_is_committed_is_what_is_made() -> None:
+def test_committed_files_are_up_to_date() -> None:
     for path, text in files().items():
         assert path.read_text() == text, f"{path}: run `make log-config`"
 
@@ -36,7 +36,7 @@ def test_schema_and_table_have_the_same_fields() -> None:
     assert set(_FIELDS.values()) < set(SCHEMA["properties"])
 
 
-def test_no_two_fields_become_one() -> None:
+def test_fields_map_to_distinct_names() -> None:
     names = [field.ecs for field in FIELDS]
     assert len(set(names)) == len(names)
     # A field cannot have a value and subfields at once.
@@ -61,7 +61,7 @@ def test_every_field_is_indexed_with_its_type() -> None:
     assert template["template"]["settings"]["index.lifecycle.name"] == elasticsearch.POLICY
 
 
-def test_nothing_is_kept_for_more_than_91_days() -> None:
+def test_logs_are_deleted_within_91_days() -> None:
     phases = retention.policy()["policy"]["phases"]
     (written,) = re.findall(r"^(\d+)d$", phases["hot"]["actions"]["rollover"]["max_age"])
     (aged,) = re.findall(r"^(\d+)d$", phases["delete"]["min_age"])
@@ -70,7 +70,7 @@ def test_nothing_is_kept_for_more_than_91_days() -> None:
     assert int(written) + int(aged) <= 91
 
 
-def test_the_set_up_names_what_there_is() -> None:
+def test_set_up_scripts_name_existing_files() -> None:
     script = (ROOT / "monitoring" / "stack" / "elasticsearch" / "set-up.sh").read_text()
     assert f"_ilm/policy/{elasticsearch.POLICY} /config/elasticsearch/policy.json" in script
     assert "/config/elasticsearch/template.json" in script
@@ -97,7 +97,7 @@ def test_what_fluentd_reads_is_nested_as_it_must() -> None:
     assert opened == []
 
 
-def test_fluentd_takes_each_value_as_it_is() -> None:
+def test_fluentd_keeps_the_types_of_values() -> None:
     """A value keeps its type only in a single placeholder, which ends at the first brace."""
     for field in FIELDS:
         assert re.search(
@@ -113,7 +113,7 @@ def test_fluentd_loses_nothing(setting: str) -> None:
     assert setting in buffer
 
 
-def test_what_kibana_shows_refers_to_what_is_there() -> None:
+def test_saved_objects_refer_to_existing_objects() -> None:
     known: set[tuple[str, str]] = set()
     for one in OBJECTS:
         for reference in one["references"]:
@@ -125,7 +125,7 @@ def test_what_kibana_shows_refers_to_what_is_there() -> None:
     assert ("dashboard", objects.DASHBOARD) in known
 
 
-def test_what_kibana_asks_for_is_indexed() -> None:
+def test_fields_used_by_kibana_are_indexed() -> None:
     names = {field.ecs for field in FIELDS}
     asked: set[str] = set()
     for one in OBJECTS:
@@ -140,7 +140,7 @@ def test_what_kibana_asks_for_is_indexed() -> None:
     assert {"log.level", "event.duration", "labels.interview_id", "service.node.name"} <= asked
 
 
-def test_the_collector_has_the_parts_it_names() -> None:
+def test_collector_defines_the_components_it_names() -> None:
     service = COLLECTOR["service"]
     (pipeline,) = service["pipelines"].values()
     for kind, names in pipeline.items():

@@ -75,7 +75,7 @@ def variables(dashboard: Dashboard) -> dict[str, Any]:
 
 
 @EACH
-def test_the_committed_file_is_what_the_code_makes(dashboard: Dashboard) -> None:
+def test_committed_file_is_up_to_date(dashboard: Dashboard) -> None:
     assert (PLACE / f"{dashboard.uid}.json").read_text() == as_text(dashboard), "make dashboards"
 
 
@@ -84,7 +84,7 @@ def test_no_other_files_are_committed() -> None:
 
 
 @EACH
-def test_every_panel_of_the_brief_is_there(dashboard: Dashboard) -> None:
+def test_all_specified_panels_exist(dashboard: Dashboard) -> None:
     assert set(PROMISED[dashboard.uid]) <= {panel.title for panel in dashboard.panels}
 
 
@@ -114,7 +114,7 @@ def test_job_and_instance_can_be_chosen(dashboard: Dashboard, name: str) -> None
 
 
 @EACH
-def test_nobody_edits_it_by_hand(dashboard: Dashboard) -> None:
+def test_dashboards_are_not_editable(dashboard: Dashboard) -> None:
     assert as_json(dashboard)["editable"] is False
 
 
@@ -134,7 +134,7 @@ def test_panels_have_numbers_of_their_own_and_do_not_overlap(dashboard: Dashboar
 
 
 @EACH
-def test_every_panel_leads_to_runbook_logs_and_traces(dashboard: Dashboard) -> None:
+def test_every_panel_links_to_runbook_logs_and_traces(dashboard: Dashboard) -> None:
     panels = [one for one in as_json(dashboard)["panels"] if one["type"] != "row"]
     for panel, given in zip(panels, dashboard.panels, strict=True):
         assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
@@ -144,7 +144,7 @@ def test_every_panel_leads_to_runbook_logs_and_traces(dashboard: Dashboard) -> N
 
 
 @EACH
-def test_deployments_and_alerts_are_noted(dashboard: Dashboard) -> None:
+def test_deployments_and_alerts_are_annotated(dashboard: Dashboard) -> None:
     noted = {one["name"]: one for one in as_json(dashboard)["annotations"]["list"]}
     assert set(noted) == {"Deployments", "New versions", "Firing alerts"}
     for name in ("New versions", "Firing alerts"):
@@ -153,7 +153,7 @@ def test_deployments_and_alerts_are_noted(dashboard: Dashboard) -> None:
 
 
 @EACH_PANEL
-def test_it_says_what_it_shows(panel: Panel) -> None:
+def test_dashboards_and_panels_have_descriptions(panel: Panel) -> None:
     assert panel.title
     assert panel.description.endswith(".")
     assert panel.queries
@@ -161,7 +161,7 @@ def test_it_says_what_it_shows(panel: Panel) -> None:
 
 
 @EACH_PANEL
-def test_queries_are_right(panel: Panel) -> None:
+def test_queries_are_valid(panel: Panel) -> None:
     for query in panel.queries:
         found = list(selectors(query.expression))
         assert found, query.expression
@@ -180,7 +180,7 @@ def test_queries_are_right(panel: Panel) -> None:
 
 
 @EACH_PANEL
-def test_counters_are_looked_at_as_rates(panel: Panel) -> None:
+def test_counters_are_queried_as_rates(panel: Panel) -> None:
     for query in panel.queries:
         # Series that first appear with their first event are counted by their age.
         open_ended = "count_over_time" in query.expression
@@ -225,13 +225,13 @@ def test_thresholds_are_those_of_the_alerts(dashboard: Dashboard) -> None:
 
 
 @EACH
-def test_grafana_takes_every_value(dashboard: Dashboard) -> None:
+def test_attributes_have_the_declared_types(dashboard: Dashboard) -> None:
     """The SDK checks no types at run time, and Grafana ignores unknown values."""
     check_types(built(dashboard))
 
 
 @EACH
-def test_grafana_knows_every_field(dashboard: Dashboard) -> None:
+def test_fields_are_known_to_grafana(dashboard: Dashboard) -> None:
     read = models.Dashboard.from_json(as_json(dashboard))
     assert json.loads(json.dumps(read, cls=JSONEncoder)) == as_json(dashboard)
 
@@ -252,7 +252,7 @@ def check_types(value: Any) -> None:
             check_types(found)
 
 
-def test_a_wrong_type_would_be_found() -> None:
+def test_wrong_type_is_detected() -> None:
     wrong = built(DASHBOARDS[0])
     assert wrong.panels
     wrong.panels[1].title = 5  # type: ignore[assignment]
@@ -260,10 +260,10 @@ def test_a_wrong_type_would_be_found() -> None:
         check_types(wrong)
 
 
-def test_a_label_that_a_metric_does_not_have_is_refused() -> None:
+def test_unknown_label_is_an_error() -> None:
     with pytest.raises(ValueError, match="http_requests_total has no label stage"):
         series(HTTP_REQUESTS, stage="transcribe")
 
 
-def test_every_look_is_used() -> None:
+def test_every_visualization_is_used() -> None:
     assert {panel.visualization for _, panel in PANELS} == set(Visualization)
