@@ -34,7 +34,7 @@ def amtool(*arguments: str) -> str:
 
 
 @needs("amtool")
-def test_alertmanager_takes_the_configuration() -> None:
+def test_configuration_is_valid_for_alertmanager() -> None:
     assert "SUCCESS" in amtool("check-config", str(CONFIG))
 
 
@@ -43,14 +43,14 @@ def test_alertmanager_takes_the_configuration() -> None:
     ("severity", "receivers"),
     [("critical", "page,ticket"), ("warning", "ticket"), ("info", "digest")],
 )
-def test_each_severity_goes_where_it_belongs(severity: str, receivers: str) -> None:
+def test_each_severity_is_routed_to_its_receivers(severity: str, receivers: str) -> None:
     labels = [f"severity={severity}", "service=interview-worker", "alertname=Some"]
     found = amtool("config", "routes", "test", f"--config.file={CONFIG}", *labels)
     assert found.strip() == receivers
 
 
 @needs("amtool")
-def test_every_alert_has_a_receiver_by_its_own_labels() -> None:
+def test_every_alert_is_routed_to_a_receiver() -> None:
     wanted = {"critical": "page,ticket", "warning": "ticket", "info": "digest"}
     kinds = {
         (str(alert.severity), alert.labels.get("watchdog", "")): alert for alert in all_alerts()
@@ -61,14 +61,14 @@ def test_every_alert_has_a_receiver_by_its_own_labels() -> None:
         assert found.strip() == ("watchdog" if watchdog else wanted[severity])
 
 
-def test_labels_that_are_compared_are_those_of_every_alert() -> None:
+def test_inhibition_rules_compare_only_labels_of_all_alerts() -> None:
     # A label that is missing on both sides counts as equal, and would inhibit unrelated alerts.
     common = set.intersection(*(set(alert.all_labels) for alert in all_alerts())) | {"alertname"}
     for rule in yaml.safe_load(CONFIG.read_text())["inhibit_rules"]:
         assert set(rule["equal"]) <= common
 
 
-def test_inhibitions_name_alerts_that_there_are() -> None:
+def test_inhibition_rules_name_existing_alerts() -> None:
     names = {alert.name for alert in all_alerts()}
     rules = yaml.safe_load(CONFIG.read_text())["inhibit_rules"]
     named = set(re.findall(r"InterviewWorker\w+", str(rules)))
@@ -105,7 +105,7 @@ def is_ready(url: str) -> bool:
 
 
 @needs("alertmanager")
-def test_a_silence_is_listed_and_ends(running: str) -> None:
+def test_silences_are_listed_and_ended(running: str) -> None:
     with closing(Alertmanager(running)) as alertmanager:
         all_of_them = alertmanager.silence(
             duration=timedelta(hours=2), by="ines", reason="new disks", alert=None
@@ -127,7 +127,7 @@ def test_a_silence_is_listed_and_ends(running: str) -> None:
 
 
 @needs("alertmanager")
-def test_the_command_line_silences(running: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_line_manages_silences(running: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from worker.cli.commands import app as commands
 
     monkeypatch.setenv("ALERTMANAGER_URL", running)
@@ -144,7 +144,7 @@ def test_the_command_line_silences(running: str, monkeypatch: pytest.MonkeyPatch
     assert "Nothing is silenced" in run("silences", "list")
 
 
-def test_says_where_it_looked_for_alertmanager() -> None:
+def test_connection_error_names_the_setting() -> None:
     with (
         closing(Alertmanager("http://127.0.0.1:9")) as alertmanager,
         pytest.raises(Transient, match="ALERTMANAGER_URL"),
@@ -153,11 +153,11 @@ def test_says_where_it_looked_for_alertmanager() -> None:
 
 
 @pytest.mark.parametrize(("text", "minutes"), [("30m", 30), ("2h", 120), ("7d", 7 * 24 * 60)])
-def test_reads_times(text: str, minutes: int) -> None:
+def test_durations_are_parsed(text: str, minutes: int) -> None:
     assert parse_duration(text) == timedelta(minutes=minutes)
 
 
 @pytest.mark.parametrize("text", ["", "2", "h", "2 h", "-2h", "0m", "8d", "2w", "forever"])
-def test_refuses_what_is_no_time_or_too_long(text: str) -> None:
+def test_invalid_durations_are_rejected(text: str) -> None:
     with pytest.raises(InvalidInput):
         parse_duration(text)

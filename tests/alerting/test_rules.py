@@ -38,13 +38,13 @@ def promtool(*arguments: str, cwd: Path | None = None) -> str:
     return output
 
 
-def test_the_files_are_what_is_generated() -> None:
+def test_committed_files_are_up_to_date() -> None:
     written = {file.name: file.read_text() for file in PLACE.glob("*.yml")}
     assert written == contents(), "run `make rules`"
 
 
 @needs("promtool")
-def test_prometheus_takes_rules_and_configuration() -> None:
+def test_rules_and_configuration_are_valid_for_prometheus() -> None:
     promtool("check", "rules", "--lint=all", "--lint-fatal", *map(str, PLACE.glob("*.yml")))
     promtool("check", "config", str(PLACE.with_name("prometheus.yml")))
 
@@ -136,14 +136,12 @@ def needed_by(alert: Alert) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("name", "window"), sorted({(case.alert, case.window) for case in ALL_CASES})
 )
-def test_an_alert_fires_when_it_should_and_at_no_other_time(
-    name: str, window: str, tmp_path: Path
-) -> None:
+def test_alerts_fire_as_expected(name: str, window: str, tmp_path: Path) -> None:
     cases = [case for case in ALL_CASES if (case.alert, case.window) == (name, window)]
     run(cases, tmp_path)
 
 
-def test_every_alert_has_a_case_of_each_kind() -> None:
+def test_every_alert_has_firing_and_quiet_cases() -> None:
     firing = {case.alert for case in ALL_CASES if case.fires}
     quiet = {case.alert for case in ALL_CASES if not case.fires}
     names = {alert.name for alert in all_alerts()}
@@ -151,14 +149,14 @@ def test_every_alert_has_a_case_of_each_kind() -> None:
     assert quiet == names - {"InterviewWorkerWatchdog"}
 
 
-def test_every_alert_says_what_it_must() -> None:
+def test_every_alert_has_labels_annotations_and_a_dashboard() -> None:
     for alert in all_alerts():
         assert {"severity", "priority", "service", "team"} <= alert.all_labels.keys()
         assert all(alert.annotations.values())
         assert alert.dashboard in {f"/d/{dashboard.uid}" for dashboard in DASHBOARDS}
 
 
-def test_rules_go_by_metrics_that_there_are() -> None:
+def test_rules_use_existing_metrics() -> None:
     known = set(EXPORTERS)
     for one in metrics.ALL:
         known.add(one.name)
@@ -184,5 +182,5 @@ def named_in(expression: str) -> set[str]:
     )
 
 
-def test_what_is_always_there_has_cases() -> None:
+def test_permanent_metrics_have_cases() -> None:
     assert tuple(one.name for one in ALWAYS) == MISSING

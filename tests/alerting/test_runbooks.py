@@ -22,7 +22,7 @@ INVESTIGATIONS = {
 SECTIONS = ("Meaning", "Impact", "Diagnosis", "Mitigation")
 
 
-def test_every_alert_has_one_and_none_is_left_over() -> None:
+def test_every_alert_has_exactly_one_runbook() -> None:
     names = {alert.name for alert in all_alerts()}
     assert {file.stem for file in FILES} == names | INVESTIGATIONS
     for alert in all_alerts():
@@ -30,7 +30,7 @@ def test_every_alert_has_one_and_none_is_left_over() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_has_its_parts(file: Path) -> None:
+def test_runbook_has_all_sections(file: Path) -> None:
     text = file.read_text()
     assert text.startswith("# ")
     if file.stem not in INVESTIGATIONS:
@@ -38,7 +38,7 @@ def test_has_its_parts(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_names_only_what_there_is(file: Path) -> None:
+def test_runbook_names_only_existing_things(file: Path) -> None:
     text = file.read_text()
     for target in re.findall(r"\]\(([^)]+)\)", text):
         assert (RUNBOOKS / target).exists(), target

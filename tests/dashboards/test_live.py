@@ -29,7 +29,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
         yield source
 
 
-def test_every_query_of_every_panel_finds_something(source: Source) -> None:
+def test_every_panel_query_has_data(source: Source) -> None:
     empty = [
         f"{answer.dashboard.title}: {answer.panel.title}: {answer.query.expression}"
         for answer in answers(source)
@@ -39,7 +39,7 @@ def test_every_query_of_every_panel_finds_something(source: Source) -> None:
 
 
 @pytest.mark.parametrize("file", sorted(PLACE.glob("*.json")), ids=lambda file: file.stem)
-def test_every_dashboard_can_be_drawn(source: Source, file: Path) -> None:
+def test_every_dashboard_can_be_rendered(source: Source, file: Path) -> None:
     drawn = page(file.read_text(), source)
     assert "class=nothing" not in drawn
     assert drawn.count("<section") == drawn.count("</section>") > 10
