@@ -66,7 +66,7 @@ EXTENT = LONG if IS_LONG else SHORT
 
 @pytest.mark.long
 @pytest.mark.timeout(3600 if IS_LONG else 400)
-def test_nothing_is_lost_and_nothing_is_done_twice(tmp_path: Path) -> None:
+def test_no_interview_is_lost_and_no_effect_is_duplicated(tmp_path: Path) -> None:
     clip = noise(tmp_path / "clip.wav")
     outcomes: list[Outcome] = []
     with (

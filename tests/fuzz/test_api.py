@@ -45,7 +45,7 @@ def running(
         yield stack
 
 
-def test_answers_as_documented(running: RunningStack, tmp_path: Path) -> None:
+def test_responses_match_the_documentation(running: RunningStack, tmp_path: Path) -> None:
     with open_stores(running.settings) as stores:
         key, token = issue("fuzz", DEFAULT_TENANT, [Scope.ADMIN])
         stores.keys.add(key)

@@ -26,7 +26,7 @@ REFUSALS = {
 
 
 @pytest.mark.timeout(1800 if LONG else 180)
-def test_is_heard_or_refused(tmp_path: Path) -> None:
+def test_damaged_recordings_are_decoded_or_rejected(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.fuzz.listen", str(tmp_path), str(SEED), "0", str(COUNT)],
         cwd=ROOT,
@@ -47,7 +47,7 @@ def test_is_heard_or_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not LONG, reason="takes minutes: `make fuzz` does it")
 @pytest.mark.timeout(1200)
-def test_workers_stay_up(tmp_path: Path) -> None:
+def test_workers_survive_damaged_recordings(tmp_path: Path) -> None:
     whole = clips(tmp_path)
     with running_stack(tmp_path / "stack") as running:
         before = processes(running)

@@ -73,7 +73,7 @@ def operations(client: TestClient) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield method, path.replace("{interview_id}", str(uuid4())), operation
 
 
-def test_every_operation_wants_a_key_and_says_so(guarded: TestClient) -> None:
+def test_every_operation_requires_a_key_and_documents_it(guarded: TestClient) -> None:
     asked = 0
     for method, path, operation in operations(guarded):
         if path in PUBLIC:
@@ -89,7 +89,9 @@ def test_every_operation_wants_a_key_and_says_so(guarded: TestClient) -> None:
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
 
 
-def test_each_operation_wants_the_scope_it_documents(guarded: TestClient, keys: MongoKeys) -> None:
+def test_every_operation_requires_its_documented_scope(
+    guarded: TestClient, keys: MongoKeys
+) -> None:
     held = {scope: bearer(keys, scope) for scope in Scope}
     for (method, path, operation), scope in itertools.product(list(operations(guarded)), Scope):
         if path in PUBLIC:
@@ -104,7 +106,7 @@ def test_each_operation_wants_the_scope_it_documents(guarded: TestClient, keys: 
             assert f'error="insufficient_scope", scope="{wanted}"' in challenge
 
 
-def test_what_changes_an_interview_is_not_for_readers(guarded: TestClient) -> None:
+def test_required_scope_depends_on_the_method(guarded: TestClient) -> None:
     wanted = {
         (method, path.rpartition("/")[2]): operation["security"][0]["key"][0]
         for method, path, operation in operations(guarded)
@@ -119,13 +121,13 @@ def test_what_changes_an_interview_is_not_for_readers(guarded: TestClient) -> No
     "header",
     ["", "Bearer", "Bearer ", "Basic eDp5", "Bearer iw_0_0", f"Bearer iw_{'0' * 12}_{'A' * 43}"],
 )
-def test_no_key_is_refused(guarded: TestClient, header: str) -> None:
+def test_request_without_a_valid_key_is_rejected(guarded: TestClient, header: str) -> None:
     answer = guarded.get(PATH, headers={"Authorization": header})
     problem(answer, 401, "unauthorized")
     assert answer.headers["www-authenticate"].startswith("Bearer ")
 
 
-def test_a_key_that_is_over_is_refused(guarded: TestClient, keys: MongoKeys) -> None:
+def test_expired_or_revoked_key_is_rejected(guarded: TestClient, keys: MongoKeys) -> None:
     expired = bearer(keys, Scope.ADMIN, days=-1)
     answer = guarded.get(PATH, headers=expired)
     problem(answer, 401, "unauthorized")
@@ -135,7 +137,7 @@ def test_a_key_that_is_over_is_refused(guarded: TestClient, keys: MongoKeys) -> 
     problem(guarded.get(PATH, headers=revoked), 401, "unauthorized")
 
 
-def test_tenants_do_not_see_each_other(guarded: TestClient, keys: MongoKeys) -> None:
+def test_tenants_cannot_access_each_others_interviews(guarded: TestClient, keys: MongoKeys) -> None:
     acme, other = bearer(keys, Scope.ADMIN), bearer(keys, Scope.ADMIN, tenant="other")
     interview = submitted_by(guarded, acme)
     assert interview["tenant"] == "acme"
@@ -161,7 +163,7 @@ def masked(answer: Response, interview_id: str) -> str:
     return text.replace(answer.headers["X-Request-ID"], "REQUEST")
 
 
-def test_what_was_erased_is_not_seen_either(
+def test_erased_interviews_are_hidden_from_other_tenants(
     guarded: TestClient, keys: MongoKeys, database: Database[Document]
 ) -> None:
     acme, other = bearer(keys, Scope.ADMIN), bearer(keys, Scope.ADMIN, tenant="other")
@@ -173,7 +175,7 @@ def test_what_was_erased_is_not_seen_either(
     assert MongoInterviews(database).tenant_of(path.rpartition("/")[2]) == "acme"
 
 
-def test_open_access_is_that_of_the_default_tenant(
+def test_open_access_uses_the_default_tenant(
     client: TestClient, database: Database[Document]
 ) -> None:
     interview = submitted(client)
@@ -185,7 +187,7 @@ def test_open_access_is_that_of_the_default_tenant(
     problem(client.get(f"{PATH}/{theirs.id}"), 404, "not_found")
 
 
-def test_health_tells_details_to_admins_alone(guarded: TestClient, keys: MongoKeys) -> None:
+def test_health_details_are_for_admins_only(guarded: TestClient, keys: MongoKeys) -> None:
     for path in PUBLIC:
         assert guarded.get(path).status_code in (200, 503)
     problem(guarded.get("/health?verbose=true"), 401, "unauthorized")
@@ -196,7 +198,7 @@ def test_health_tells_details_to_admins_alone(guarded: TestClient, keys: MongoKe
     assert "details" not in guarded.get("/health").json()
 
 
-def test_says_so_when_keys_cannot_be_read(
+def test_unavailable_key_store_is_reported(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Nothing listens there, so a short timeout is enough.
@@ -207,7 +209,7 @@ def test_says_so_when_keys_cannot_be_read(
 
 
 @pytest.mark.parametrize("days", [None, -1])
-def test_does_not_listen_to_others_without_a_key(
+def test_non_loopback_address_requires_a_key(
     settings: Settings, keys: MongoKeys, days: int | None
 ) -> None:
     if days is not None:
@@ -218,7 +220,7 @@ def test_does_not_listen_to_others_without_a_key(
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Bearer s3cret2", "s3cret"])
-def test_metrics_want_their_token(settings: Settings, header: str) -> None:
+def test_metrics_require_their_token(settings: Settings, header: str) -> None:
     with api(settings, METRICS_TOKEN="s3cret") as client:
         answer = client.get("/metrics", headers={"Authorization": header})
         problem(answer, 401, "unauthorized")
@@ -228,7 +230,7 @@ def test_metrics_want_their_token(settings: Settings, header: str) -> None:
     assert "interview_queue_depth{" in admitted.text
 
 
-def test_the_figures_of_mongodb_want_the_same_token(settings: Settings) -> None:
+def test_mongodb_metrics_require_the_same_token(settings: Settings) -> None:
     port = free_port()
     with api(settings, METRICS_TOKEN="s3cret", MONGODB_METRICS_PORT=str(port)):
         url = f"http://127.0.0.1:{port}/metrics"
@@ -237,13 +239,13 @@ def test_the_figures_of_mongodb_want_the_same_token(settings: Settings) -> None:
     assert "mongodb_up 1.0" in admitted.text
 
 
-def test_flower_is_not_shown_to_other_machines_without_a_password(settings: Settings) -> None:
+def test_flower_on_other_addresses_requires_a_password(settings: Settings) -> None:
     with pytest.raises(Permanent, match="FLOWER_BASIC_AUTH") as caught:
         run_flower(settings.with_environment({"FLOWER_HOST": "0.0.0.0"}))
     assert "\n" not in caught.value.message
 
 
-def test_flower_asks_for_the_password(settings: Settings, tmp_path: Path) -> None:
+def test_flower_requires_the_password(settings: Settings, tmp_path: Path) -> None:
     port = free_port()
     changed = settings.with_environment(
         {"FLOWER_PORT": str(port), "FLOWER_BASIC_AUTH": "ines:s3cret"}

@@ -103,7 +103,7 @@ def file_server() -> Iterator[str]:
         thread.join()
 
 
-def test_accepts_an_upload(
+def test_upload_is_accepted(
     client: TestClient, database: Database[Document], store: MongoInterviews, broker_url: str
 ) -> None:
     answer = post(client, priority="high")
@@ -129,7 +129,7 @@ def test_accepts_an_upload(
 
 
 @pytest.mark.parametrize(("priority", "step"), [("high", ""), ("normal", "3"), ("low", "9")])
-def test_priority_chooses_the_list(
+def test_priority_selects_the_redis_list(
     client: TestClient, broker_url: str, priority: str, step: str
 ) -> None:
     submitted(client, priority=priority)
@@ -142,7 +142,9 @@ def test_priority_chooses_the_list(
     assert "interviews_active_total 1.0" in metrics
 
 
-def test_accepts_a_url(client: TestClient, file_server: str, database: Database[Document]) -> None:
+def test_audio_url_is_accepted(
+    client: TestClient, file_server: str, database: Database[Document]
+) -> None:
     body = particulars(type="technical", audio_url=f"{file_server}/technical.flac")
     answer = client.post(PATH, json=body)
     assert answer.status_code == 202, answer.text
@@ -170,7 +172,7 @@ def test_accepts_a_url(client: TestClient, file_server: str, database: Database[
         ({"interviewers": [{"name": "I", "email": "i@c.de"}] * 11}, "invalid", "/interviewers"),
     ],
 )
-def test_refuses_particulars(
+def test_invalid_submission_is_rejected(
     client: TestClient, changed: dict[str, Any], code: str, pointer: str
 ) -> None:
     problem(post(client, **changed), 422, code, pointer)
@@ -187,7 +189,7 @@ def test_refuses_particulars(
     ],
     ids=["empty", "text", "truncated", "playlist"],
 )
-def test_refuses_what_is_not_a_recording(
+def test_invalid_recording_is_rejected(
     client: TestClient, tmp_path: Path, content: bytes, status: int, code: str
 ) -> None:
     recording = tmp_path / "a.flac"
@@ -196,20 +198,20 @@ def test_refuses_what_is_not_a_recording(
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_refuses_a_map_of_channels_that_are_not_there(client: TestClient) -> None:
+def test_channels_of_a_mono_recording_are_rejected(client: TestClient) -> None:
     channels = {"left": "interviewer", "right": "candidate"}
     answer = post(client, TECHNICAL, channels=channels)
     problem(answer, 422, "wrong_channel_count", "/channels")
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_refuses_a_body_that_declares_too_much(client: TestClient) -> None:
+def test_body_with_excessive_content_length_is_rejected(client: TestClient) -> None:
     headers = {"content-length": str(2 << 30), "content-type": "multipart/form-data; boundary=x"}
     problem(client.post(PATH, headers=headers, content=b""), 413, "too_large")
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_refuses_a_body_that_grows_too_large(client: TestClient) -> None:
+def test_body_that_exceeds_the_limit_is_rejected(client: TestClient) -> None:
     def body() -> Iterator[bytes]:
         yield b'--x\r\nContent-Disposition: form-data; name="audio"; filename="a"\r\n\r\n'
         for _ in range(80):
@@ -237,19 +239,19 @@ def test_refuses_a_body_that_grows_too_large(client: TestClient) -> None:
         ),
     ],
 )
-def test_refuses_a_body_of_another_form(
+def test_body_of_another_content_type_is_rejected(
     client: TestClient, request_body: dict[str, Any], status: int, code: str
 ) -> None:
     problem(client.post(PATH, **request_body), status, code)
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_refuses_a_url_that_leads_nowhere(client: TestClient, file_server: str) -> None:
+def test_unreachable_audio_url_is_rejected(client: TestClient, file_server: str) -> None:
     body = particulars(audio_url=f"{file_server}/none.flac")
     problem(client.post(PATH, json=body), 422, "audio_url_unreachable", "/audio_url")
 
 
-def test_accepts_what_cannot_be_sent_yet(settings: Settings, store: MongoInterviews) -> None:
+def test_interview_is_accepted_without_a_broker(settings: Settings, store: MongoInterviews) -> None:
     from worker.api.application import create_api
     from worker.server import open_context
 
@@ -262,7 +264,7 @@ def test_accepts_what_cannot_be_sent_yet(settings: Settings, store: MongoIntervi
     assert unheard.id == interview_id
 
 
-def test_lists_pages_and_filters(client: TestClient) -> None:
+def test_interviews_are_listed_by_page_and_filter(client: TestClient) -> None:
     made = [submitted(client, type=kind)["id"] for kind in ("screening", "technical") * 3]
     seen: list[str] = []
     query: dict[str, Any] = {"limit": 4}
@@ -284,12 +286,12 @@ def test_lists_pages_and_filters(client: TestClient) -> None:
 @pytest.mark.parametrize(
     "query", [{"cursor": "!"}, {"cursor": "YQ"}, {"limit": 0}, {"created_from": "then"}]
 )
-def test_refuses_a_query(client: TestClient, query: dict[str, Any]) -> None:
+def test_invalid_query_is_rejected(client: TestClient, query: dict[str, Any]) -> None:
     problem(client.get(PATH, params=query), 422, "invalid", f"/{next(iter(query))}")
 
 
 @pytest.mark.parametrize("interview_id", ["x", "1", "00000000", "%00", "a" * 300])
-def test_refuses_an_id_that_is_none(client: TestClient, interview_id: str) -> None:
+def test_invalid_id_is_rejected(client: TestClient, interview_id: str) -> None:
     problem(client.get(f"{PATH}/{interview_id}"), 422, "invalid", "/interview_id")
 
 
@@ -305,16 +307,16 @@ def test_refuses_an_id_that_is_none(client: TestClient, interview_id: str) -> No
         ("DELETE", ""),
     ],
 )
-def test_does_not_find_what_is_not_there(client: TestClient, method: str, suffix: str) -> None:
+def test_unknown_interview_is_not_found(client: TestClient, method: str, suffix: str) -> None:
     problem(client.request(method, f"{PATH}/{uuid4()}{suffix}"), 404, "not_found")
 
 
-def test_unknown_paths_and_methods_are_problems_too(client: TestClient) -> None:
+def test_unknown_paths_and_methods_return_problems(client: TestClient) -> None:
     problem(client.get("/nowhere"), 404, "not_found")
     problem(client.put(PATH), 405, "method_not_allowed")
 
 
-def test_what_is_not_ready_says_so(client: TestClient) -> None:
+def test_unavailable_results_are_reported(client: TestClient) -> None:
     interview_id = submitted(client)["id"]
     for part in ("transcript", "analysis", "invitation"):
         problem(client.get(f"{PATH}/{interview_id}/{part}"), 404, "not_ready")
@@ -337,7 +339,7 @@ def transcribed(store: MongoInterviews, interview_id: str, transcript: Transcrip
     )
 
 
-def test_gives_the_transcript_in_four_forms(client: TestClient, store: MongoInterviews) -> None:
+def test_transcript_has_four_formats(client: TestClient, store: MongoInterviews) -> None:
     interview_id = submitted(client)["id"]
     transcribed(store, interview_id, TRANSCRIPT)
     path = f"{PATH}/{interview_id}/transcript"
@@ -353,14 +355,14 @@ def test_gives_the_transcript_in_four_forms(client: TestClient, store: MongoInte
     problem(client.get(path, params={"format": "doc"}), 422, "invalid", "/format")
 
 
-def test_cancels_once(client: TestClient) -> None:
+def test_cancel_is_accepted_once(client: TestClient) -> None:
     interview_id = submitted(client)["id"]
     assert client.post(f"{PATH}/{interview_id}/cancel").json()["status"] == "cancelled"
     problem(client.post(f"{PATH}/{interview_id}/cancel"), 409, "illegal_transition")
     problem(client.post(f"{PATH}/{interview_id}/retry"), 409, "illegal_transition")
 
 
-def test_retries_from_the_stage_that_failed(
+def test_retry_starts_at_the_failed_stage(
     client: TestClient, store: MongoInterviews, broker_url: str
 ) -> None:
     interview_id = submitted(client)["id"]
@@ -380,7 +382,7 @@ def test_retries_from_the_stage_that_failed(
     assert [link["task"] for link in chain] == ["interviews.schedule"]
 
 
-def test_a_retry_that_cannot_be_sent_is_not_forgotten(
+def test_retry_without_a_broker_is_stored(
     settings: Settings, store: MongoInterviews, client: TestClient
 ) -> None:
     from worker.adapters.broker import CeleryDispatcher
@@ -417,7 +419,7 @@ def analysed(store: MongoInterviews, interview_id: str, *parts: AnalysisType) ->
     store.apply(interview_id, done)
 
 
-def test_takes_feedback(client: TestClient, store: MongoInterviews) -> None:
+def test_feedback_is_accepted(client: TestClient, store: MongoInterviews) -> None:
     interview_id = submitted(client)["id"]
     analysed(store, interview_id)
     path = f"{PATH}/{interview_id}/feedback"
@@ -443,14 +445,16 @@ def test_takes_feedback(client: TestClient, store: MongoInterviews) -> None:
         ({"at": "2026-01-01T00:00:00Z"}, "/at"),
     ],
 )
-def test_refuses_feedback(client: TestClient, changed: dict[str, Any], pointer: str) -> None:
+def test_invalid_feedback_is_rejected(
+    client: TestClient, changed: dict[str, Any], pointer: str
+) -> None:
     opinion = {"type": "overall", "agrees": True, "by": "Ines", **changed}
     body = {key: value for key, value in opinion.items() if value is not ...}
     path = f"{PATH}/{submitted(client)['id']}/feedback"
     problem(client.post(path, json=body), 422, "invalid", pointer)
 
 
-def test_takes_no_feedback_on_what_is_not_there(client: TestClient, store: MongoInterviews) -> None:
+def test_feedback_on_a_missing_part_is_rejected(client: TestClient, store: MongoInterviews) -> None:
     opinion = {"type": "sentiment", "agrees": True, "by": "Ines"}
 
     def give(interview_id: object) -> Response:
@@ -467,7 +471,9 @@ def test_takes_no_feedback_on_what_is_not_there(client: TestClient, store: Mongo
     problem(client.get(f"{PATH}/{interview_id}/feedback"), 410, "erased")
 
 
-def test_erases(client: TestClient, store: MongoInterviews, database: Database[Document]) -> None:
+def test_interview_is_erased(
+    client: TestClient, store: MongoInterviews, database: Database[Document]
+) -> None:
     interview_id = submitted(client, consent={"id": "signed-17", "at": now().isoformat()})["id"]
     transcribed(store, interview_id, TRANSCRIPT)
     assert client.delete(f"{PATH}/{interview_id}").status_code == 204
@@ -481,7 +487,7 @@ def test_erases(client: TestClient, store: MongoInterviews, database: Database[D
     assert client.get(PATH).json()["items"] == []
 
 
-def test_an_unexpected_error_tells_nothing_of_itself(
+def test_unexpected_error_reveals_no_details(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
@@ -493,7 +499,7 @@ def test_an_unexpected_error_tells_nothing_of_itself(
     assert "secret" not in answer.text
 
 
-def test_documents_itself(client: TestClient) -> None:
+def test_openapi_document_is_served(client: TestClient) -> None:
     schema = client.get("/openapi.json").json()
     body = schema["paths"][PATH]["post"]["requestBody"]["content"]
     assert set(body) == {"multipart/form-data", "application/json"}
@@ -502,7 +508,7 @@ def test_documents_itself(client: TestClient) -> None:
         assert reference in schema["components"]["schemas"]
 
 
-def test_its_description_can_be_read_without_any_other_host(client: TestClient) -> None:
+def test_documentation_page_needs_no_other_host(client: TestClient) -> None:
     page = client.get("/docs").text
     needed = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert len(needed) >= 2
@@ -510,7 +516,7 @@ def test_its_description_can_be_read_without_any_other_host(client: TestClient) 
     assert "//" not in "".join(needed)
 
 
-def test_health_tells_that_events_reach_nobody_without_kafka(client: TestClient) -> None:
+def test_health_reports_missing_kafka(client: TestClient) -> None:
     answer = client.get("/health")
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
     assert answer.json()["checks"]["kafka"] == "down"

@@ -71,7 +71,7 @@ def key_of(headers: dict[str, str]) -> str:
     return headers["Authorization"].split("_")[1]
 
 
-def test_records_who_reads_and_changes_what(
+def test_reads_and_changes_are_recorded(
     guarded: TestClient, keys: MongoKeys, store: MongoInterviews
 ) -> None:
     admin = bearer(keys, Scope.ADMIN)
@@ -104,7 +104,7 @@ def test_records_who_reads_and_changes_what(
     )
 
 
-def test_what_is_not_handed_out_is_not_recorded(guarded: TestClient, keys: MongoKeys) -> None:
+def test_failed_reads_are_not_recorded(guarded: TestClient, keys: MongoKeys) -> None:
     admin = bearer(keys, Scope.ADMIN)
     path = f"{PATH}/{submitted_by(guarded, admin)['id']}"
     for part in ("transcript", "analysis", "invitation"):
@@ -112,7 +112,7 @@ def test_what_is_not_handed_out_is_not_recorded(guarded: TestClient, keys: Mongo
     assert trail(guarded, admin) == []
 
 
-def test_an_erasure_stays_on_record_without_a_person(
+def test_erasure_is_recorded_without_personal_data(
     guarded: TestClient, keys: MongoKeys, database: Database[Document]
 ) -> None:
     admin = bearer(keys, Scope.ADMIN)
@@ -125,14 +125,14 @@ def test_an_erasure_stays_on_record_without_a_person(
     assert "@" not in stored
 
 
-def test_under_open_access_it_says_so(client: TestClient, store: MongoInterviews) -> None:
+def test_open_access_is_recorded_as_such(client: TestClient, store: MongoInterviews) -> None:
     interview_id = analysed(store, submitted_by(client, {"Authorization": ""})["id"])
     client.get(f"{PATH}/{interview_id}/transcript").raise_for_status()
     (entry,) = trail(client, {})
     assert (entry["who"], entry["tenant"]) == ("open access", "default")
 
 
-def test_the_trail_is_for_admins_and_of_their_tenant(guarded: TestClient, keys: MongoKeys) -> None:
+def test_trail_is_for_admins_of_the_tenant(guarded: TestClient, keys: MongoKeys) -> None:
     admin, other = bearer(keys, Scope.ADMIN), bearer(keys, Scope.ADMIN, tenant="other")
     interview_id = submitted_by(guarded, admin)["id"]
     guarded.delete(f"{PATH}/{interview_id}", headers=admin).raise_for_status()
@@ -142,7 +142,7 @@ def test_the_trail_is_for_admins_and_of_their_tenant(guarded: TestClient, keys: 
     problem(guarded.get(AUDIT, headers=bearer(keys, *scopes)), 403, "forbidden")
 
 
-def test_is_read_a_page_at_a_time(client: TestClient) -> None:
+def test_trail_is_paginated(client: TestClient) -> None:
     for _ in range(5):
         interview_id = submitted_by(client, {"Authorization": ""})["id"]
         client.delete(f"{PATH}/{interview_id}").raise_for_status()
@@ -159,7 +159,7 @@ def test_is_read_a_page_at_a_time(client: TestClient) -> None:
     problem(client.get(AUDIT, params={"cursor": "nonsense"}), 422, "invalid")
 
 
-def test_what_cannot_be_recorded_is_not_handed_out(
+def test_request_fails_if_it_cannot_be_recorded(
     client: TestClient, store: MongoInterviews, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interview_id = analysed(store, submitted_by(client, {"Authorization": ""})["id"])

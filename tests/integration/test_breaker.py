@@ -98,7 +98,9 @@ def openings(recorder: Recorder) -> dict[tuple[str, ...], float]:
     return figures_of(recorder).by_labels(metrics.CIRCUIT_OPENINGS)
 
 
-def test_opens_after_failures_in_a_row(home: tuple[str | None, str], recorder: Recorder) -> None:
+def test_circuit_opens_after_failures_in_a_row(
+    home: tuple[str | None, str], recorder: Recorder
+) -> None:
     with closing(breakers(*home)) as guard:
         assert [request(guard, error) for error in (AWAY, AWAY, None, AWAY)] == [True] * 4
         assert request(guard, Unusable("no key"))
@@ -114,14 +116,14 @@ def test_opens_after_failures_in_a_row(home: tuple[str | None, str], recorder: R
 
 
 @pytest.mark.parametrize("error", [Permanent("nonsense"), KeyboardInterrupt()])
-def test_what_is_no_fault_of_the_service_does_not_count(
+def test_errors_of_the_request_do_not_count(
     home: tuple[str | None, str], error: BaseException
 ) -> None:
     with closing(breakers(*home)) as guard:
         assert all(request(guard, error) for _ in range(9))
 
 
-def test_one_request_tries_and_closes_it(
+def test_successful_trial_closes_the_circuit(
     home: tuple[str | None, str], recorder: Recorder, clock: Clock
 ) -> None:
     with closing(breakers(*home)) as guard:
@@ -139,7 +141,7 @@ def test_one_request_tries_and_closes_it(
     assert openings(recorder) == {CALL: 2}
 
 
-def test_only_one_request_tries(home: tuple[str | None, str], clock: Clock) -> None:
+def test_only_one_trial_is_admitted(home: tuple[str | None, str], clock: Clock) -> None:
     with closing(breakers(*home)) as guard, ThreadPoolExecutor(1) as thread:
         for _ in range(3):
             request(guard, AWAY)
@@ -159,7 +161,7 @@ def test_only_one_request_tries(home: tuple[str | None, str], clock: Clock) -> N
         assert request(guard)
 
 
-def test_results_from_before_it_opened_change_nothing(
+def test_results_from_before_the_opening_are_ignored(
     home: tuple[str | None, str], recorder: Recorder
 ) -> None:
     with closing(breakers(*home)) as guard:
@@ -170,9 +172,7 @@ def test_results_from_before_it_opened_change_nothing(
     assert openings(recorder) == {CALL: 1}
 
 
-def test_a_trial_that_was_given_up_changes_nothing(
-    home: tuple[str | None, str], clock: Clock
-) -> None:
+def test_result_of_a_timed_out_trial_is_ignored(home: tuple[str | None, str], clock: Clock) -> None:
     url, prefix = home
     registry = BreakerRegistry(
         url, failures=1, seconds=MINUTE, trial_timeout=0.02, key_prefix=prefix
@@ -214,7 +214,9 @@ def manager() -> Iterator[SyncManager]:
         yield manager
 
 
-def test_processes_share_circuits(redis_url: str, key_prefix: str, manager: SyncManager) -> None:
+def test_circuits_are_shared_between_processes(
+    redis_url: str, key_prefix: str, manager: SyncManager
+) -> None:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=spawn) as pool:
         counts = list(pool.map(_fail, [redis_url] * 2, [key_prefix] * 2, [50, 50]))
@@ -235,9 +237,7 @@ def test_processes_share_circuits(redis_url: str, key_prefix: str, manager: Sync
         assert len(asked) == 1
 
 
-def test_of_many_who_open_it_one_announces(
-    redis_url: str, key_prefix: str, recorder: Recorder
-) -> None:
+def test_opening_is_signalled_once(redis_url: str, key_prefix: str, recorder: Recorder) -> None:
     guards = [breakers(redis_url, key_prefix) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda guard: [request(guard, AWAY) for _ in range(5)], guards))
@@ -246,7 +246,7 @@ def test_of_many_who_open_it_one_announces(
     assert openings(recorder) == {CALL: 1}
 
 
-def test_states_are_read_from_outside(redis_url: str, key_prefix: str, clock: Clock) -> None:
+def test_states_can_be_read(redis_url: str, key_prefix: str, clock: Clock) -> None:
     states = CircuitReader(redis_url, key_prefix=key_prefix)
     with closing(states), closing(breakers(redis_url, key_prefix)) as guard:
         assert states.read() == {}
@@ -265,7 +265,7 @@ def test_states_are_read_from_outside(redis_url: str, key_prefix: str, clock: Cl
         assert states.read()[CALL] == "half-open"
 
 
-def test_without_redis_all_requests_go_through(caplog: pytest.LogCaptureFixture) -> None:
+def test_requests_are_allowed_without_redis(caplog: pytest.LogCaptureFixture) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"redis://127.0.0.1:{closed.getsockname()[1]}/0"
@@ -276,7 +276,7 @@ def test_without_redis_all_requests_go_through(caplog: pytest.LogCaptureFixture)
     assert len(caplog.records) == 1
 
 
-def test_redis_falling_silent_meanwhile_harms_nothing(redis_url: str, key_prefix: str) -> None:
+def test_requests_are_allowed_when_redis_hangs(redis_url: str, key_prefix: str) -> None:
     with relay(urlsplit(redis_url).port or 0) as redis:
         url = f"redis://127.0.0.1:{redis.port}/0"
         with closing(breakers(url, key_prefix)) as guard:

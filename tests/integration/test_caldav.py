@@ -84,7 +84,7 @@ def test_recurring_events_are_expanded(calendar: Calendar) -> None:
 @pytest.mark.parametrize(
     ("zone", "hour"), [("UTC", 0), ("America/Los_Angeles", 7), ("Asia/Kathmandu", -5.75)]
 )
-def test_all_day_events_last_the_day_of_their_owner(
+def test_all_day_events_use_the_owners_time_zone(
     calendar: Calendar, zone: str, hour: float
 ) -> None:
     calendar.put("DTSTART;VALUE=DATE:20300508", "DTEND;VALUE=DATE:20300509")
@@ -101,14 +101,14 @@ def test_all_day_event_at_the_edge_of_the_window_counts(calendar: Calendar) -> N
     assert west == [at(-1, 7, hours=24)]
 
 
-def test_events_that_do_not_take_time_are_left_out(calendar: Calendar) -> None:
+def test_transparent_and_cancelled_events_are_ignored(calendar: Calendar) -> None:
     calendar.put("DTSTART:20300506T100000Z", "DTEND:20300506T110000Z", "TRANSP:TRANSPARENT")
     calendar.put("DTSTART:20300506T120000Z", "DTEND:20300506T130000Z", "STATUS:CANCELLED")
     calendar.put("DTSTART:20300506T140000Z", "DTEND:20300506T150000Z", "STATUS:TENTATIVE")
     assert calendar.busy() == [at(0, 14)]
 
 
-def test_the_same_is_told_by_the_events_themselves(calendar: Calendar) -> None:
+def test_events_are_read_if_our_event_is_busy(calendar: Calendar) -> None:
     # Our own event must be excluded, which free-busy times cannot do as they carry no ids.
     calendar.provider.book([calendar.path], meeting(at(0, 9)))
     calendar.put("DTSTART:20300506T100000Z", "DTEND:20300506T110000Z", "TRANSP:TRANSPARENT")
@@ -123,7 +123,7 @@ def test_the_same_is_told_by_the_events_themselves(calendar: Calendar) -> None:
     assert calendar.busy() == [at(0, 6), at(0, 14), at(1, 6)]
 
 
-def test_calendar_that_does_not_exist_is_not_free(caldav_url: str) -> None:
+def test_missing_calendar_is_unreadable(caldav_url: str) -> None:
     nobody = Calendar(caldav_url)
     with pytest.raises(CalendarUnreadable, match="404"):
         nobody.busy()
@@ -133,7 +133,7 @@ def test_calendar_that_does_not_exist_is_not_free(caldav_url: str) -> None:
     nobody.provider.close()
 
 
-def test_calendar_is_created_where_that_is_wanted(caldav_url: str) -> None:
+def test_missing_calendar_is_created_if_configured(caldav_url: str) -> None:
     nobody = Calendar(caldav_url)
     nobody.provider = CalDavProvider(caldav_url, create_missing=True)
     assert nobody.busy() == []
@@ -142,7 +142,7 @@ def test_calendar_is_created_where_that_is_wanted(caldav_url: str) -> None:
     nobody.provider.close()
 
 
-def test_something_else_in_the_place_of_our_event_is_left_alone(calendar: Calendar) -> None:
+def test_foreign_event_with_our_name_is_not_changed(calendar: Calendar) -> None:
     calendar.provider.book([calendar.path], meeting(at(0, 9)))
     other = httpx2.get(f"{calendar.base}one@test.ics").text.replace("one@test", "other@test")
     httpx2.delete(f"{calendar.base}one@test.ics")
@@ -152,7 +152,7 @@ def test_something_else_in_the_place_of_our_event_is_left_alone(calendar: Calend
     assert calendar.event()["UID"] == "other@test"
 
 
-def test_event_is_stored_as_a_meeting_nobody_else_is_to_announce(calendar: Calendar) -> None:
+def test_event_disables_server_side_scheduling(calendar: Calendar) -> None:
     calendar.provider.book([calendar.path], meeting(at(0, 9)))
     calendar.provider.book([calendar.path], meeting(at(0, 10)))
     event = calendar.event()
@@ -163,7 +163,7 @@ def test_event_is_stored_as_a_meeting_nobody_else_is_to_announce(calendar: Calen
     assert "METHOD" not in httpx2.get(f"{calendar.base}one@test.ics").text
 
 
-def test_names_cannot_add_to_an_event(calendar: Calendar) -> None:
+def test_names_cannot_inject_properties(calendar: Calendar) -> None:
     name = 'Eve\r\nATTENDEE:mailto:x@evil.example\r\nX: "q", ;y\\n\x00'
     evil = meeting(at(0, 9), name, "a?cc=b%0d%0aX@example.org")
     calendar.provider.book([calendar.path], evil)
@@ -181,7 +181,7 @@ def requested(text: str) -> Any:
     return calendar
 
 
-def test_invitation_asks_everybody_but_the_organizer(calendar: Calendar) -> None:
+def test_invitation_requests_replies_from_attendees(calendar: Calendar) -> None:
     (event,) = requested(calendar.provider.invitation(meeting(at(0, 9)), 2)).events
     assert (event["UID"], event["SEQUENCE"]) == ("one@test", 2)
     assert str(event["ORGANIZER"]) == "mailto:anna@example.com"
@@ -209,7 +209,7 @@ def test_invitation_asks_everybody_but_the_organizer(calendar: Calendar) -> None
         ".",
     ],
 )
-def test_calendar_of_another_place_is_refused(calendar: Calendar, named: str) -> None:
+def test_calendar_of_another_server_is_rejected(calendar: Calendar, named: str) -> None:
     person = Person(name="Anna", email="anna@example.com", calendar=named)
     with pytest.raises(InvalidInput):
         calendar.provider.calendar_of(person)
@@ -221,13 +221,13 @@ def test_calendar_of_another_place_is_refused(calendar: Calendar, named: str) ->
     ("named", "path"),
     [("anna/work", "/anna/work/"), ("/Anna B/wörk/", "/Anna%20B/w%C3%B6rk/"), ("/a%20b/c/", None)],
 )
-def test_calendar_has_one_spelling(calendar: Calendar, named: str, path: str | None) -> None:
+def test_calendar_paths_are_normalized(calendar: Calendar, named: str, path: str | None) -> None:
     for spelling in (named, calendar.url + named.removeprefix("/")):
         person = Person(name="Anna", email="anna@example.com", calendar=spelling)
         assert calendar.provider.calendar_of(person) == (path or named)
 
 
-def test_server_that_is_away_may_come_back() -> None:
+def test_unavailable_server_is_transient() -> None:
     provider = CalDavProvider("http://127.0.0.1:9/", timeout=2)
     with pytest.raises(Transient):
         provider.busy("/anna/calendar/", WEEK, zone="UTC", exclude="x")
@@ -239,6 +239,6 @@ def test_server_that_is_away_may_come_back() -> None:
 
 
 @pytest.mark.parametrize("url", ["ftp://example.com/", "not a url", "http:///x", "http://h/?q"])
-def test_server_url_must_be_one(url: str) -> None:
+def test_server_url_must_be_valid(url: str) -> None:
     with pytest.raises(Permanent, match="CALDAV_URL"):
         CalDavProvider(url)

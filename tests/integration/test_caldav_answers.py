@@ -110,7 +110,7 @@ def found(data: str = EVENT, status: int = 200) -> str:
     )
 
 
-def test_free_busy_as_the_rfc_has_it(server: Server, provider: CalDavProvider) -> None:
+def test_free_busy_in_the_format_of_the_rfc(server: Server, provider: CalDavProvider) -> None:
     server.answers["free-busy"] = free_busy(
         "BEGIN:VFREEBUSY",
         "DTSTART:20300504T000000Z",
@@ -124,7 +124,7 @@ def test_free_busy_as_the_rfc_has_it(server: Server, provider: CalDavProvider) -
     assert [span.start.hour for span in busy(provider)] == [9, 11, 13, 17]
 
 
-def test_free_busy_as_old_radicale_has_it(server: Server, provider: CalDavProvider) -> None:
+def test_free_busy_in_the_format_of_old_radicale(server: Server, provider: CalDavProvider) -> None:
     server.answers["free-busy"] = free_busy(
         *("BEGIN:VFREEBUSY", "DTSTART:20300506T090000Z", "DTEND:20300506T100000Z"),
         *("FBTYPE:BUSY", "END:VFREEBUSY"),
@@ -135,7 +135,7 @@ def test_free_busy_as_old_radicale_has_it(server: Server, provider: CalDavProvid
 
 
 @pytest.mark.parametrize("status", [400, 403, 405, 415, 500, 501])
-def test_server_without_free_busy_is_asked_for_its_events(
+def test_events_are_read_without_free_busy_support(
     server: Server, provider: CalDavProvider, status: int
 ) -> None:
     server.answers |= {"free-busy": Answer(status), "calendar": multistatus(found())}
@@ -158,7 +158,7 @@ def test_server_without_events_is_free(server: Server, provider: CalDavProvider)
         Answer(200, "<broken", "text/xml"),
     ],
 )
-def test_what_is_no_free_busy_time_is_not_free(
+def test_malformed_free_busy_is_unreadable(
     server: Server, provider: CalDavProvider, answer: Answer
 ) -> None:
     server.answers["free-busy"] = answer
@@ -189,7 +189,7 @@ def test_what_is_no_free_busy_time_is_not_free(
         multistatus(found(data=EVENT.replace("END:VEVENT", "RRULE:FREQ=SOMETIMES\nEND:VEVENT"))),
     ],
 )
-def test_events_that_are_not_all_told_are_not_free(
+def test_incomplete_events_are_unreadable(
     server: Server, provider: CalDavProvider, answer: Answer
 ) -> None:
     server.answers |= {"free-busy": Answer(501), "calendar": answer}
@@ -213,9 +213,7 @@ def everything(provider: CalDavProvider) -> list[Callable[[], object]]:
 
 
 @pytest.mark.parametrize("status", [408, 429, 502, 503, 504, 507])
-def test_server_in_trouble_may_recover(
-    server: Server, provider: CalDavProvider, status: int
-) -> None:
+def test_server_errors_are_transient(server: Server, provider: CalDavProvider, status: int) -> None:
     server.answers = dict.fromkeys(["free-busy", "PUT", "DELETE"], Answer(status))
     for operation in everything(provider):
         with pytest.raises(Transient):
@@ -223,7 +221,7 @@ def test_server_in_trouble_may_recover(
 
 
 @pytest.mark.parametrize("status", [401, 403, 405])
-def test_calendar_that_refuses_to_be_written(
+def test_read_only_calendar_is_permanent(
     server: Server, provider: CalDavProvider, status: int
 ) -> None:
     server.answers = dict.fromkeys(["PUT", "DELETE"], Answer(status))
@@ -234,14 +232,14 @@ def test_calendar_that_refuses_to_be_written(
         assert "anna" not in error.value.message
 
 
-def test_cancelling_goes_on_after_a_refusal(server: Server, provider: CalDavProvider) -> None:
+def test_cancelling_continues_after_a_rejection(server: Server, provider: CalDavProvider) -> None:
     server.answers["DELETE"] = Answer(403)
     with pytest.raises(Permanent):
         provider.cancel(["/a/", "/b/", "/c/"], "one@test")
     assert server.seen == ["DELETE"] * 3
 
 
-def test_slow_server_is_given_up(server: Server) -> None:
+def test_slow_server_times_out(server: Server) -> None:
     """The server accepts connections but does not respond."""
     server.shutdown()
     provider = CalDavProvider(f"http://127.0.0.1:{server.server_port}/", timeout=0.1)
@@ -252,7 +250,7 @@ def test_slow_server_is_given_up(server: Server) -> None:
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("header", ["{seconds}", "{date}"], ids=["seconds", "date"])
-def test_a_busy_server_says_when_to_come_back(
+def test_retry_after_of_the_server_is_used(
     server: Server, provider: CalDavProvider, status: int, header: str
 ) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=120), usegmt=True)

@@ -15,7 +15,7 @@ def shell(script: str, log: Path, *, env: dict[str, str] | None = None) -> Child
     return Child("server", ["sh", "-c", script], log=log, env=env)
 
 
-def test_it_runs_in_our_environment_and_what_is_added(
+def test_child_inherits_and_extends_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SHAPE", "round")
@@ -25,7 +25,7 @@ def test_it_runs_in_our_environment_and_what_is_added(
     assert (tmp_path / "log").read_text() == "round and green\n"
 
 
-def test_one_that_ends_before_it_is_ready_is_reported_with_its_last_words(tmp_path: Path) -> None:
+def test_early_exit_is_reported_with_the_last_output(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("from the run before\n")
     child = shell("echo first; echo no disk >&2; exit 3", log)
@@ -37,7 +37,7 @@ def test_one_that_ends_before_it_is_ready_is_reported_with_its_last_words(tmp_pa
     )
 
 
-def test_one_that_never_gets_ready_is_reported(tmp_path: Path) -> None:
+def test_readiness_timeout_is_reported(tmp_path: Path) -> None:
     child = shell("echo loading; exec sleep 60", tmp_path / "log")
     child.start()
     wait_until(lambda: "loading" in (tmp_path / "log").read_text())
@@ -55,14 +55,14 @@ def test_a_signal_is_reported_by_name(tmp_path: Path) -> None:
         child.check()
 
 
-def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_missing_program_is_named(tmp_path: Path) -> None:
     child = Child("server", ["/no/such/program"], log=tmp_path / "log")
     child.start()
     with pytest.raises(ProcessFailed, match=r"cannot run /no/such/program: No such file"):
         child.wait_until(lambda: False, timeout=allowed(10))
 
 
-def test_what_it_started_goes_with_it(tmp_path: Path) -> None:
+def test_descendants_are_killed(tmp_path: Path) -> None:
     child = shell("sleep 60 & echo $!; exit 1", tmp_path / "log")
     child.start()
     wait_until(lambda: not child.is_running)
@@ -70,7 +70,7 @@ def test_what_it_started_goes_with_it(tmp_path: Path) -> None:
     wait_until(lambda: not is_alive(grandchild))
 
 
-def test_one_that_does_not_want_to_stop_is_killed(tmp_path: Path) -> None:
+def test_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     stubborn = shell("trap '' TERM; echo set; while :; do sleep 0.05; done", tmp_path / "log")
     stubborn.start()
     stubborn.wait_until(lambda: "set" in (tmp_path / "log").read_text(), patience(10))
@@ -78,7 +78,7 @@ def test_one_that_does_not_want_to_stop_is_killed(tmp_path: Path) -> None:
     assert stubborn.exit_code() == -signal.SIGKILL
 
 
-def test_the_terminals_interrupt_does_not_reach_it(tmp_path: Path) -> None:
+def test_terminal_interrupt_does_not_reach_the_child(tmp_path: Path) -> None:
     child = Child(
         "server", [sys.executable, "-c", "import os; print(os.getsid(0))"], log=tmp_path / "log"
     )
@@ -87,7 +87,7 @@ def test_the_terminals_interrupt_does_not_reach_it(tmp_path: Path) -> None:
     assert int((tmp_path / "log").read_text()) == child.pid != os.getsid(0)
 
 
-def test_it_is_not_started_in_a_thread_that_may_end_before_us(tmp_path: Path) -> None:
+def test_child_must_be_started_in_the_main_thread(tmp_path: Path) -> None:
     caught: list[Exception] = []
 
     def start() -> None:

@@ -78,7 +78,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
         yield Place(running, openai, anthropic)
 
 
-def test_the_next_one_steps_in_and_learns_no_names(place: Place) -> None:
+def test_fallback_provider_gets_masked_names(place: Place) -> None:
     api = place.running.api
     submitted = api.submit(
         TECHNICAL,

@@ -27,7 +27,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
     return CliRunner().invoke(app, ["compare", str(TECHNICAL), *arguments])
 
 
-def test_puts_providers_side_by_side(
+def test_providers_are_compared_in_a_table(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reference: Path
 ) -> None:
     heard = recognised(result(("We", 0.1, 0.3, 0.5), ("had", 0.3, 0.6, 0.5)))
@@ -54,9 +54,7 @@ def test_puts_providers_side_by_side(
     assert "latest_long" in drawn
 
 
-def test_one_that_fails_is_told_beside_the_others(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_failed_provider_is_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     refused = google_error(403, "permission_denied")
     with without_regions(), scripted_server(with_tokens(lambda _: refused)) as server:
         monkeypatch.setenv("GOOGLE_CREDENTIALS", str(service_account(tmp_path, server.url)))
@@ -66,7 +64,7 @@ def test_one_that_fails_is_told_beside_the_others(
     assert "google_speech answered 403" in shown.output
 
 
-def test_an_unknown_provider_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_provider_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = run(monkeypatch, "--providers", "nobody")
     assert "there is no provider 'nobody'" in str(shown.exception)
 
@@ -80,5 +78,5 @@ def test_an_unknown_provider_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         ("one two", "", 1),
     ],
 )
-def test_counts_words_and_no_punctuation(said: str, heard: str, rate: float) -> None:
+def test_word_error_rate_ignores_punctuation(said: str, heard: str, rate: float) -> None:
     assert word_error_rate(said, heard) == pytest.approx(rate)

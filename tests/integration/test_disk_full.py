@@ -47,7 +47,7 @@ def running(tmp_path: Path) -> Iterator[RunningStack]:
 
 
 @needs("unshare")
-def test_what_does_not_fit_is_refused_and_leaves_nothing_behind(
+def test_upload_to_a_full_disk_is_rejected_without_leftovers(
     running: RunningStack, tmp_path: Path
 ) -> None:
     with pytest.raises(Permanent, match="storage_full, 507"):

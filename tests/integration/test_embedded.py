@@ -63,7 +63,7 @@ KEEPERS = {
 }
 
 
-def test_every_setting_leads_to_a_server_that_works(tmp_path: Path) -> None:
+def test_every_server_works_at_its_address(tmp_path: Path) -> None:
     with EmbeddedServers(tmp_path, {kind.name for kind in KINDS}) as settings:
         assert set(settings) == {
             "REDIS_URL",
@@ -93,7 +93,7 @@ def test_data_survives_a_restart(tmp_path: Path, name: str, killed: bool) -> Non
         assert is_there(_only(settings))
 
 
-def test_valkey_refuses_to_forget(tmp_path: Path) -> None:
+def test_valkey_does_not_evict_data(tmp_path: Path) -> None:
     with (
         EmbeddedServers(tmp_path, {"valkey"}) as settings,
         redis.Redis.from_url(_only(settings)) as client,
@@ -105,7 +105,7 @@ def test_valkey_refuses_to_forget(tmp_path: Path) -> None:
     assert config["bind"] == "127.0.0.1"
 
 
-def test_a_second_copy_on_the_same_data_is_refused(tmp_path: Path) -> None:
+def test_second_instance_on_the_same_data_is_rejected(tmp_path: Path) -> None:
     with EmbeddedServers(tmp_path, {"valkey"}) as settings:
         with (
             pytest.raises(AlreadyRunning) as caught,
@@ -129,7 +129,9 @@ def test_a_missing_package_names_the_extra(
 
 
 @pytest.mark.parametrize("name", [kind.name for kind in KINDS])
-def test_no_server_needs_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_servers_need_no_home_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     nowhere = tmp_path / "nowhere"
     monkeypatch.setenv("HOME", str(nowhere))
     with EmbeddedServers(tmp_path / "data", {name}):
@@ -143,7 +145,7 @@ def test_a_missing_program_names_the_extra(tmp_path: Path, monkeypatch: pytest.M
         EmbeddedServers(tmp_path, {"mongodb"}).__enter__()
 
 
-def test_a_server_that_does_not_come_up_says_why(tmp_path: Path) -> None:
+def test_failed_start_is_reported_with_the_reason(tmp_path: Path) -> None:
     with EmbeddedServers(tmp_path, {"valkey"}) as settings:
         put_redis(_only(settings))
     (log,) = tmp_path.glob("valkey/appendonlydir/*.incr.aof")
@@ -155,9 +157,7 @@ def test_a_server_that_does_not_come_up_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [kind.name for kind in KINDS])
-def test_a_port_lost_to_another_is_replaced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_taken_port_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         taken_port = taken.getsockname()[1]
         ports = iter([taken_port])
@@ -179,7 +179,7 @@ with servers:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel does it on Linux only")
-def test_no_server_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
+def test_servers_end_when_the_parent_is_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", PARENT, str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None

@@ -174,7 +174,7 @@ def held(
     return found
 
 
-def test_no_store_has_anything_of_what_was_erased(running: RunningStack, tmp_path: Path) -> None:
+def test_erased_data_remains_in_no_store(running: RunningStack, tmp_path: Path) -> None:
     with recording_at(tmp_path) as url:
         interview_id = submitted_by_message(running, url)
         final = wait_for(running.api, interview_id)

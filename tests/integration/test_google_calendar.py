@@ -82,13 +82,13 @@ def place(tmp_path: Path) -> Iterator[Place]:
         yield made
 
 
-def test_what_is_told_inside_of_a_success_is_not_free(place: Place) -> None:
+def test_error_in_a_successful_response_is_unreadable(place: Place) -> None:
     place.calendars.unreadable.add(MINE)
     with pytest.raises(CalendarUnreadable, match="notFound"):
         place.busy()
 
 
-def test_our_event_is_told_apart_from_those_it_runs_into(place: Place) -> None:
+def test_own_event_is_excluded_from_overlapping_events(place: Place) -> None:
     place.provider.book([MINE], meeting(at(0)))
     for minute in (30, 60, 90, 120, 150):
         place.add(at(minute, 20))
@@ -100,7 +100,7 @@ def test_our_event_is_told_apart_from_those_it_runs_into(place: Place) -> None:
     assert sum("pageToken" in request.path for request in place.server.requests) >= 2
 
 
-def test_whole_days_are_those_of_the_owner(place: Place) -> None:
+def test_all_day_events_use_the_owners_time_zone(place: Place) -> None:
     place.provider.book([MINE], meeting(at(0)))
     place.calendars.add(MINE, {"date": "2030-05-06"}, {"date": "2030-05-07"})
     # A real server returns whole-day busy times in the calendar's time zone.
@@ -117,7 +117,7 @@ def _day() -> dict[str, str]:
     return {"start": "2030-05-06T00:00:00+02:00", "end": "2030-05-07T00:00:00+02:00"}
 
 
-def test_what_was_taken_out_can_be_booked_again(place: Place) -> None:
+def test_cancelled_meeting_can_be_booked_again(place: Place) -> None:
     for _ in range(3):
         assert place.provider.book([MINE], meeting(at(0))) == 0
         place.provider.cancel([MINE], "one@test")
@@ -127,7 +127,7 @@ def test_what_was_taken_out_can_be_booked_again(place: Place) -> None:
     assert place.provider.busy(MINE, DAY, zone="UTC", exclude="other@test") == [at(60)]
 
 
-def test_nobody_is_invited_by_google(place: Place) -> None:
+def test_google_sends_no_invitations(place: Place) -> None:
     place.provider.book([MINE], meeting(at(0)))
     (stored,) = place.calendars.events[MINE].values()
     assert "attendees" not in stored
@@ -136,7 +136,7 @@ def test_nobody_is_invited_by_google(place: Place) -> None:
     assert "sendUpdates=none" in inserted.path
 
 
-def test_a_repeat_that_was_faster_is_no_second_event(place: Place) -> None:
+def test_concurrent_attempt_creates_no_second_event(place: Place) -> None:
     once = iter([google_error(404, "notFound")])
     place.provider.book([MINE], meeting(at(0)))
     # The first lookup finds nothing, as if another attempt booked right after it.
@@ -145,7 +145,7 @@ def test_a_repeat_that_was_faster_is_no_second_event(place: Place) -> None:
     assert len(place.calendars.events[MINE]) == 1
 
 
-def test_what_changes_meanwhile_is_looked_at_again(place: Place) -> None:
+def test_concurrent_change_is_transient(place: Place) -> None:
     place.provider.book([MINE], meeting(at(0)))
     place.calendars.before = lambda request: (
         google_error(412, "conditionNotMet") if request.method == "PUT" else None
@@ -154,7 +154,7 @@ def test_what_changes_meanwhile_is_looked_at_again(place: Place) -> None:
         place.provider.book([MINE], meeting(at(60)))
 
 
-def test_requests_are_announced_by_templates(place: Place) -> None:
+def test_requests_are_signalled_by_template(place: Place) -> None:
     place.add(at(0))
     place.provider.book([MINE], meeting(at(0)))
     place.busy()
@@ -194,7 +194,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("answer", "kind", "code"), ERRORS)
-def test_each_error_means_what_google_says(
+def test_errors_are_mapped_as_documented(
     place: Place, answer: Answer, kind: type[InterviewWorkerError], code: str
 ) -> None:
     place.calendars.before = lambda _: answer
@@ -210,7 +210,7 @@ def test_each_error_means_what_google_says(
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_calendar_that_refuses_us_is_told(place: Place, status: int) -> None:
+def test_calendar_without_access_is_reported(place: Place, status: int) -> None:
     place.calendars.before = lambda request: (
         google_error(status, "forbidden") if request.method == "POST" else None
     )
@@ -219,7 +219,7 @@ def test_a_calendar_that_refuses_us_is_told(place: Place, status: int) -> None:
     assert raised.value.code == "calendar_refused"
 
 
-def test_a_slow_answer_is_not_waited_for(tmp_path: Path) -> None:
+def test_slow_response_times_out(tmp_path: Path) -> None:
     go_on = threading.Event()
     with google(tmp_path, provider_timeout=0.3) as place:
         place.calendars.before = lambda _: Answer(after=go_on)
@@ -229,7 +229,7 @@ def test_a_slow_answer_is_not_waited_for(tmp_path: Path) -> None:
     assert raised.value.code == "provider_timeout"
 
 
-def test_any_answer_is_a_sign_of_life_and_none_is_not(place: Place) -> None:
+def test_ping_accepts_any_response(place: Place) -> None:
     place.calendars.before = lambda _: google_error(403, "forbidden")
     place.provider.ping()
     place.calendars.before = lambda _: Answer(reset=True)

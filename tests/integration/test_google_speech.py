@@ -109,7 +109,7 @@ def test_words_become_segments(place: Place, tmp_path: Path) -> None:
     assert found.price_version == "test-1"
 
 
-def test_asks_for_what_it_reads(place: Place, tmp_path: Path) -> None:
+def test_request_has_the_required_options(place: Place, tmp_path: Path) -> None:
     place.transcribe(noise(tmp_path / "clip.wav", seconds=5))
     (request,) = place.asked
     assert request.path.startswith("/v1/speech:recognize")
@@ -121,7 +121,7 @@ def test_asks_for_what_it_reads(place: Place, tmp_path: Path) -> None:
     assert config["enableWordTimeOffsets"] is config["enableWordConfidence"] is True
 
 
-def test_each_request_is_announced_and_guarded(place: Place, tmp_path: Path) -> None:
+def test_requests_are_signalled_and_use_the_breaker(place: Place, tmp_path: Path) -> None:
     place.transcribe(noise(tmp_path / "clip.wav", seconds=5))
     assert [(one.service, one.endpoint, one.status) for one in place.calls] == [
         ("google_auth", "/token", 200),
@@ -131,7 +131,7 @@ def test_each_request_is_announced_and_guarded(place: Place, tmp_path: Path) -> 
     assert len(place.server.requests) == 2
 
 
-def test_a_long_recording_goes_in_pieces_of_less_than_a_minute(place: Place) -> None:
+def test_long_recording_is_sent_in_blocks_under_a_minute(place: Place) -> None:
     audio = probed(SCREENING)
     channels = Channels(left=Speaker.INTERVIEWER, right=Speaker.CANDIDATE)
     place.server.answer = with_tokens(
@@ -164,7 +164,7 @@ def test_a_long_recording_goes_in_pieces_of_less_than_a_minute(place: Place) -> 
     assert progress[-1] == pytest.approx(100, abs=1)
 
 
-def test_silence_is_no_words(place: Place, tmp_path: Path) -> None:
+def test_silence_has_no_segments(place: Place, tmp_path: Path) -> None:
     place.server.answer = with_tokens(lambda _: Answer(body={"totalBilledTime": "5s"}))
     found = place.transcribe(noise(tmp_path / "clip.wav", seconds=5))
     assert found.segments == ()
@@ -188,7 +188,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("answer", "kind", "code"), ERRORS)
-def test_each_error_means_what_google_says(
+def test_errors_are_mapped_as_documented(
     place: Place, tmp_path: Path, answer: Answer, kind: type[InterviewWorkerError], code: str
 ) -> None:
     place.server.answer = with_tokens(lambda _: answer)
@@ -206,14 +206,14 @@ def test_each_error_means_what_google_says(
     assert place.usages == []
 
 
-def test_credentials_that_are_refused_are_somebody_elses_turn(place: Place, tmp_path: Path) -> None:
+def test_rejected_credentials_make_the_provider_unusable(place: Place, tmp_path: Path) -> None:
     place.server.answer = lambda _: Answer(400, {"error": "invalid_grant"})
     with pytest.raises(Unusable) as raised:
         place.transcribe(noise(tmp_path / "clip.wav"))
     assert raised.value.code == "provider_credentials"
 
 
-def test_a_slow_answer_is_not_waited_for(tmp_path: Path) -> None:
+def test_slow_response_times_out(tmp_path: Path) -> None:
     go_on = threading.Event()
     with google(tmp_path, lambda _: Answer(after=go_on), provider_timeout=0.3) as place:
         with pytest.raises(Transient) as raised:
@@ -223,7 +223,7 @@ def test_a_slow_answer_is_not_waited_for(tmp_path: Path) -> None:
     assert [one.status for one in place.calls][-1] is None
 
 
-def test_without_an_account_there_is_one_line(tmp_path: Path) -> None:
+def test_missing_credentials_are_a_one_line_error(tmp_path: Path) -> None:
     settings = Settings(google_credentials=tmp_path / "missing.json")
     with pytest.raises(Unusable, match=r"^GOOGLE_CREDENTIALS: [^\n]*$") as raised:
         GoogleSpeech.of(Context(settings, lambda *_: nullcontext(), lambda _: Charge(None, "1")))

@@ -53,9 +53,7 @@ def requests(recorder: Recorder) -> dict[tuple[str, ...], float]:
     return figures_of(recorder).by_labels(metrics.HTTP_REQUESTS)
 
 
-def test_requests_are_counted_by_the_template_of_their_route(
-    client: TestClient, recorder: Recorder
-) -> None:
+def test_requests_are_counted_by_route_template(client: TestClient, recorder: Recorder) -> None:
     interview_id = submitted(client)["id"]
     for path in (interview_id, str(uuid4()), f"{interview_id}/transcript", "no-id"):
         client.get(f"{PATH}/{path}")
@@ -82,7 +80,7 @@ def test_requests_are_counted_by_the_template_of_their_route(
     assert 'http_requests_in_flight{path="/health/live"} 0.0' in text
 
 
-def test_whatever_is_asked_for_adds_no_name(client: TestClient, recorder: Recorder) -> None:
+def test_unknown_paths_and_methods_add_no_labels(client: TestClient, recorder: Recorder) -> None:
     chance = random.Random(3)
     for _ in range(500):
         ask(client, chance)

@@ -79,7 +79,9 @@ def recordings() -> Iterator[tuple[str, list[str]]]:
         thread.join()
 
 
-def test_the_same_upload_is_one_interview(client: TestClient, database: Database[Document]) -> None:
+def test_repeated_upload_creates_one_interview(
+    client: TestClient, database: Database[Document]
+) -> None:
     first = send(client)
     again = send(client, '"key-1"')
     interview_id = accepted(first, replayed=False)
@@ -92,7 +94,7 @@ def test_the_same_upload_is_one_interview(client: TestClient, database: Database
     assert send(client).json()["status"] == "cancelled"
 
 
-def test_the_same_url_is_fetched_once(
+def test_repeated_url_is_downloaded_once(
     client: TestClient, recordings: tuple[str, list[str]]
 ) -> None:
     url, fetches = recordings
@@ -109,7 +111,7 @@ def test_the_same_url_is_fetched_once(
 
 
 @pytest.mark.parametrize("changed", [{"recording": TECHNICAL}, {"priority": "high"}])
-def test_a_key_stands_for_one_content(
+def test_key_with_other_content_is_rejected(
     client: TestClient, database: Database[Document], changed: dict[str, Any]
 ) -> None:
     interview_id = accepted(send(client), replayed=False)
@@ -118,7 +120,7 @@ def test_a_key_stands_for_one_content(
     accepted(send(client, "key-2", **changed), replayed=False)
 
 
-def test_without_a_key_the_same_is_another_interview(
+def test_repeated_request_without_a_key_creates_another_interview(
     client: TestClient, database: Database[Document]
 ) -> None:
     for _ in range(2):
@@ -131,18 +133,18 @@ def test_without_a_key_the_same_is_another_interview(
 
 @pytest.mark.usefixtures("nothing_left")
 @pytest.mark.parametrize("key", ["", '""', '"open', "a b", "k" * 256])
-def test_refuses_what_is_no_key(client: TestClient, key: str) -> None:
+def test_invalid_key_is_rejected(client: TestClient, key: str) -> None:
     problem(send(client, key), 400, "idempotency_key_invalid")
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_refuses_two_keys(client: TestClient) -> None:
+def test_two_keys_are_rejected(client: TestClient) -> None:
     headers = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
     answer = client.post(PATH, json=particulars(audio_url="http://x.example/"), headers=headers)
     problem(answer, 400, "idempotency_key_invalid")
 
 
-def test_a_refused_request_leaves_its_key_free(client: TestClient, tmp_path: Path) -> None:
+def test_rejected_request_releases_its_key(client: TestClient, tmp_path: Path) -> None:
     words = tmp_path / "talk.flac"
     words.write_bytes(b"these are words, not sound" * 100)
     problem(send(client, type="seance"), 422, "invalid", "/type")
@@ -152,16 +154,14 @@ def test_a_refused_request_leaves_its_key_free(client: TestClient, tmp_path: Pat
     assert accepted(send(client), replayed=True)
 
 
-def test_a_replay_does_not_depend_on_what_is_allowed_now(
-    client: TestClient, settings: Settings
-) -> None:
+def test_replay_does_not_depend_on_current_limits(client: TestClient, settings: Settings) -> None:
     interview_id = accepted(send(client), replayed=False)
     with api(settings, INTERVIEW_TYPES="technical") as stricter:
         assert accepted(send(stricter), replayed=True) == interview_id
         problem(send(stricter, "key-2"), 422, "invalid", "/type")
 
 
-def test_a_request_that_failed_leaves_its_key_free(
+def test_failed_request_releases_its_key(
     client: TestClient, database: Database[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object) -> None:
@@ -174,7 +174,7 @@ def test_a_request_that_failed_leaves_its_key_free(
     assert [f["_id"] for f in database["interviews"].find({"erased_at": None})] == [interview_id]
 
 
-def test_two_at_once_are_one_interview(
+def test_concurrent_requests_create_one_interview(
     client: TestClient, database: Database[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storing, asked = threading.Event(), threading.Event()
@@ -205,7 +205,9 @@ def killed(database: Database[Document]) -> None:
     database["idempotency"].update_one({}, {"$set": {"until": now()}})
 
 
-def test_killed_before_it_stored_anything(client: TestClient, database: Database[Document]) -> None:
+def test_retry_after_a_kill_before_storing(
+    client: TestClient, database: Database[Document]
+) -> None:
     interview_id = accepted(send(client), replayed=False)
     killed(database)
     for name in ("interviews", "audio.files", "audio.chunks"):
@@ -215,7 +217,9 @@ def test_killed_before_it_stored_anything(client: TestClient, database: Database
     assert stored(database) == [interview_id]
 
 
-def test_killed_before_it_answered(client: TestClient, database: Database[Document]) -> None:
+def test_retry_after_a_kill_before_responding(
+    client: TestClient, database: Database[Document]
+) -> None:
     interview_id = accepted(send(client), replayed=False)
     killed(database)
     problem(send(client, priority="high"), 422, "idempotency_key_reused")
@@ -224,7 +228,7 @@ def test_killed_before_it_answered(client: TestClient, database: Database[Docume
     assert database["idempotency"].find_one({"until": None})
 
 
-def test_killed_after_it_stored_the_recording(
+def test_retry_after_a_kill_between_recording_and_document(
     client: TestClient, database: Database[Document]
 ) -> None:
     interview_id = accepted(send(client), replayed=False)
@@ -237,7 +241,9 @@ def test_killed_after_it_stored_the_recording(
         assert copy.read_bytes() == SCREENING.read_bytes()
 
 
-def test_what_was_erased_is_not_taken_up(client: TestClient, database: Database[Document]) -> None:
+def test_erased_interview_is_not_created_again(
+    client: TestClient, database: Database[Document]
+) -> None:
     interview_id = accepted(send(client), replayed=False)
     client.delete(f"{PATH}/{interview_id}")
     database["idempotency"].update_one({}, {"$set": {"until": now()}})
@@ -246,15 +252,15 @@ def test_what_was_erased_is_not_taken_up(client: TestClient, database: Database[
     assert database["audio.files"].count_documents({}) == 0
 
 
-def test_a_key_that_was_kept_long_enough_is_free(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_expired_key_can_be_reused(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     first = accepted(send(client), replayed=False)
     monkeypatch.setattr("worker.intake.idempotency.now", lambda: now() + KEY_LIFETIME)
     assert accepted(send(client, priority="high"), replayed=False) != first
 
 
-def test_an_erased_interview_is_not_shown(client: TestClient, database: Database[Document]) -> None:
+def test_replay_of_an_erased_interview_is_gone(
+    client: TestClient, database: Database[Document]
+) -> None:
     interview_id = accepted(send(client), replayed=False)
     kept = str(list(database["idempotency"].find()))
     assert interview_id in kept
@@ -267,7 +273,9 @@ def test_an_erased_interview_is_not_shown(client: TestClient, database: Database
     assert database["audio.files"].count_documents({}) == 0
 
 
-def test_tenants_have_keys_of_their_own(settings: Settings, database: Database[Document]) -> None:
+def test_keys_are_separate_for_each_tenant(
+    settings: Settings, database: Database[Document]
+) -> None:
     keys = MongoKeys(database)
     with api(settings, AUTH="keys") as client:
         ids = []
@@ -279,7 +287,7 @@ def test_tenants_have_keys_of_their_own(settings: Settings, database: Database[D
     assert len(set(ids)) == 2
 
 
-def test_describes_the_header(client: TestClient) -> None:
+def test_header_is_documented(client: TestClient) -> None:
     post = client.get("/openapi.json").json()["paths"][PATH]["post"]
     (header,) = post["parameters"]
     assert (header["name"], header["in"], header["required"]) == (

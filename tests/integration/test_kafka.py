@@ -76,9 +76,7 @@ def consuming(servers: str, topic: str, handler: Handler) -> AbstractContextMana
     return consumed(servers, topic, f"{topic}.group", handler.handle, handler.reject)
 
 
-def test_events_are_keyed_by_interview_and_say_what_they_are(
-    kafka_bootstrap_servers: str, topic_prefix: str
-) -> None:
+def test_events_are_keyed_cloud_events(kafka_bootstrap_servers: str, topic_prefix: str) -> None:
     with closing(KafkaEvents(kafka_bootstrap_servers, f"{topic_prefix}events")) as events:
         events.publish([CREATED])
     (record,) = read(kafka_bootstrap_servers, f"{topic_prefix}events", 1)
@@ -86,7 +84,7 @@ def test_events_are_keyed_by_interview_and_say_what_they_are(
     assert record.headers == [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 
 
-def test_events_go_on_after_kafka_was_away(broker: EmbeddedServer) -> None:
+def test_events_continue_after_kafka_was_unavailable(broker: EmbeddedServer) -> None:
     with closing(KafkaEvents(broker.url, "events")) as events:
         events.publish([CREATED])
         broker.child.kill()
@@ -100,7 +98,7 @@ def test_events_go_on_after_kafka_was_away(broker: EmbeddedServer) -> None:
     wait_until(lambda: not kafka_threads())
 
 
-def test_a_kafka_that_hangs_is_given_up_on(broker: EmbeddedServer) -> None:
+def test_publishing_times_out_if_kafka_hangs(broker: EmbeddedServer) -> None:
     with closing(KafkaEvents(broker.url, "events")) as events:
         events.publish([CREATED])
         with frozen(broker.child.pid):
@@ -111,9 +109,7 @@ def test_a_kafka_that_hangs_is_given_up_on(broker: EmbeddedServer) -> None:
     wait_until(lambda: not kafka_threads())
 
 
-def test_requests_are_handled_once_and_those_that_cannot_be_are_rejected(
-    kafka_bootstrap_servers: str, topic: str
-) -> None:
+def test_requests_are_handled_once_or_rejected(kafka_bootstrap_servers: str, topic: str) -> None:
     def fail(message: RequestMessage) -> None:
         if message.value == "impossible":
             raise Permanent("no such type")
@@ -141,9 +137,7 @@ def test_requests_are_handled_once_and_those_that_cannot_be_are_rejected(
     assert not later.rejected
 
 
-def test_a_request_that_cannot_be_handled_now_is_kept_with_those_behind_it(
-    kafka_bootstrap_servers: str, topic: str
-) -> None:
+def test_transient_failure_delays_later_requests(kafka_bootstrap_servers: str, topic: str) -> None:
     def away(_message: RequestMessage) -> None:
         raise Transient("the store is away")
 
@@ -160,7 +154,7 @@ def test_a_request_that_cannot_be_handled_now_is_kept_with_those_behind_it(
     assert working.values == [1, 2]
 
 
-def test_a_rejection_that_fails_is_tried_again(kafka_bootstrap_servers: str, topic: str) -> None:
+def test_failed_rejection_is_retried(kafka_bootstrap_servers: str, topic: str) -> None:
     class Forgetful(Handler):
         def reject(self, message: RequestMessage, reason: Permanent) -> None:
             super().reject(message, reason)
@@ -174,7 +168,7 @@ def test_a_rejection_that_fails_is_tried_again(kafka_bootstrap_servers: str, top
     assert [message.body for message, _ in handler.rejected] == [b"not JSON"] * 2
 
 
-def test_requests_go_on_after_kafka_was_away(broker: EmbeddedServer) -> None:
+def test_requests_continue_after_kafka_was_unavailable(broker: EmbeddedServer) -> None:
     handler = Handler()
     with consuming(broker.url, "requests", handler):
         ensure_topic(broker.url, "requests")
@@ -190,7 +184,7 @@ def test_requests_go_on_after_kafka_was_away(broker: EmbeddedServer) -> None:
     wait_until(lambda: not kafka_threads())
 
 
-def test_requests_wait_for_a_kafka_that_is_not_there_yet(broker: EmbeddedServer) -> None:
+def test_consumer_waits_until_kafka_is_available(broker: EmbeddedServer) -> None:
     broker.child.kill()
     handler = Handler()
     with consuming(broker.url, "requests", handler):

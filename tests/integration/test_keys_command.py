@@ -35,7 +35,7 @@ def create(*arguments: str) -> str:
 
 
 @pytest.mark.usefixtures("place")
-def test_makes_lists_and_revokes(
+def test_keys_are_created_listed_and_revoked(
     database: Database[Document], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -66,13 +66,15 @@ def test_makes_lists_and_revokes(
         ("revoke", "000000000000"),
     ],
 )
-def test_refuses(arguments: tuple[str, ...], database: Database[Document]) -> None:
+def test_invalid_arguments_are_rejected(
+    arguments: tuple[str, ...], database: Database[Document]
+) -> None:
     assert run("keys", *arguments).exit_code != 0
     assert database["keys"].count_documents({}) == 0
 
 
 @pytest.mark.usefixtures("place")
-def test_the_command_line_shows_its_key(
+def test_command_line_sends_its_key(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving(settings.with_environment({"AUTH": "keys"}), tmp_path) as url:

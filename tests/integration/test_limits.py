@@ -31,18 +31,18 @@ def limit(broker_url: str) -> Iterator[RateLimit]:
     limit.close()
 
 
-def test_lets_pass_as_many_as_allowed(limit: RateLimit) -> None:
+def test_burst_up_to_the_limit_is_allowed(limit: RateLimit) -> None:
     assert [limit.take("ines") for _ in range(10)] == [0] * 10
     assert 0 < limit.take("ines") <= 6
     assert limit.take("robin") == 0
 
 
-def test_whoever_is_refused_has_used_up_nothing(limit: RateLimit) -> None:
+def test_rejected_requests_do_not_count(limit: RateLimit) -> None:
     waits = [limit.take("ines") for _ in range(60)][10:]
     assert max(waits) <= 6
 
 
-def test_lets_pass_again_in_time(broker_url: str) -> None:
+def test_requests_are_allowed_again_after_a_while(broker_url: str) -> None:
     # One per second; only a very slow machine would send fewer.
     limit = RateLimit(broker_url, 60, timeout=allowed(5))
     while not (wait := limit.take("ines")):
@@ -54,7 +54,7 @@ def test_lets_pass_again_in_time(broker_url: str) -> None:
     limit.close()
 
 
-def test_all_processes_count_together(limit: RateLimit, broker_url: str) -> None:
+def test_limit_is_shared_between_processes(limit: RateLimit, broker_url: str) -> None:
     other = RateLimit(broker_url, 10, key_prefix="test-", timeout=allowed(5))
     with ThreadPoolExecutor(8) as threads:
         takes = [threads.submit((limit, other)[n % 2].take, "ines") for n in range(100)]
@@ -62,20 +62,20 @@ def test_all_processes_count_together(limit: RateLimit, broker_url: str) -> None
     other.close()
 
 
-def test_remembers_nobody_for_longer_than_it_must(limit: RateLimit, broker_url: str) -> None:
+def test_counters_expire(limit: RateLimit, broker_url: str) -> None:
     limit.take("ines")
     with redis.Redis.from_url(broker_url) as broker:
         assert broker.keys() == [b"test-rate:ines"]
         assert 0 < broker.pttl("test-rate:ines") <= 6000
 
 
-def test_lets_everybody_pass_while_redis_is_away() -> None:
+def test_requests_are_allowed_without_redis() -> None:
     limit = RateLimit("redis://127.0.0.1:9/0", 1)
     assert [limit.take("ines") for _ in range(5)] == [0] * 5
     limit.close()
 
 
-def test_too_many_requests_of_a_key_are_refused(
+def test_requests_over_the_limit_of_a_key_are_rejected(
     settings: Settings, database: Database[Document]
 ) -> None:
     keys = MongoKeys(database)
@@ -89,18 +89,18 @@ def test_too_many_requests_of_a_key_are_refused(
         assert client.get("/health/live").status_code == 200
 
 
-def test_guesses_at_keys_are_limited_too(settings: Settings) -> None:
+def test_failed_authentications_are_limited(settings: Settings) -> None:
     with api(settings, AUTH="keys", RATE_LIMIT="3") as client:
         assert [client.get(PATH).status_code for _ in range(4)] == [401, 401, 401, 429]
 
 
-def test_without_keys_an_address_is_limited(settings: Settings) -> None:
+def test_open_access_is_limited_by_address(settings: Settings) -> None:
     with api(settings, RATE_LIMIT="3") as client:
         assert [client.get(PATH).status_code for _ in range(4)] == [200, 200, 200, 429]
 
 
 @pytest.mark.parametrize("path", ["/docs", "/metrics", PATH, "/no/such/page", "/health/live"])
-def test_every_answer_tells_browsers_to_be_careful(client: TestClient, path: str) -> None:
+def test_every_response_has_security_headers(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["x-frame-options"] == "DENY"
@@ -110,7 +110,7 @@ def test_every_answer_tells_browsers_to_be_careful(client: TestClient, path: str
     assert ("default-src 'none'" in policy) is (path != "/docs")
 
 
-def test_errors_tell_it_as_well(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_have_security_headers(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError
 
@@ -120,13 +120,13 @@ def test_errors_tell_it_as_well(client: TestClient, monkeypatch: pytest.MonkeyPa
     assert answer.headers["x-frame-options"] == "DENY"
 
 
-def test_no_other_site_may_ask(client: TestClient) -> None:
+def test_cross_origin_requests_are_not_allowed(client: TestClient) -> None:
     origin = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "GET"}
     for answer in (client.get(PATH, headers=origin), client.options(PATH, headers=origin)):
         assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 
-def test_only_recordings_may_be_large(client: TestClient) -> None:
+def test_only_uploads_may_be_large(client: TestClient) -> None:
     path = f"{PATH}/00000000-0000-0000-0000-000000000000/review"
     problem(client.post(path, content=b" " * (3 << 20)), 413, "too_large")
 
@@ -146,7 +146,7 @@ def address(settings: Settings, tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-def test_a_body_that_never_comes_is_given_up(address: str) -> None:
+def test_missing_body_times_out(address: str) -> None:
     for path, media_type in (
         (PATH, "multipart/form-data; boundary=x"),
         (PATH, "application/json"),

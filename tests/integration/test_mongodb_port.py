@@ -26,7 +26,7 @@ def has_ipv6() -> bool:
         pytest.param("::1", marks=pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")),
     ],
 )
-def test_listens_on_the_address_of_the_api(settings: Settings, host: str) -> None:
+def test_port_uses_the_address_of_the_api(settings: Settings, host: str) -> None:
     port = free_port()
     place = {"api_host": host, "mongodb_metrics_port": port}
     with open_context(settings.model_copy(update=place)):

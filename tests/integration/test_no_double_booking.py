@@ -89,7 +89,7 @@ def book_some(site: Site, numbers: range) -> list[Booking]:
     return bookings
 
 
-def test_fifty_interviews_of_one_interviewer_at_once(site: Site) -> None:
+def test_fifty_concurrent_bookings_do_not_overlap(site: Site) -> None:
     shares = [range(start, 50, 2) for start in range(2)]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=spawn) as processes:
@@ -106,7 +106,7 @@ def test_fifty_interviews_of_one_interviewer_at_once(site: Site) -> None:
     )
 
 
-def test_one_interview_from_many_threads_is_one_meeting(
+def test_concurrent_attempts_book_one_meeting(
     site: Site, calendar: CalDavProvider, reservations: MongoReservations
 ) -> None:
     with ThreadPoolExecutor(6) as threads:
@@ -120,7 +120,7 @@ def test_one_interview_from_many_threads_is_one_meeting(
     assert site.events() == [("1@interview-worker", at(9).start, at(9).end)]
 
 
-def test_meeting_of_a_person_is_not_booked_over(
+def test_existing_event_is_not_double_booked(
     site: Site, calendar: CalDavProvider, reservations: MongoReservations
 ) -> None:
     assert schedule(wanted(site, 1), Calendars(calendar), reservations, NOW).start == at(9).start
@@ -134,7 +134,7 @@ def test_meeting_of_a_person_is_not_booked_over(
     assert booking.start == at(11).start
 
 
-def test_server_that_goes_down_halfway_leaves_nothing_twice(
+def test_server_failure_leaves_no_duplicates(
     site: Site, calendar: CalDavProvider, reservations: MongoReservations
 ) -> None:
     class Away(CalDavProvider):
@@ -153,7 +153,7 @@ def test_server_that_goes_down_halfway_leaves_nothing_twice(
     assert [start for _, start, _ in site.events()] == [at(9).start, at(10).start]
 
 
-def test_unscheduled_time_is_free_again(
+def test_unscheduled_time_can_be_booked_again(
     site: Site, calendar: CalDavProvider, reservations: MongoReservations
 ) -> None:
     schedule(wanted(site, 1), Calendars(calendar), reservations, NOW)
@@ -162,7 +162,7 @@ def test_unscheduled_time_is_free_again(
     assert schedule(wanted(site, 2), Calendars(calendar), reservations, NOW).start == at(9).start
 
 
-def test_reservations_name_nobody_and_vanish_in_time(
+def test_reservations_are_anonymous_and_expire(
     site: Site, calendar: CalDavProvider, database: Database[Any]
 ) -> None:
     reservations = MongoReservations(database)
@@ -176,7 +176,7 @@ def test_reservations_name_nobody_and_vanish_in_time(
     ]
 
 
-def test_database_that_is_away_may_come_back() -> None:
+def test_unavailable_database_is_transient() -> None:
     client: pymongo.MongoClient[Any] = pymongo.MongoClient(
         "mongodb://127.0.0.1:9/", serverSelectionTimeoutMS=100
     )

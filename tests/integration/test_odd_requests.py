@@ -11,7 +11,7 @@ TOO_EARLY, TOO_LATE = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"
 
 
 @pytest.mark.parametrize("moment", [TOO_EARLY, TOO_LATE])
-def test_moments_that_no_calendar_has(client: TestClient, moment: str) -> None:
+def test_impossible_dates_are_rejected(client: TestClient, moment: str) -> None:
     problem(client.get(PATH, params={"created_from": moment}), 422, "invalid", "/created_from")
     problem(client.get(PATH, params={"created_before": moment}), 422, "invalid", "/created_before")
     consent = {"id": "c-1", "at": moment}
@@ -22,7 +22,7 @@ def test_moments_that_no_calendar_has(client: TestClient, moment: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://[", "http://[::1", "http://\u2100/"])
-def test_what_is_no_url(client: TestClient, url: str) -> None:
+def test_malformed_urls_are_rejected(client: TestClient, url: str) -> None:
     answer = client.post(PATH, json=particulars(audio_url=url))
     problem(answer, 422, "audio_url_forbidden", "/audio_url")
 
@@ -30,20 +30,20 @@ def test_what_is_no_url(client: TestClient, url: str) -> None:
 @pytest.mark.parametrize(
     "accept", ["text/plain;version=abc", "application/openmetrics-text;version=1.x"]
 )
-def test_metrics_in_a_version_that_is_none(client: TestClient, accept: str) -> None:
+def test_metrics_in_an_invalid_version(client: TestClient, accept: str) -> None:
     answer = client.get("/metrics", headers={"accept": accept})
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
 
 
-def test_names_all_methods_where_one_is_not_allowed(client: TestClient) -> None:
+def test_allow_header_lists_all_methods(client: TestClient) -> None:
     for path, methods in client.get("/openapi.json").json()["paths"].items():
         answer = client.patch(path)
         problem(answer, 405, "method_not_allowed")
         assert answer.headers["allow"] == ", ".join(sorted(map(str.upper, methods))), path
 
 
-def test_documents_problems_as_what_they_are(client: TestClient) -> None:
+def test_problems_are_documented_with_their_media_type(client: TestClient) -> None:
     for path, methods in client.get("/openapi.json").json()["paths"].items():
         for operation in methods.values():
             for status, response in operation["responses"].items():
@@ -51,7 +51,7 @@ def test_documents_problems_as_what_they_are(client: TestClient) -> None:
                     assert list(response["content"]) == ["application/problem+json"], path
 
 
-def test_documents_times_on_the_wall_as_what_they_are(client: TestClient) -> None:
+def test_local_times_are_documented_without_zone(client: TestClient) -> None:
     schemas = client.get("/openapi.json").json()["components"]["schemas"]
     start = schemas["WorkingHours"]["properties"]["start"]
     assert "format" not in start

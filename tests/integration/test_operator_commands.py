@@ -53,7 +53,7 @@ def failed(store: MongoInterviews) -> Interview:
 
 
 @pytest.mark.usefixtures("place")
-def test_lists_what_failed_and_sends_it_on_its_way_again(store: MongoInterviews) -> None:
+def test_failed_interviews_are_listed_and_retried(store: MongoInterviews) -> None:
     assert "retry" not in run("dead").output
     one, other = failed(store), failed(store)
     shown = run("dead").output
@@ -77,7 +77,7 @@ def test_lists_what_failed_and_sends_it_on_its_way_again(store: MongoInterviews)
 
 
 @pytest.mark.usefixtures("place")
-def test_shows_the_audit_trail(store: MongoInterviews, database: Database[Document]) -> None:
+def test_audit_trail_is_listed(store: MongoInterviews, database: Database[Document]) -> None:
     one, other = failed(store), failed(store)
     for each in (one, other):
         assert run("erase", each.id, "--yes").exit_code == 0

@@ -128,7 +128,7 @@ def submitted_by_message(running: RunningStack) -> float:
     return sum(value for (task, *_), value in succeeded.items() if task == "interviews.fetch")
 
 
-def test_a_request_by_kafka_becomes_one_interview(running: RunningStack, files: str) -> None:
+def test_kafka_request_becomes_one_interview(running: RunningStack, files: str) -> None:
     request = {
         "specversion": "1.0",
         "id": "request-1",
@@ -171,7 +171,7 @@ def test_a_request_by_kafka_becomes_one_interview(running: RunningStack, files: 
     assert events_of(running, interview_id, "interview.completed") == events
 
 
-def test_any_celery_producer_submits_by_name(running: RunningStack, files: str) -> None:
+def test_celery_producer_submits_by_task_name(running: RunningStack, files: str) -> None:
     assert running.settings.redis_url is not None
     app = Celery("producer", broker=running.settings.redis_url.get_secret_value())
     request = particulars(audio_url=f"{files}/technical.flac", interviewers=[], analyses=[])
@@ -189,7 +189,7 @@ def test_any_celery_producer_submits_by_name(running: RunningStack, files: str) 
     app.close()
 
 
-def test_cancelling_stops_a_transcription_under_way(running: RunningStack, clip: Path) -> None:
+def test_cancelling_stops_a_running_transcription(running: RunningStack, clip: Path) -> None:
     interview = submitted(running, SCREENING)
     wait_for_progress(running.api, interview.id, Stage.TRANSCRIBE)
     assert running.api.act(interview.id, "cancel").status is Status.CANCELLED
@@ -215,9 +215,7 @@ def test_a_killed_child_loses_nothing(running: RunningStack) -> None:
     assert len(events) == 5
 
 
-def test_a_recording_without_speech_completes_and_says_so(
-    running: RunningStack, tmp_path: Path
-) -> None:
+def test_recording_without_speech_is_reported(running: RunningStack, tmp_path: Path) -> None:
     silence = tmp_path / "silence.wav"
     with wave.open(str(silence), "wb") as file:
         file.setnchannels(1)
@@ -235,7 +233,7 @@ def test_a_recording_without_speech_completes_and_says_so(
     assert {one.score for one in report.competencies or ()} <= {None}
 
 
-def test_a_stage_that_failed_is_taken_up_again(running: RunningStack, clip: Path) -> None:
+def test_failed_stage_is_retried(running: RunningStack, clip: Path) -> None:
     with frozen(running.process("radicale").pid):
         interview = submitted(running, clip)
         failed = wait_for(running.api, interview.id, timeout=120)
@@ -255,7 +253,7 @@ def test_a_stage_that_failed_is_taken_up_again(running: RunningStack, clip: Path
         running.api.act(interview.id, "retry")
 
 
-def test_high_priority_is_taken_first(running: RunningStack, clip: Path) -> None:
+def test_high_priority_is_processed_first(running: RunningStack, clip: Path) -> None:
     # The first one keeps the only child busy while the others are queued.
     first = submitted(running, SCREENING, analyses=[], interviewers=[])
     wait_for_progress(running.api, first.id, Stage.TRANSCRIBE)
@@ -270,7 +268,7 @@ def test_high_priority_is_taken_first(running: RunningStack, clip: Path) -> None
     assert [name for _, name in sorted(started.items())] == ["high", "normal", "low"]
 
 
-def test_erasing_takes_the_meeting_out_of_the_calendar(running: RunningStack, clip: Path) -> None:
+def test_erasing_deletes_the_calendar_event(running: RunningStack, clip: Path) -> None:
     interview = wait_for(running.api, submitted(running, clip).id)
     assert interview.booking is not None
     assert interview.booking.calendars

@@ -79,12 +79,14 @@ def context() -> Iterator[Context]:
 @pytest.mark.parametrize(
     ("kind", "name"), [(SPEECH, "whisper"), (LANGUAGE, "local"), (CALENDAR, "caldav")]
 )
-def test_ours_are_found(kind: ProviderKind[object], name: str, context: Context) -> None:
+def test_built_in_providers_are_found(
+    kind: ProviderKind[object], name: str, context: Context
+) -> None:
     assert name in kind.known()
     assert getattr(kind.open(name, context), "name", None) == name
 
 
-def test_an_unknown_one_is_one_line_that_names_the_known_ones() -> None:
+def test_unknown_provider_error_lists_the_installed_ones() -> None:
     settings = Settings(transcription_providers=("whisper", "wisper"))
     with pytest.raises(Permanent, match=r"TRANSCRIPTION_PROVIDERS.*'wisper'.*whisper") as caught:
         check_providers(settings, SPEECH)
@@ -92,18 +94,18 @@ def test_an_unknown_one_is_one_line_that_names_the_known_ones() -> None:
 
 
 @pytest.mark.usefixtures("installed")
-def test_one_whose_packages_are_missing_says_which(context: Context) -> None:
+def test_missing_packages_are_named(context: Context) -> None:
     with pytest.raises(MissingExtra, match="headless needs parrot_without_its_package"):
         LANGUAGE.open("headless", context)
 
 
 @pytest.mark.usefixtures("installed")
-def test_that_of_somebody_else_is_found(context: Context) -> None:
+def test_third_party_provider_is_found(context: Context) -> None:
     assert {"local", "parrot"} <= set(LANGUAGE.known())
     assert LANGUAGE.open("parrot", context).languages is None
 
 
-def test_that_of_somebody_else_answers_in_a_process(
+def test_third_party_provider_works_in_a_process(
     others: Path, mongodb_url: str, redis_url: str, caldav_url: str
 ) -> None:
     environment = {
@@ -121,6 +123,6 @@ def test_that_of_somebody_else_answers_in_a_process(
     assert (done.stdout, done.stderr) == ("parrot None\n", "")
 
 
-def test_the_calendar_needs_an_address() -> None:
+def test_calendar_provider_requires_a_url() -> None:
     with provider_context(Settings()) as context, pytest.raises(Permanent, match="CALDAV_URL"):
         calendars(context)

@@ -109,7 +109,7 @@ def waiting(queues: Broker, stage: Stage) -> int:
     return queues.backlog().queues[f"interviews.{stage}"].waiting
 
 
-def test_what_nobody_heard_of_is_sent_once(
+def test_unpublished_interview_is_dispatched_once(
     store: MongoInterviews, queues: Broker, reconciler: Reconciler
 ) -> None:
     lost = [queued(store, priority=priority).id for priority in Priority]
@@ -120,7 +120,7 @@ def test_what_nobody_heard_of_is_sent_once(
     assert waiting(queues, Stage.TRANSCRIBE) == len(lost)
 
 
-def test_what_waits_in_its_queue_is_left_there(
+def test_queued_message_is_not_duplicated(
     store: MongoInterviews, queues: Broker, reconciler: Reconciler, app: Celery
 ) -> None:
     old = queued(store)
@@ -132,7 +132,7 @@ def test_what_waits_in_its_queue_is_left_there(
     assert waiting(queues, Stage.TRANSCRIBE) == 2
 
 
-def test_what_waited_long_and_was_taken_just_now_is_not_lost(
+def test_recently_delivered_message_is_not_lost(
     store: MongoInterviews, queues: Broker, hasty: Reconciler, app: Celery
 ) -> None:
     interview = an_interview()
@@ -146,7 +146,7 @@ def test_what_waited_long_and_was_taken_just_now_is_not_lost(
     assert waiting(queues, Stage.TRANSCRIBE) == 1
 
 
-def test_what_should_have_come_before_the_oldest_is_lost(
+def test_message_older_than_the_oldest_queued_one_is_lost(
     store: MongoInterviews, queues: Broker, reconciler: Reconciler, app: Celery
 ) -> None:
     lost = queued(store)
@@ -157,7 +157,7 @@ def test_what_should_have_come_before_the_oldest_is_lost(
     assert store.get(lost.id).message_at is not None
 
 
-def test_nothing_is_done_where_the_age_of_messages_is_not_known(
+def test_no_message_is_lost_if_ages_are_unknown(
     store: MongoInterviews,
     reconciler: Reconciler,
     settings: Settings,
@@ -176,7 +176,7 @@ def test_nothing_is_done_where_the_age_of_messages_is_not_known(
     assert look_twice(reconciler) == 0
 
 
-def test_what_a_lost_run_held_goes_on_from_its_stage(
+def test_expired_lease_resumes_the_stage(
     store: MongoInterviews, queues: Broker, reconciler: Reconciler
 ) -> None:
     interview = queued(store)
@@ -193,7 +193,7 @@ def test_what_a_lost_run_held_goes_on_from_its_stage(
     assert reconciler.resume_due() == 0
 
 
-def test_attempts_are_made_when_they_are_due(
+def test_due_attempts_are_dispatched(
     store: MongoInterviews, queues: Broker, reconciler: Reconciler
 ) -> None:
     for delay in (timedelta(0), timedelta(hours=1)):
@@ -209,7 +209,7 @@ def test_attempts_are_made_when_they_are_due(
     assert waiting(queues, Stage.TRANSCRIBE) == 1
 
 
-def test_what_a_dead_worker_holds_is_dropped_when_another_message_is_there(
+def test_replaced_message_of_a_dead_worker_is_dropped(
     store: MongoInterviews, queues: Broker, app: Celery, hasty: Reconciler
 ) -> None:
     interview = queued(store)
@@ -226,7 +226,7 @@ def test_what_a_dead_worker_holds_is_dropped_when_another_message_is_there(
 
 
 @pytest.mark.parametrize("end", ["cancelled", "erased", "unknown"])
-def test_what_a_dead_worker_holds_is_dropped_when_it_is_over(
+def test_message_of_a_finished_interview_is_dropped(
     store: MongoInterviews, queues: Broker, app: Celery, hasty: Reconciler, end: str
 ) -> None:
     interview = an_interview(id="never stored") if end == "unknown" else queued(store)
@@ -240,7 +240,7 @@ def test_what_a_dead_worker_holds_is_dropped_when_it_is_over(
     assert queues.backlog().queues["interviews.transcribe"].total == 0
 
 
-def test_what_was_taken_just_now_is_left_alone(
+def test_recently_delivered_message_is_not_dropped(
     store: MongoInterviews, app: Celery, reconciler: Reconciler
 ) -> None:
     interview = queued(store)
@@ -250,7 +250,7 @@ def test_what_was_taken_just_now_is_left_alone(
     assert reconciler.drop_superseded() == 0
 
 
-def test_what_is_no_message_of_ours_is_left_alone(settings: Settings, hasty: Reconciler) -> None:
+def test_foreign_message_is_not_dropped(settings: Settings, hasty: Reconciler) -> None:
     url = settings.redis_url
     assert url is not None
     with Redis.from_url(url.get_secret_value()) as redis:
@@ -262,7 +262,7 @@ def test_what_is_no_message_of_ours_is_left_alone(settings: Settings, hasty: Rec
         assert redis.hlen("unacked") == 4
 
 
-def test_one_of_several_leads(database: Database[dict[str, Any]]) -> None:
+def test_only_one_reconciler_leads(database: Database[dict[str, Any]]) -> None:
     first, second = (MongoLeadership(database, "reconciler") for _ in range(2))
     assert first.acquire(60)
     assert not second.acquire(60)
@@ -272,7 +272,7 @@ def test_one_of_several_leads(database: Database[dict[str, Any]]) -> None:
     assert MongoLeadership(database, "something else").acquire(60)
 
 
-def test_it_runs_until_it_is_stopped(
+def test_reconciler_runs_until_stopped(
     store: MongoInterviews, queues: Broker, reconciler: Reconciler
 ) -> None:
     stop = threading.Event()

@@ -137,7 +137,7 @@ def stuck(requests: MongoRequests) -> list[PendingRequest]:
     return list(requests.find_due(now() + HOUR, 9))
 
 
-def test_a_request_becomes_one_interview_however_often_it_comes(
+def test_repeated_request_becomes_one_interview(
     receiver: RequestProcessor, interviews: MemoryInterviews, files: FileServer
 ) -> None:
     request_id = received(receiver, files)
@@ -153,7 +153,7 @@ def test_a_request_becomes_one_interview_however_often_it_comes(
     assert interviews.get(request_id) == found
 
 
-def test_an_interview_that_was_stored_by_a_run_that_died_is_enough(
+def test_interview_of_a_crashed_attempt_is_reused(
     receiver: RequestProcessor,
     requests: MongoRequests,
     interviews: MemoryInterviews,
@@ -168,7 +168,7 @@ def test_an_interview_that_was_stored_by_a_run_that_died_is_enough(
     assert stuck(requests) == []
 
 
-def test_a_server_that_is_busy_is_asked_again_when_it_says(
+def test_busy_server_is_retried_after_its_delay(
     receiver: RequestProcessor,
     requests: MongoRequests,
     interviews: MemoryInterviews,
@@ -186,7 +186,7 @@ def test_a_server_that_is_busy_is_asked_again_when_it_says(
     assert interviews.get(request_id).status is Status.QUEUED
 
 
-def test_a_server_that_stays_away_is_given_up_on(
+def test_unavailable_server_exhausts_the_attempts(
     receiver: RequestProcessor, requests: MongoRequests
 ) -> None:
     request_id = receive(
@@ -201,7 +201,7 @@ def test_a_server_that_stays_away_is_given_up_on(
     assert event.facts["error"] == "audio_url_unreachable"
 
 
-def test_a_request_that_kills_its_process_is_given_up_on(
+def test_crashing_request_exhausts_the_attempts(
     receiver: RequestProcessor, requests: MongoRequests, files: FileServer
 ) -> None:
     request_id = received(receiver, files)
@@ -221,7 +221,7 @@ def test_a_request_that_kills_its_process_is_given_up_on(
         ({"audio_url": "ftp://example.com/a"}, "audio_url_forbidden"),
     ],
 )
-def test_a_refusal_is_an_event_and_leaves_nothing_about_anybody(
+def test_rejection_records_an_event_without_personal_data(
     receiver: RequestProcessor,
     requests: MongoRequests,
     database: Database[dict[str, Any]],
@@ -245,7 +245,7 @@ def test_a_refusal_is_an_event_and_leaves_nothing_about_anybody(
     assert requests.pending_events(9) == []
 
 
-def test_one_run_has_a_request(
+def test_only_one_attempt_holds_a_request(
     receiver: RequestProcessor, requests: MongoRequests, files: FileServer
 ) -> None:
     request_id = received(receiver, files)
@@ -260,7 +260,7 @@ def test_one_run_has_a_request(
         requests.postpone(request_id, "first", now())
 
 
-def test_what_stands_still_is_sent_on_its_way_once(
+def test_stalled_requests_are_resumed_once(
     requests: MongoRequests, app: Celery, settings: Settings
 ) -> None:
     queues: Broker = broker(settings)

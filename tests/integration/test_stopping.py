@@ -71,7 +71,7 @@ def stop(running: RunningStack) -> None:
     assert worker.exit_code() == 0
 
 
-def test_work_that_ends_within_the_grace_is_done(
+def test_work_within_the_grace_period_is_completed(
     running: RunningStack, tmp_path: Path, go: Path
 ) -> None:
     interview = submit(running, tmp_path)
@@ -82,9 +82,7 @@ def test_work_that_ends_within_the_grace_is_done(
     assert wait_for(running.api, interview.id).status is Status.COMPLETED
 
 
-def test_work_that_takes_longer_is_given_back_at_once(
-    running: RunningStack, tmp_path: Path, go: Path
-) -> None:
+def test_longer_work_is_released_at_once(running: RunningStack, tmp_path: Path, go: Path) -> None:
     interview = submit(running, tmp_path)
     stop(running)
     left = running.api.get(interview.id)

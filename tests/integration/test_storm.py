@@ -106,7 +106,7 @@ def recorder() -> Iterator[Recorder]:
         yield recorder
 
 
-def test_every_figure_is_what_the_servers_saw(recorder: Recorder, broker_url: str) -> None:
+def test_metrics_match_the_servers_records(recorder: Recorder, broker_url: str) -> None:
     chance, ledger = random.Random(7), MemoryLedger()
     first, second = Weather(OPENAI, chance), Weather(ANTHROPIC, chance)
     settled = 0

@@ -44,7 +44,7 @@ def pids(directory: Path) -> list[int]:
     return [int(text) for text in texts if text]
 
 
-def test_services_start_side_by_side_and_the_draining_ones_stop_first(tmp_path: Path) -> None:
+def test_services_start_in_parallel_and_draining_ones_stop_first(tmp_path: Path) -> None:
     names = ("api", "worker", "flower")
     services = [service(name, tmp_path, drains=name == "worker") for name in names]
     with Supervisor(services, log_dir=tmp_path):
@@ -57,7 +57,7 @@ def test_services_start_side_by_side_and_the_draining_ones_stop_first(tmp_path: 
     assert not any(map(is_alive, pids(tmp_path)))
 
 
-def test_one_that_does_not_come_up_stops_the_rest(tmp_path: Path) -> None:
+def test_failed_start_stops_the_others(tmp_path: Path) -> None:
     broken = Service("worker", ["sh", "-c", "echo no; exit 2"], ready=lambda: False)
     supervisor = Supervisor([service("api", tmp_path), broken], log_dir=tmp_path)
     with pytest.raises(ProcessFailed, match=r"^worker ended with exit code 2.*\n  no$"):
@@ -65,7 +65,7 @@ def test_one_that_does_not_come_up_stops_the_rest(tmp_path: Path) -> None:
     assert not any(map(is_alive, pids(tmp_path)))
 
 
-def test_one_that_ends_by_itself_is_reported_and_stops_the_rest(tmp_path: Path) -> None:
+def test_unexpected_exit_is_reported_and_stops_the_others(tmp_path: Path) -> None:
     # It exits once the other one is up, which must have the time to log that it stops.
     journal = tmp_path / "journal"
     until_up = f"until grep -qs started {journal}; do sleep 0.02; done"
@@ -77,7 +77,7 @@ def test_one_that_ends_by_itself_is_reported_and_stops_the_rest(tmp_path: Path) 
     assert not any(map(is_alive, pids(tmp_path)))
 
 
-def test_the_end_of_a_process_they_need_stops_them(tmp_path: Path) -> None:
+def test_exit_of_a_watched_process_stops_all(tmp_path: Path) -> None:
     valkey = Child("valkey", ["sh", "-c", "exit 1"], log=tmp_path / "valkey.log")
     valkey.start()
     supervisor = Supervisor([service("api", tmp_path)], log_dir=tmp_path, watched=[valkey])
@@ -119,7 +119,7 @@ def running(directory: Path, *stubborn_names: str) -> Iterator[subprocess.Popen[
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_drains(tmp_path: Path, number: signal.Signals) -> None:
+def test_signal_drains_the_services(tmp_path: Path, number: signal.Signals) -> None:
     with running(tmp_path) as process:
         os.killpg(process.pid, number)
         assert process.wait(patience(20)) == 0
@@ -128,7 +128,7 @@ def test_a_signal_drains(tmp_path: Path, number: signal.Signals) -> None:
     assert not any(map(is_alive, pids(tmp_path)))
 
 
-def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
+def test_second_signal_kills_the_services(tmp_path: Path) -> None:
     with running(tmp_path, "endless") as process:
         process.send_signal(signal.SIGINT)
         wait_until(lambda: "worker stopped" in (tmp_path / "journal").read_text())
@@ -139,7 +139,7 @@ def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel does it on Linux only")
-def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+def test_services_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
     with running(tmp_path, "endless") as process:
         process.kill()
         process.wait()

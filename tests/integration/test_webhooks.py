@@ -54,12 +54,12 @@ def test_without_a_secret_there_are_no_callbacks(client: TestClient) -> None:
         (7, "invalid"),
     ],
 )
-def test_refuses_a_url(settings: Settings, url: Any, code: str) -> None:
+def test_invalid_callback_url_is_rejected(settings: Settings, url: Any, code: str) -> None:
     with api(settings, WEBHOOK_SECRET=SECRET) as client:
         problem(post(client, callback_url=url), 422, code, "/callback_url")
 
 
-def test_accepts_and_shows_a_public_url(settings: Settings) -> None:
+def test_public_callback_url_is_accepted(settings: Settings) -> None:
     with api(settings, WEBHOOK_SECRET=SECRET) as client:
         accepted = post(client, callback_url=PUBLIC)
         assert accepted.json()["callback_url"] == PUBLIC
@@ -67,7 +67,7 @@ def test_accepts_and_shows_a_public_url(settings: Settings) -> None:
         assert cancelled.json()["callback_url"] == PUBLIC
 
 
-def test_a_request_by_message_is_checked_as_well() -> None:
+def test_callback_url_of_a_message_is_checked() -> None:
     person = {"name": "A", "email": "a@example.com"}
     request = {"type": "screening", "candidate": person, "audio_url": "https://files.example/a"}
     assert parse_request({**request, "callback_url": PUBLIC}).submission.callback_url == PUBLIC
@@ -135,13 +135,13 @@ def outcomes(running: RunningStack) -> dict[str, float]:
     return {status: count for (status,), count in found.items() if count}
 
 
-def test_the_secret_is_kept_from_one_start_to_the_next(running: RunningStack) -> None:
+def test_generated_secret_survives_a_restart(running: RunningStack) -> None:
     file = running.settings.data_dir / "webhook-secret"
     assert file.read_text().strip() == secret_of(running)
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_an_interview_is_told_of_from_its_creation_to_its_erasure(
+def test_all_events_of_an_interview_are_posted(
     running: RunningStack, clip: Path, receiver: Receiver
 ) -> None:
     before = outcomes(running).get("delivered", 0)
@@ -158,9 +158,7 @@ def test_an_interview_is_told_of_from_its_creation_to_its_erasure(
     assert figures.value(metrics.EXTERNAL_REQUESTS, "webhook", "/{callback}", "204")
 
 
-def test_a_receiver_that_fails_is_tried_again(
-    running: RunningStack, clip: Path, receiver: Receiver
-) -> None:
+def test_failed_delivery_is_retried(running: RunningStack, clip: Path, receiver: Receiver) -> None:
     failures = iter(range(2))
 
     def answer(_: dict[str, Any]) -> Answer:
@@ -192,7 +190,7 @@ def test_a_redirect_is_not_followed(running: RunningStack, clip: Path, receiver:
     assert receiver.events == []
 
 
-def test_a_killed_sidecar_delivers_when_it_is_back(
+def test_restarted_sidecar_delivers_pending_callbacks(
     running: RunningStack, clip: Path, receiver: Receiver
 ) -> None:
     receiver.answer = lambda _: (503, {"Retry-After": "5"})

@@ -122,7 +122,7 @@ def test_segments_are_in_order_and_their_words_inside(screening: Transcript) -> 
         assert all(word.confidence is not None for word in segment.words)
 
 
-def test_segments_lie_where_they_were_said(screening: Transcript) -> None:
+def test_segments_have_the_right_times(screening: Transcript) -> None:
     turns = json.loads(SCREENING.with_suffix(".json").read_text())["segments"]
     for segment in screening.segments:
         overlaps = [
@@ -133,7 +133,7 @@ def test_segments_lie_where_they_were_said(screening: Transcript) -> None:
         assert max(overlaps) > 0.8 * (segment.end - segment.start), segment.text
 
 
-def test_tells_what_it_did(screening: Transcript, progress: list[float]) -> None:
+def test_transcript_names_provider_and_model(screening: Transcript, progress: list[float]) -> None:
     assert (screening.language, screening.provider, screening.model) == ("en", "whisper", "tiny.en")
     assert screening.duration == pytest.approx(98.19, abs=0.01)
     assert progress == sorted(progress)
@@ -150,7 +150,7 @@ def test_silence_is_an_empty_transcript(provider: WhisperProvider, tmp_path: Pat
     assert progress[-1] == 100
 
 
-def test_progress_stops_it(provider: WhisperProvider) -> None:
+def test_error_in_progress_stops_the_transcription(provider: WhisperProvider) -> None:
     calls: list[float] = []
 
     def stop(percent: float) -> None:
@@ -163,7 +163,7 @@ def test_progress_stops_it(provider: WhisperProvider) -> None:
     assert len(calls) == 1
 
 
-def test_what_cannot_be_decoded_is_permanent(provider: WhisperProvider, tmp_path: Path) -> None:
+def test_undecodable_recording_is_permanent(provider: WhisperProvider, tmp_path: Path) -> None:
     path = tmp_path / "a.flac"
     path.write_bytes(b"x" * 1000)
     audio = probe(TECHNICAL, name="technical.flac", max_duration=7200)
@@ -171,7 +171,7 @@ def test_what_cannot_be_decoded_is_permanent(provider: WhisperProvider, tmp_path
         provider.transcribe(path, audio, None, print)
 
 
-def test_nothing_is_loaded_before_it_is_needed() -> None:
+def test_model_is_loaded_at_first_use() -> None:
     program = (
         "import sys; from worker.adapters.speech.whisper import WhisperProvider;"
         "WhisperProvider(); print('faster_whisper' in sys.modules)"
@@ -184,7 +184,7 @@ def test_the_model_is_loaded_once(provider: WhisperProvider) -> None:
     assert provider.load() is provider.load()
 
 
-def test_an_unknown_model_is_one_clear_line() -> None:
+def test_unknown_model_is_a_one_line_error() -> None:
     with pytest.raises(Permanent) as caught:
         WhisperProvider("no-such-model").load()
     assert caught.value.code == "model_unavailable"
@@ -192,7 +192,7 @@ def test_an_unknown_model_is_one_clear_line() -> None:
     assert "\n" not in caught.value.message
 
 
-def test_a_directory_without_a_model_is_one_clear_line(tmp_path: Path) -> None:
+def test_directory_without_a_model_is_a_one_line_error(tmp_path: Path) -> None:
     with pytest.raises(Permanent) as caught:
         WhisperProvider(str(tmp_path)).load()
     assert caught.value.code == "model_unavailable"

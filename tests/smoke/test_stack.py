@@ -52,7 +52,7 @@ def containers() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("containers")
-def test_an_interview_goes_through_the_containers() -> None:
+def test_interview_completes_in_the_containers() -> None:
     printed = compose(
         *("exec", "--no-TTY", "sidecar", "interview-worker", "keys", "create"),
         *("--name", "smoke", "--scope", "admin"),
@@ -70,7 +70,7 @@ def test_an_interview_goes_through_the_containers() -> None:
 
 
 @pytest.mark.usefixtures("containers")
-def test_prometheus_reaches_everything() -> None:
+def test_prometheus_reaches_all_targets() -> None:
     found: dict[str, Any] = json.loads(
         compose(
             *("exec", "--no-TTY", "prometheus", "wget", "-q", "-O", "-"),
