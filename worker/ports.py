@@ -20,11 +20,31 @@ from tasks.interviews.interview import Audio, Priority, Source, Stage, Submissio
 from tasks.ports import Outbox
 
 
-class Leadership(Protocol):
-    """Leader election among processes."""
+class Lease(Protocol):
+    """Exclusive ownership of a duty, for as long as it is renewed.
+
+    Every method may raise `Transient`; whether the lease was changed is then unknown.
+    """
 
     def acquire(self, seconds: float) -> bool:
-        """Become or stay the leader for `seconds`; False if another process is the leader."""
+        """Take the lease if it has no owner, or its owner has stopped renewing it.
+
+        Args:
+            seconds: The time after the call, and after each renewal, for which no other process
+                can take it.
+
+        Returns:
+            Whether this process owns it now.
+        """
+
+    def renew(self) -> bool:
+        """Renew the lease; False if this process does not own it any more."""
+
+    def release(self) -> None:
+        """Give the lease up, so that another process can take it at once.
+
+        Does nothing if this process does not own it.
+        """
 
 
 class Dispatcher(Protocol):

@@ -3,7 +3,7 @@
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from functools import partial
@@ -18,12 +18,13 @@ from tasks.errors import Permanent, Transient
 from tasks.interviews.interview import Source
 from worker.adapters.broker import CeleryDispatcher
 from worker.adapters.kafka import KafkaEvents, KafkaRequests, RequestMessage
-from worker.adapters.mongo import MongoLeadership
+from worker.adapters.mongo import MongoLease
 from worker.adapters.resilience.rate_limit import RateLimit
 from worker.api.application import create_api
 from worker.api.context import Context
 from worker.api.token import TokenGuard
 from worker.api.traced import traced_api
+from worker.background import Background
 from worker.bootstrap import (
     Stores,
     broker,
@@ -41,11 +42,11 @@ from worker.bootstrap import (
 )
 from worker.celery_app.config import create_app
 from worker.intake.requests import receive
-from worker.lifecycle.erasure import Eraser
 from worker.lifecycle.retention import Retention
 from worker.outbox.relay import OutboxRelay
 from worker.outbox.webhooks import WebhookDispatcher
 from worker.plugins import CALENDAR
+from worker.ports import Lease
 from worker.reconcile.interviews import Reconciler
 from worker.reconcile.requests import RequestReconciler
 from worker.security.api_keys import KeyRing
@@ -57,8 +58,8 @@ from worker.telemetry.tracing import check_tracing, configured_tracing
 
 log = logging.getLogger(__name__)
 
-_STOP_TIMEOUT = 15.0
-"""Seconds to wait for a thread to finish."""
+_STOP_TIMEOUT = 5.0
+"""Seconds to wait for the thread of the MongoDB metrics to finish."""
 
 _PREPARE_RETRY_SECONDS = 2.0
 """Seconds between attempts while the database is unavailable."""
@@ -111,18 +112,22 @@ def _require_a_key(settings: Settings) -> None:
 def open_context(settings: Settings) -> Iterator[Context]:
     """Open the sidecar's adapters and run its threads while the context is active."""
     app = create_app(settings)
+    background = Background()
     with open_stores(settings) as stores, ExitStack() as stack:
         if not _prepare(stores):
-            stack.enter_context(_thread("prepare", partial(_prepare_later, stores)))
-        stack.enter_context(_kafka(settings, stores, app))
-        stack.enter_context(_delivering(settings, stores))
-        stack.enter_context(_reconciling(settings, stores, app))
+            background.add("prepare", partial(_prepare_later, stores))
+        stack.enter_context(_kafka(settings, stores, app, background))
+        _deliver(settings, stores, background)
+        stack.enter_context(_reconciler(settings, stores, app, background))
         context = stack.enter_context(provider_context(settings, stores.ledger))
         bookings = calendars(context)
         erasing = eraser(stores, bookings)
-        stack.enter_context(_retaining(settings, stores, erasing))
-        watched = stack.enter_context(open_monitoring(settings, stores, bookings))
+        retention = Retention(erasing, stores.keys, settings.retention_days)
+        background.add_duty("retention", _lease(stores, "retention"), retention.run)
+        watched = stack.enter_context(open_monitoring(settings, stores, bookings, background.leads))
         stack.enter_context(_database_metrics(settings, watched))
+        limit = stack.enter_context(_limit(settings))
+        stack.enter_context(background.running())
         yield Context(
             settings=settings,
             stores=stores,
@@ -131,7 +136,7 @@ def open_context(settings: Settings) -> Iterator[Context]:
             eraser=erasing,
             monitoring=watched,
             keys=KeyRing(stores.keys),
-            limit=stack.enter_context(_limit(settings)),
+            limit=limit,
             change_level=partial(change_level, app),
         )
 
@@ -150,8 +155,14 @@ def _prepare_later(stores: Stores, stop: threading.Event) -> None:
         pass
 
 
+def _lease(stores: Stores, name: str) -> Lease:
+    return MongoLease(stores.mongo.database, name)
+
+
 @contextmanager
-def _reconciling(settings: Settings, stores: Stores, app: Celery) -> Iterator[None]:
+def _reconciler(
+    settings: Settings, stores: Stores, app: Celery, background: Background
+) -> Iterator[None]:
     with closing(broker(settings)) as queues, ExitStack() as stack:
         unacked = unacked_messages(settings)
         if unacked is not None:
@@ -164,39 +175,23 @@ def _reconciling(settings: Settings, stores: Stores, app: Celery) -> Iterator[No
             stores.interviews,
             queues,
             dispatcher,
-            MongoLeadership(stores.mongo.database, "reconciler"),
             unacked=unacked,
             grace=grace,
             held=held,
             also_run=(requests.resume,),
         )
-        with _thread("reconciler", reconciler.run):
-            yield
-
-
-@contextmanager
-def _retaining(settings: Settings, stores: Stores, eraser: Eraser) -> Iterator[None]:
-    leadership = MongoLeadership(stores.mongo.database, "retention")
-    retention = Retention(eraser, stores.keys, leadership, settings.retention_days)
-    with _thread("retention", retention.run):
+        background.add_duty("reconciler", _lease(stores, "reconciler"), reconciler.run)
         yield
 
 
-@contextmanager
-def _delivering(settings: Settings, stores: Stores) -> Iterator[None]:
+def _deliver(settings: Settings, stores: Stores, background: Background) -> None:
     sender = webhook_sender(settings)
     if sender is None:
         log.info("WEBHOOK_SECRET is not set: callbacks are disabled")
-        yield
         return
-    deliverer = WebhookDispatcher(
-        stores.callbacks,
-        sender,
-        MongoLeadership(stores.mongo.database, "deliverer"),
-        backoff=[timedelta(seconds=seconds) for seconds in settings.webhook_backoff],
-    )
-    with _thread("deliverer", deliverer.run):
-        yield
+    backoff = [timedelta(seconds=seconds) for seconds in settings.webhook_backoff]
+    dispatcher = WebhookDispatcher(stores.callbacks, sender, backoff=backoff)
+    background.add_duty("webhooks", _lease(stores, "webhooks"), dispatcher.run)
 
 
 @contextmanager
@@ -230,19 +225,21 @@ def _database_metrics(settings: Settings, watched: SidecarMonitoring) -> Iterato
         uvicorn.Config(application, log_config=None, access_log=False, lifespan="off")
     )
 
-    def run(stop: threading.Event) -> None:
-        del stop
-        server.run(sockets=[listener])
-
-    with _thread("mongodb-metrics", run):
-        try:
-            yield
-        finally:
-            server.should_exit = True
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [listener]}, name="mongodb-metrics", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(_STOP_TIMEOUT)
 
 
 @contextmanager
-def _kafka(settings: Settings, stores: Stores, app: Celery) -> Iterator[None]:
+def _kafka(
+    settings: Settings, stores: Stores, app: Celery, background: Background
+) -> Iterator[None]:
     servers = settings.kafka_bootstrap_servers
     if servers is None:
         log.warning("KAFKA_BOOTSTRAP_SERVERS is not set: events stay in the outbox")
@@ -263,26 +260,14 @@ def _kafka(settings: Settings, stores: Stores, app: Celery) -> Iterator[None]:
     def consume(stop: threading.Event) -> None:
         requests.run(forward, stop, reject=_reject)
 
-    with (
-        closing(events),
-        _thread("relay", OutboxRelay(stores.interviews, events).run),
-        _thread("requests-relay", OutboxRelay(stores.requests, events).run),
-        _thread("requests", consume),
-    ):
+    relays = {"relay": stores.interviews, "request-relay": stores.requests}
+    for name, outbox in relays.items():
+        background.add_duty(name, _lease(stores, name), OutboxRelay(outbox, events).run)
+    # Each process consumes: Kafka shares the partitions among the members of the group.
+    background.add("requests", consume)
+    with closing(events):
         yield
 
 
 def _reject(message: RequestMessage, reason: Permanent) -> None:
     log.warning("request %s was rejected: %s", message.id, reason.message)
-
-
-@contextmanager
-def _thread(name: str, run: Callable[[threading.Event], None]) -> Iterator[None]:
-    stop = threading.Event()
-    thread = threading.Thread(target=run, args=(stop,), name=name, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(_STOP_TIMEOUT)

@@ -336,6 +336,11 @@ BUILD = Gauge(
     help="Always 1; the labels give the version.",
     labels=("version",),
 )
+LEADER = Gauge(
+    name="interview_worker_leader",
+    help="Whether this sidecar is the leader that performs a duty for all, 1 or 0.",
+    labels=("duty",),
+)
 
 # Stores.
 MONGODB_UP = Gauge(name="mongodb_up", help="Whether MongoDB is reachable, 1 or 0.", scope=_SHARED)

@@ -20,9 +20,10 @@ from tasks.pipeline.queues import Broker
 from tests.samples import an_interview
 from tests.timing import patience, wait_until
 from worker.adapters.broker import CeleryDispatcher, RedisUnackedMessages
-from worker.adapters.mongo import MongoInterviews, MongoLeadership
+from worker.adapters.mongo import MongoInterviews, MongoLease
 from worker.bootstrap import broker, unacked_messages
 from worker.celery_app.config import create_app
+from worker.leadership import Election
 from worker.reconcile.interviews import Reconciler
 from worker.settings import Settings
 
@@ -66,12 +67,8 @@ def reconciling(
     queues: Broker,
     app: Celery,
     held: RedisUnackedMessages,
-    database: Database[dict[str, Any]],
 ) -> Reconciling:
-    leadership = MongoLeadership(database, "reconciler")
-    return lambda grace: Reconciler(
-        store, queues, CeleryDispatcher(app), leadership, unacked=held, grace=grace
-    )
+    return lambda grace: Reconciler(store, queues, CeleryDispatcher(app), unacked=held, grace=grace)
 
 
 @pytest.fixture
@@ -262,21 +259,15 @@ def test_foreign_message_is_not_dropped(settings: Settings, hasty: Reconciler) -
         assert redis.hlen("unacked") == 4
 
 
-def test_only_one_reconciler_leads(database: Database[dict[str, Any]]) -> None:
-    first, second = (MongoLeadership(database, "reconciler") for _ in range(2))
-    assert first.acquire(60)
-    assert not second.acquire(60)
-    assert first.acquire(0)
-    assert second.acquire(60)
-    assert not first.acquire(60)
-    assert MongoLeadership(database, "something else").acquire(60)
-
-
 def test_reconciler_runs_until_stopped(
-    store: MongoInterviews, queues: Broker, reconciler: Reconciler
+    store: MongoInterviews,
+    queues: Broker,
+    reconciler: Reconciler,
+    database: Database[dict[str, Any]],
 ) -> None:
     stop = threading.Event()
-    thread = threading.Thread(target=reconciler.run, args=(stop,))
+    election = Election("reconciler", MongoLease(database, "reconciler"))
+    thread = threading.Thread(target=election.run, args=(reconciler.run, stop))
     thread.start()
     try:
         queued(store)

@@ -23,7 +23,7 @@ from tests.requirements import needs
 from tests.samples import an_interview
 from tests.timing import patience, wait_until
 from worker.adapters.broker import CeleryDispatcher
-from worker.adapters.mongo import MongoInterviews, MongoLeadership, MongoRequests
+from worker.adapters.mongo import MongoInterviews, MongoRequests
 from worker.bootstrap import broker, held_messages, unacked_messages
 from worker.local.processes.child import Child, stop_all
 from worker.reconcile.interviews import Reconciler
@@ -88,7 +88,6 @@ def reconcilers(
             store,
             queues,
             CeleryDispatcher(app),
-            MongoLeadership(database, "reconciler"),
             unacked=unacked_messages(settings),
             grace=timedelta(0),
             held=held_messages(settings, app),

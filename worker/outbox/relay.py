@@ -1,16 +1,9 @@
 """The outbox relay, which publishes recorded events (transactional outbox pattern)."""
 
-import logging
-import threading
-
-from tasks.errors import InterviewWorkerError
 from tasks.ports import EventPublisher, Outbox
-
-log = logging.getLogger(__name__)
+from worker.leadership import Term
 
 _BATCH = 200
-_MAX_BACKOFF = 10.0
-"""Maximum seconds between attempts while the store or Kafka is unavailable."""
 
 
 class OutboxRelay:
@@ -32,36 +25,21 @@ class OutboxRelay:
         self._publisher = publisher
         self._interval = interval
 
-    def run(self, stop: threading.Event) -> None:
-        """Publish until `stop` is set, and once more after that, to empty the outbox."""
-        pause = self._interval
-        while not stop.wait(pause):
-            pause = self._interval if self._publish_once() else min(_MAX_BACKOFF, pause * 2)
-        self._publish_once()
-
-    def publish_pending(self) -> int:
-        """Publish all pending events.
-
-        Returns:
-            The number of events published.
+    def run(self, term: Term) -> None:
+        """Publish until the term is over; at an orderly stop once more, to empty the outbox.
 
         Raises:
             Transient: The store or the publisher is unavailable. Events that were not marked are
                 published again later.
         """
-        total = 0
-        while True:
+        while not term.wait(self._interval):
+            self._publish_pending(term)
+        self._publish_pending(term)
+
+    def _publish_pending(self, term: Term) -> None:
+        while term.is_leader:
             events = self._outbox.pending_events(_BATCH)
             self._publisher.publish(events)
             self._outbox.mark_published(events)
-            total += len(events)
             if len(events) < _BATCH:
-                return total
-
-    def _publish_once(self) -> bool:
-        try:
-            self.publish_pending()
-        except InterviewWorkerError as error:
-            log.warning("events wait in the outbox: %s", error.message)
-            return False
-        return True
+                return

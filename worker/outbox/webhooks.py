@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from tasks.errors import InterviewWorkerError
 from tasks.interviews.callbacks import Callback, DeliveryFailed, ReceiverGone, next_attempt
 from tasks.ports import CallbackSender, CallbackStore
 from tasks.signals import CallbackEnded, callback_ended
-from worker.ports import Leadership
+from worker.leadership import Term
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +23,6 @@ _PARALLEL_RECEIVER = 4
 """Threads per receiver, so that it takes eight unresponsive receivers to block all others."""
 
 _BATCH = 2 * _PARALLEL
-_LEADER_SECONDS = 15.0
-_RENEW_SECONDS = 5.0
-_MAX_BACKOFF = 10.0
-"""Maximum seconds between attempts while the store is unavailable."""
 
 
 class WebhookDispatcher:
@@ -40,7 +35,6 @@ class WebhookDispatcher:
     Args:
         callbacks: The store of pending callbacks.
         sender: Posts callbacks.
-        leadership: Elects the process that posts.
         backoff: The delays before the second attempt, the third, and so on.
         interval: Seconds between two polls of the store.
     """
@@ -49,14 +43,12 @@ class WebhookDispatcher:
         self,
         callbacks: CallbackStore,
         sender: CallbackSender,
-        leadership: Leadership,
         *,
         backoff: Sequence[timedelta],
         interval: float = 0.5,
     ) -> None:
         self._callbacks = callbacks
         self._sender = sender
-        self._leadership = leadership
         self._backoff = backoff
         self._interval = interval
         self._lock = threading.Lock()
@@ -65,37 +57,27 @@ class WebhookDispatcher:
         self._threads: Counter[str] = Counter()
         """The number of threads that post to each receiver."""
         self._changed = threading.Event()
-        self._led_at = -_RENEW_SECONDS
 
-    def run(self, stop: threading.Event) -> None:
-        """Deliver until `stop` is set, then wait for the deliveries in flight."""
-        pause = self._interval
+    def run(self, term: Term) -> None:
+        """Deliver until the term is over, then wait for the deliveries in flight.
+
+        Raises:
+            Transient: The store is unavailable.
+        """
         with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="webhook") as pool:
-            while not stop.is_set():
-                pause = (
-                    self._interval
-                    if self._deliver_due(pool, stop)
-                    else min(_MAX_BACKOFF, pause * 2)
-                )
-                self._changed.wait(pause)
+            while not term.is_over:
+                while self._start_due(pool, term):
+                    pass
+                self._changed.wait(self._interval)
                 self._changed.clear()
 
-    def _deliver_due(self, pool: ThreadPoolExecutor, stop: threading.Event) -> bool:
-        try:
-            while self._start_due(pool, stop):
-                pass
-        except InterviewWorkerError as error:
-            log.warning("callbacks are delayed: %s", error.message)
-            return False
-        return True
-
-    def _start_due(self, pool: ThreadPoolExecutor, stop: threading.Event) -> int:
+    def _start_due(self, pool: ThreadPoolExecutor, term: Term) -> int:
         with self._lock:
             # Copied before the query: its result may contain callbacks that finish meanwhile.
             before, threads = set(self._in_flight), Counter(self._threads)
         full = [one for one, count in threads.items() if count >= _PARALLEL_RECEIVER]
         due = self._callbacks.due(now(), _BATCH, exclude=full)
-        if not (due or before) or not self._leads():
+        if term.is_over:
             return 0
         waiting: dict[str, list[Callback]] = {}
         for callback in due:
@@ -108,7 +90,7 @@ class WebhookDispatcher:
             )
             # One query per thread rather than per callback, because the query may be slow.
             for share in range(min(free, len(found))):
-                self._start(pool, receiver, found[share::free], stop)
+                self._start(pool, receiver, found[share::free], term)
                 started += 1
         return started
 
@@ -117,13 +99,13 @@ class WebhookDispatcher:
         pool: ThreadPoolExecutor,
         receiver: str,
         share: Sequence[Callback],
-        stop: threading.Event,
+        term: Term,
     ) -> None:
         interviews = {one.event.interview_id for one in share}
 
         def work() -> None:
             try:
-                self._deliver(share, stop)
+                self._deliver(share, term)
             finally:
                 with self._lock:
                     self._in_flight -= interviews
@@ -135,16 +117,7 @@ class WebhookDispatcher:
             self._threads[receiver] += 1
         pool.submit(work)
 
-    def _leads(self) -> bool:
-        moment = time.monotonic()
-        if moment - self._led_at < _RENEW_SECONDS:
-            return True
-        if not self._leadership.acquire(_LEADER_SECONDS):
-            return False
-        self._led_at = moment
-        return True
-
-    def _deliver(self, share: Sequence[Callback], stop: threading.Event) -> None:
+    def _deliver(self, share: Sequence[Callback], term: Term) -> None:
         for callback in share:
             try:
                 answered = self._attempt(callback)
@@ -154,7 +127,7 @@ class WebhookDispatcher:
             except Exception:
                 log.exception("%s was not posted", callback.event.id)
                 return
-            if not answered or stop.is_set():
+            if not answered or term.is_over:
                 return
 
     def _attempt(self, callback: Callback) -> bool:

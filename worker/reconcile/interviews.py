@@ -1,7 +1,7 @@
 """The reconciler of interviews, which resumes interviews that have stalled."""
 
 import logging
-import threading
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -9,14 +9,15 @@ from datetime import timedelta
 from monitoring.trace_context import continue_trace
 from tasks.clock import now
 from tasks.context import bound_context
-from tasks.errors import STALE, NotFound, Transient
+from tasks.errors import STALE, NotFound
 from tasks.interviews import transitions
 from tasks.interviews.interview import Interview, Priority, Stage
 from tasks.pipeline.queues import Broker, QueueState
 from tasks.pipeline.runner import task_name
 from tasks.ports import InterviewStore
 from tasks.signals import Resumed, resumed
-from worker.ports import Dispatcher, HeldMessages, Leadership, UnackedMessage, UnackedMessages
+from worker.leadership import Term
+from worker.ports import Dispatcher, HeldMessages, UnackedMessage, UnackedMessages
 from worker.reconcile.lost_messages import LostMessageDetector, not_held
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,6 @@ _INTERVAL = 1.0
 
 _LOST_INTERVAL = 5.0
 """Seconds between two checks for lost messages."""
-
-_LEADER_SECONDS = 15.0
 
 
 class Reconciler:
@@ -42,13 +41,12 @@ class Reconciler:
         interviews: The store of interviews.
         broker: Reports the queued messages.
         dispatcher: Publishes messages.
-        leadership: Elects the process that reconciles.
         unacked: The unacknowledged messages, for a broker that does not detect dead workers; None
             for others.
         grace: The longest delay between the document's `message_at` and the message's arrival in
             its queue.
         held: Asks workers what they hold, for a broker that does not tell; None for others.
-        also_run: Further work of the leader, run every five seconds.
+        also_run: Further work, run every five seconds.
     """
 
     def __init__(
@@ -56,7 +54,6 @@ class Reconciler:
         interviews: InterviewStore,
         broker: Broker,
         dispatcher: Dispatcher,
-        leadership: Leadership,
         unacked: UnackedMessages | None,
         grace: timedelta,
         held: HeldMessages | None = None,
@@ -65,29 +62,27 @@ class Reconciler:
         self._interviews = interviews
         self._broker = broker
         self._dispatcher = dispatcher
-        self._leadership = leadership
         self._unacked = unacked
         self._held = held
         self._grace = grace
         self._detector = LostMessageDetector(grace)
         self._also_run = also_run
 
-    def run(self, stop: threading.Event) -> None:
-        """Reconcile until `stop` is set, retrying while database or broker are unavailable."""
-        last_check = 0.0
-        while not stop.wait(_INTERVAL):
-            try:
-                if not self._leadership.acquire(_LEADER_SECONDS):
-                    continue
-                self.resume_due()
-                if time.monotonic() - last_check >= _LOST_INTERVAL:
-                    last_check = time.monotonic()
-                    self.resume_lost()
-                    self.drop_superseded()
-                    for each in self._also_run:
-                        each()
-            except Transient as error:
-                log.warning("reconciliation is postponed: %s", error.message)
+    def run(self, term: Term) -> None:
+        """Reconcile until the term is over.
+
+        Raises:
+            Transient: Database or broker are unavailable.
+        """
+        last_check = -math.inf
+        while not term.wait(_INTERVAL):
+            self.resume_due()
+            if time.monotonic() - last_check >= _LOST_INTERVAL:
+                last_check = time.monotonic()
+                self.resume_lost()
+                self.drop_superseded()
+                for each in self._also_run:
+                    each()
 
     def resume_due(self) -> int:
         """Resume interviews whose lease has expired or whose next attempt is due.

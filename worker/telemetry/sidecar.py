@@ -16,6 +16,7 @@ from monitoring.collectors.database import DatabaseStatus
 from monitoring.collectors.guarded import GuardedCollectors, Source
 from monitoring.collectors.host import HostCollector
 from monitoring.collectors.kafka import KafkaCollector
+from monitoring.collectors.leadership import LeadershipCollector
 from monitoring.collectors.mongodb import MongoCollector
 from monitoring.collectors.outbox import OutboxCollector
 from monitoring.collectors.processes import ProcessCollector
@@ -55,9 +56,19 @@ class SidecarMonitoring:
 
 @contextmanager
 def open_monitoring(
-    settings: Settings, stores: Stores, calendars: Calendars
+    settings: Settings,
+    stores: Stores,
+    calendars: Calendars,
+    leads: Callable[[], Mapping[str, bool]],
 ) -> Iterator[SidecarMonitoring]:
-    """Open the collectors and health checks while the context is active."""
+    """Open the collectors and health checks while the context is active.
+
+    Args:
+        settings: The settings.
+        stores: The stores.
+        calendars: The calendar providers.
+        leads: Returns whether this process is the leader, for each duty.
+    """
     figures = settings.metrics_directory
     with ExitStack() as stack:
         queues = broker(settings)
@@ -73,6 +84,7 @@ def open_monitoring(
             mongo,
             Source("feedback", AgreementCollector(stores.interviews.agreement)),
             Source("events", OutboxCollector(stores.interviews, stores.requests)),
+            Source("leadership", LeadershipCollector(leads)),
             Source("workers", WorkerCollector(figures)),
             Source("processes", ProcessCollector(figures)),
             Source("host", HostCollector(version("interview-worker"))),

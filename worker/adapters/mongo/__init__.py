@@ -8,7 +8,7 @@ from worker.adapters.mongo.embedded import PortableInterviews
 from worker.adapters.mongo.idempotency import MongoIdempotency
 from worker.adapters.mongo.interviews import MongoInterviews
 from worker.adapters.mongo.keys import MongoKeys
-from worker.adapters.mongo.leadership import MongoLeadership
+from worker.adapters.mongo.lease import MongoLease
 from worker.adapters.mongo.ledger import MongoLedger
 from worker.adapters.mongo.requests import MongoRequests
 from worker.adapters.mongo.reservations import MongoReservations
@@ -22,7 +22,7 @@ __all__ = [
     "MongoIdempotency",
     "MongoInterviews",
     "MongoKeys",
-    "MongoLeadership",
+    "MongoLease",
     "MongoLedger",
     "MongoRequests",
     "MongoReservations",

@@ -18,9 +18,11 @@ from tasks.interviews.callbacks import Callback, DeliveryFailed, ReceiverGone
 from tasks.interviews.interview import Interview
 from tests.fakes.callbacks import MemoryCallbacks
 from tests.fakes.interviews import MemoryInterviews
+from tests.fakes.leases import MemoryLease
 from tests.monitoring.figures import figures_of
 from tests.samples import an_interview
-from tests.timing import patience, wait_until
+from tests.timing import wait_until
+from worker.leadership import Election, Term
 from worker.outbox.webhooks import WebhookDispatcher
 
 SOON = (timedelta(0),)
@@ -40,13 +42,6 @@ class Sender:
     @property
     def types(self) -> list[str]:
         return [str(one.event.type) for one in self.sent]
-
-
-class Leader:
-    leads = True
-
-    def acquire(self, _: float) -> bool:
-        return self.leads
 
 
 class Stores:
@@ -92,13 +87,11 @@ def delivering(
     stores: Stores,
     sender: Sender,
     backoff: Sequence[timedelta] = SOON,
-    leader: Leader | None = None,
 ) -> Iterator[None]:
-    deliverer = WebhookDispatcher(
-        stores.callbacks, sender, leader or Leader(), backoff=backoff, interval=0.01
-    )
+    dispatcher = WebhookDispatcher(stores.callbacks, sender, backoff=backoff, interval=0.01)
+    election = Election("webhooks", MemoryLease(), poll=0.01)
     stop = threading.Event()
-    thread = threading.Thread(target=deliverer.run, args=(stop,))
+    thread = threading.Thread(target=election.run, args=(dispatcher.run, stop))
     thread.start()
     try:
         yield
@@ -196,23 +189,18 @@ def test_a_slow_receiver_does_not_hold_up_others(stores: Stores) -> None:
     assert len({one.event.id for one in sender.sent}) == len(sender.sent) == 110
 
 
-def test_only_the_leader_delivers(stores: Stores) -> None:
-    stores.created()
-    leader, other = Leader(), Leader()
-    other.leads = False
-    asked = threading.Event()
+def test_it_ends_when_another_process_leads(stores: Stores) -> None:
+    """What is in flight is finished; the next callback of the interview is left to the other."""
+    term = Term(threading.Event(), until=float("inf"))
 
-    def refuse(_: float) -> bool:
-        asked.set()
-        return other.leads
+    def lose(_: Callback) -> None:
+        term.end()
 
-    other.acquire = refuse  # type: ignore[method-assign]
-    idle, sender = Sender(), Sender()
-    with delivering(stores, idle, leader=other):
-        assert asked.wait(patience(5))
-        with delivering(stores, sender, leader=leader):
-            wait_until(lambda: stores.empty)
-    assert not idle.sent
+    stores.cancelled()
+    sender = Sender(lose)
+    WebhookDispatcher(stores.callbacks, sender, backoff=SOON, interval=0.01).run(term)
+    assert sender.types == ["created"]
+    assert len(stores.interviews.callbacks) == 1
 
 
 def test_a_store_that_is_away_is_awaited(
@@ -229,7 +217,7 @@ def test_a_store_that_is_away_is_awaited(
     stores.created()
     with delivering(stores, Sender()):
         wait_until(lambda: stores.empty)
-    assert caplog.text.count("callbacks are delayed: the store is away") == 2
+    assert caplog.text.count("webhooks is postponed: the store is away") == 2
 
 
 def test_what_cannot_be_noted_is_posted_again(
