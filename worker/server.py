@@ -13,6 +13,7 @@ from celery import Celery
 
 from monitoring import metrics
 from monitoring.metrics.exposition import Exposition, metrics_application
+from monitoring.metrics.recording import Recorder
 from tasks.clock import now
 from tasks.errors import Permanent, Transient
 from tasks.interviews.interview import Source
@@ -76,12 +77,14 @@ def serve(settings: Settings) -> None:
     check_providers(settings, CALENDAR)
     check_tracing(settings)
     with (
-        recording_metrics(settings.metrics_directory, "sidecar") as (recorder, _),
+        recording_metrics(settings.metrics_directory, "sidecar") as recorder,
         configured_logging(settings, "sidecar", recorder),
         configured_tracing(settings, "sidecar") as provider,
     ):
         uvicorn.run(
-            traced_api(create_api(settings, open_context, recorder), provider),
+            traced_api(
+                create_api(settings, partial(open_context, recorder=recorder), recorder), provider
+            ),
             host=settings.api_host,
             port=settings.api_port,
             log_config=None,
@@ -109,7 +112,7 @@ def _require_a_key(settings: Settings) -> None:
 
 
 @contextmanager
-def open_context(settings: Settings) -> Iterator[Context]:
+def open_context(settings: Settings, recorder: Recorder | None = None) -> Iterator[Context]:
     """Open the sidecar's adapters and run its threads while the context is active."""
     app = create_app(settings)
     background = Background()
@@ -124,7 +127,9 @@ def open_context(settings: Settings) -> Iterator[Context]:
         erasing = eraser(stores, bookings)
         retention = Retention(erasing, stores.keys, settings.retention_days)
         background.add_duty("retention", _lease(stores, "retention"), retention.run)
-        watched = stack.enter_context(open_monitoring(settings, stores, bookings, background.leads))
+        watched = stack.enter_context(
+            open_monitoring(settings, stores, bookings, background.leads, recorder or Recorder())
+        )
         stack.enter_context(_database_metrics(settings, watched))
         limit = stack.enter_context(_limit(settings))
         stack.enter_context(background.running())

@@ -37,8 +37,8 @@ class ProcessCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Sample this process, and read the heartbeats of all workers."""
         own = self._watch.sample(os.getpid(), "sidecar", "sidecar")
-        workers = (worker for worker in known_workers(self._directory) if worker.alive)
-        reported = (process for worker in workers for process in worker.heartbeat.processes)
+        workers = [one for one in known_workers(self._directory) if one.runs and not one.silent]
+        reported = (found for one in workers if one.heartbeat for found in one.heartbeat.processes)
         processes = [found for found in (own, *reported) if found is not None]
         for definition, figure in _FIGURES.items():
             found = family(definition)

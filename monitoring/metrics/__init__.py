@@ -404,6 +404,11 @@ COLLECTOR_UP = Gauge(
     help="Whether the last reading of a source succeeded in time, 1 or 0.",
     labels=("collector",),
 )
+RECORDING_UP = Gauge(
+    name="monitoring_recording_up",
+    help="Whether a process can store its metrics, 1 or 0; otherwise it keeps them in memory.",
+    labels=("process",),
+)
 
 ALL: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))
 """All metrics, those of Celery first."""

@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
+HOSTNAME = "hostname"
+"""The label for the node name of a worker. It is not recorded but added by the reader, because a
+worker continues the metrics of a dead one of another name."""
+
 
 class Scope(StrEnum):
     """What the series of one sidecar describe, which decides how those of several combine."""
@@ -32,6 +36,18 @@ class Metric:
     help: str
     labels: tuple[str, ...] = ()
     scope: Scope = Scope.HOST
+
+    @property
+    def recorded_labels(self) -> tuple[str, ...]:
+        """The labels for which values are given when an event is recorded."""
+        return tuple(label for label in self.labels if label != HOSTNAME)
+
+    def with_hostname(self, labels: tuple[str, ...], hostname: str) -> tuple[str, ...]:
+        """The values of all labels, from those of the recorded ones and a node name."""
+        if HOSTNAME not in self.labels:
+            return labels
+        position = self.labels.index(HOSTNAME)
+        return (*labels[:position], hostname, *labels[position:])
 
     @property
     def unit(self) -> str:

@@ -14,9 +14,10 @@ from celery import exceptions as celery_errors
 
 from monitoring import celery_signals, metrics
 from monitoring.headers import CHAIN_PUBLISHED_AT, PUBLISHED_AT
-from monitoring.metrics.recording import Recorder
+from monitoring.metrics.recording import OTHER, Recorder
 from monitoring.signals import deliveries
 from tasks.errors import InterviewWorkerError
+from tasks.pipeline.queues import FETCH, QUEUES
 from tasks.signals import Signal
 
 message_returned: Signal[Any] = Signal("message_returned")
@@ -26,14 +27,9 @@ Celery has no such signal, although it is the only trace of a child that was kil
 
 
 @contextmanager
-def connected(recorder: Recorder, hostname: str) -> Iterator[None]:
-    """Record the outcomes of tasks for the duration of the context.
-
-    Args:
-        recorder: Records the metrics.
-        hostname: The node name of the worker or the publishing process.
-    """
-    listener = _Celery(recorder, hostname)
+def connected(recorder: Recorder) -> Iterator[None]:
+    """Record the outcomes of tasks for the duration of the context."""
+    listener = _Celery(recorder)
     receivers: dict[Any, Callable[..., None]] = {
         signals.before_task_publish: listener.before_publish,
         signals.after_task_publish: listener.after_publish,
@@ -52,10 +48,9 @@ def connected(recorder: Recorder, hostname: str) -> Iterator[None]:
 
 
 class _Celery:
-    def __init__(self, recorder: Recorder, hostname: str) -> None:
+    def __init__(self, recorder: Recorder) -> None:
         self._count = recorder.count
         self._observe = recorder.observe
-        self._hostname = hostname
 
     def before_publish(self, *, headers: dict[str, Any], **_: object) -> None:
         moment = time.time()
@@ -67,7 +62,7 @@ class _Celery:
             headers[CHAIN_PUBLISHED_AT] = chain or moment
 
     def after_publish(self, *, sender: str, routing_key: str, **_: object) -> None:
-        self._count(metrics.CELERY_SENT, sender, self._hostname, routing_key)
+        self._count(metrics.CELERY_SENT, _known_task(sender), _known_queue(routing_key))
 
     def begun(self, *, task: Any, **_: object) -> None:
         task.request.monitoring_started_at = time.perf_counter()
@@ -92,13 +87,13 @@ class _Celery:
     def returned(self, request: Any) -> None:
         self._count(metrics.CELERY_REJECTED, *self.labels_of(request))
 
-    def labels_of(self, request: Any) -> tuple[str, str, str]:
+    def labels_of(self, request: Any) -> tuple[str, str]:
         """The labels of a received message; its task name is untrusted."""
         task = request.task
-        return task.name, self._hostname, _queue_of(task, request.delivery_info)
+        return task.name, _queue_of(task, request.delivery_info)
 
-    def _labels(self, task: Any) -> tuple[str, str, str]:
-        return task.name, self._hostname, _queue_of(task, task.request.delivery_info)
+    def _labels(self, task: Any) -> tuple[str, str]:
+        return task.name, _queue_of(task, task.request.delivery_info)
 
 
 def _current_task() -> Any:
@@ -109,7 +104,12 @@ def _current_task() -> Any:
 
 def _queue_of(task: Any, delivery: Mapping[str, Any] | None) -> str:
     routing_key = (delivery or {}).get("routing_key")
-    return routing_key if isinstance(routing_key, str) else _route(task)
+    return _known_queue(routing_key) if isinstance(routing_key, str) else _route(task)
+
+
+def _known_queue(name: str) -> str:
+    """The name if it is one of our queues: a message may have any routing key."""
+    return name if name in QUEUES else OTHER
 
 
 @cache
@@ -117,6 +117,12 @@ def _route(task: Any) -> str:
     name: str = task.app.amqp.router.route({}, task.name)["queue"].name
     return name
 
+
+def _known_task(name: str) -> str:
+    return name if name in _TASKS else OTHER
+
+
+_TASKS = frozenset({*QUEUES, FETCH})
 
 _KNOWN = frozenset(
     error.__name__

@@ -73,15 +73,19 @@ connection_lost: Signal[Collection[Any]] = Signal("connection_lost")
 
 
 @contextmanager
-def connected(recorder: Recorder, labels: Callable[[Any], tuple[str, str, str]]) -> Iterator[None]:
+def connected(recorder: Recorder, labels: Callable[[Any], tuple[str, str]]) -> Iterator[None]:
     """Count deliveries for the duration of the context; at its end, those still unacknowledged.
 
     Args:
         recorder: Records the metrics.
         labels: Returns the labels of a request.
     """
-    for lost, count in _unaccounted(recorder.recorded()):
-        recorder.count(metrics.CELERY_RELEASED, *lost, Reason.WORKER_LOST, amount=count)
+
+    def account_for(predecessor: Iterable[Family]) -> None:
+        for lost, count in _unaccounted(predecessor):
+            recorder.count(metrics.CELERY_RELEASED, *lost, Reason.WORKER_LOST, amount=count)
+
+    recorder.when_continued(account_for)
     deliveries = _Deliveries(recorder, labels)
     with ExitStack() as stack:
         stack.callback(deliveries.stopped)
@@ -94,7 +98,7 @@ def connected(recorder: Recorder, labels: Callable[[Any], tuple[str, str, str]])
 
 
 class _Deliveries:
-    def __init__(self, recorder: Recorder, labels: Callable[[Any], tuple[str, str, str]]) -> None:
+    def __init__(self, recorder: Recorder, labels: Callable[[Any], tuple[str, str]]) -> None:
         self._count = recorder.count
         self._observe = recorder.observe
         self._labels = labels
@@ -142,11 +146,13 @@ def _wait(headers: Mapping[str, Any], started: float) -> float:
 
 
 def _unaccounted(families: Iterable[Family]) -> Iterator[tuple[tuple[str, ...], float]]:
-    """The unaccounted deliveries of a killed worker, by labels; its successor has none yet."""
+    """The unaccounted deliveries of a killed worker, by labels."""
     unacked: defaultdict[tuple[str, ...], float] = defaultdict(float)
     for sample in chain.from_iterable(family.samples for family in families):
         if (sign := _SIGNS.get(sample.name)) is not None:
-            labels = tuple(sample.labels[label] for label in metrics.CELERY_RECEIVED.labels)
+            labels = tuple(
+                sample.labels[label] for label in metrics.CELERY_RECEIVED.recorded_labels
+            )
             unacked[labels] += sign * sample.value
     yield from ((labels, count) for labels, count in unacked.items() if count > 0)
 

@@ -32,7 +32,7 @@ LONG_AGO = timedelta(hours=1)
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Celery]:
-    with celery.connected(Recorder(), "test@host"):
+    with celery.connected(Recorder("test@host")):
         yield create_app(settings)
 
 

@@ -80,7 +80,6 @@ def reconcilers(
     queues: Broker,
     app: Celery,
     settings: Settings,
-    database: Database[dict[str, Any]],
 ) -> list[Reconciler]:
     """Those of two sidecars, without a grace period."""
     return [

@@ -89,7 +89,7 @@ def interviews() -> MemoryInterviews:
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Celery]:
-    with celery.connected(Recorder(), "test@host"):
+    with celery.connected(Recorder("test@host")):
         yield create_app(settings)
 
 

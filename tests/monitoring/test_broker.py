@@ -43,7 +43,7 @@ def settings(redis: Redis, redis_url: str) -> Settings:
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Celery]:
-    with celery.connected(Recorder(), "test@host"):
+    with celery.connected(Recorder("test@host")):
         yield create_app(settings)
 
 

@@ -1,4 +1,4 @@
-"""Membership of the metrics directory, and detection of live processes."""
+"""Membership of the metrics directory, its slots, and detection of live processes."""
 
 import signal
 import subprocess
@@ -9,25 +9,25 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.metrics.directory import claimed, is_claimed, joined
+from monitoring.metrics.directory import WORKER, Place, joined, slots
 from tests.processes import ROOT, wait_until
 
 _MEMBER = """
 import sys
 from pathlib import Path
-from monitoring.metrics.directory import claimed, joined
-directory = Path(sys.argv[1])
-with joined(directory), claimed(directory, "worker") as name:
-    print(name, flush=True)
-    sys.stdin.read()
+from monitoring.metrics.directory import WORKER, Place
+place = Place(Path(sys.argv[1]), WORKER, sys.argv[2])
+place.check()
+print(place.slot, place.label, flush=True)
+sys.stdin.read()
 """
 
 
 @contextmanager
-def member(directory: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Another process that joins, and the name that it has claimed."""
+def member(directory: Path, owner: str) -> Iterator[tuple[str, str]]:
+    """Another process with a slot, which is killed at the end; its slot and its label."""
     with subprocess.Popen(
-        [sys.executable, "-c", _MEMBER, str(directory)],
+        [sys.executable, "-c", _MEMBER, str(directory), owner],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -35,17 +35,18 @@ def member(directory: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     ) as process:
         assert process.stdout is not None
         try:
-            yield process, process.stdout.readline().strip()
+            slot, label = process.stdout.readline().split()
+            yield slot, label
         finally:
-            process.kill()
+            process.send_signal(signal.SIGKILL)
 
 
 @pytest.fixture
 def figures(tmp_path: Path) -> Path:
     directory = tmp_path / "metrics"
     with joined(directory):
-        (directory / "counter_worker.db").write_bytes(b"figures")
-        (directory / "worker.json").write_text("{}")
+        (directory / "worker-1.db").write_bytes(b"figures")
+        (directory / "worker-1.heartbeat").write_text("{}")
     return directory
 
 
@@ -60,26 +61,62 @@ def test_the_first_to_come_empties_it(figures: Path) -> None:
 
 def test_it_is_never_emptied_while_somebody_serves_from_it(figures: Path) -> None:
     with joined(figures):
-        (figures / "counter_worker.db").write_bytes(b"figures")
+        (figures / "worker-1.db").write_bytes(b"figures")
         with joined(figures):
             pass
-        with member(figures):
-            assert kept(figures) == {"counter_worker.db"}
+        with member(figures, "all@one"):
+            assert kept(figures) == {"worker-1.db"}
 
 
-def test_names_are_given_once(figures: Path) -> None:
-    with joined(figures), member(figures) as (_, name):
-        assert name == "worker"
-        with claimed(figures, "worker") as second:
-            assert second == "worker-2"
+def test_a_second_worker_of_a_name_is_told_from_the_first_and_its_children(figures: Path) -> None:
+    with joined(figures), member(figures, "all@one") as first, member(figures, "all@one") as second:
+        assert first == ("worker-1", "all")
+        assert second == ("worker-2", "all#worker-2")
 
 
-def test_a_name_is_free_again_however_its_process_ended(figures: Path) -> None:
+def test_a_slot_is_taken_over_from_a_dead_worker(figures: Path) -> None:
     with joined(figures):
-        with member(figures) as (process, name):
-            assert is_claimed(figures, name)
-            process.send_signal(signal.SIGKILL)
-            wait_until(lambda: not is_claimed(figures, name))
-        with claimed(figures, "worker") as again:
-            assert again == name
-        assert not is_claimed(figures, "nobody")
+        with member(figures, "all@one"):
+            (slot,) = slots(figures)
+            assert slot.held
+        wait_until(lambda: not slots(figures)[0].held)
+        with member(figures, "all@two") as (name, _):
+            assert name == "worker-1"
+            (slot,) = slots(figures)
+            assert slot.owners == ("all@one", "all@two")
+        # Its series are those of the second worker now, so it begins with new ones.
+        with member(figures, "all@one") as (name, _):
+            assert name == "worker-2"
+        with member(figures, "all@one") as (name, _):
+            assert name == "worker-2"
+        with member(figures, "other@three") as (name, _):
+            assert name == "worker-1"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00garbage", b"\n\n"])
+def test_a_lock_that_cannot_be_read_is_taken(figures: Path, content: bytes) -> None:
+    with joined(figures):
+        (figures / "worker-1.lock").write_bytes(content)
+        with member(figures, "all@one") as (name, _):
+            assert name == "worker-1"
+            assert [slot.owner for slot in slots(figures)] == ["all@one"]
+
+
+def test_what_is_in_place_of_locks_does_not_stop_a_worker(tmp_path: Path) -> None:
+    for name in ("members.lock", "claims.lock", "worker-1.lock"):
+        (tmp_path / name).mkdir()
+    with member(tmp_path, "all@one") as (name, _):
+        assert name == "worker-2"
+
+
+def test_a_slot_is_claimed_again_after_the_directory_was_removed(tmp_path: Path) -> None:
+    directory = tmp_path / "metrics"
+    place = Place(directory, WORKER, "all@one")
+    place.check()
+    for path in directory.iterdir():
+        path.unlink()
+    directory.rmdir()
+    place.check()
+    (slot,) = slots(directory)
+    assert (slot.name, slot.owner, slot.held) == ("worker-1", "all@one", True)
+    place.leave()

@@ -51,7 +51,7 @@ def test_who_takes_a_place_goes_on_from_its_figures(tmp_path: Path, killed: bool
     assert found.value(metrics.TRANSCRIPTIONS, *LABELS) == 16
     assert found.count(metrics.TRANSCRIPTION_DURATION, "whisper") == 16
     assert found.sum(metrics.TRANSCRIPTION_DURATION, "whisper") == 32
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_figures_may_be_read_while_they_are_written(tmp_path: Path) -> None:

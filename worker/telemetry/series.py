@@ -32,10 +32,9 @@ def initial_series(settings: Settings, routes: tuple[Route, ...]) -> Iterator[Se
     yield from known_series(_configuration(settings, routes))
     yield from published_series(node_name("sidecar"))
     for worker in known_workers(settings.metrics_directory):
-        if worker.alive:
-            node = worker.heartbeat.hostname
-            yield from celery_series(node, worker.heartbeat.state.queues)
-            yield from published_series(node)
+        if worker.runs and worker.hostname is not None:
+            yield from celery_series(worker.hostname, worker.queues)
+            yield from published_series(worker.hostname)
 
 
 def _configuration(settings: Settings, routes: tuple[Route, ...]) -> Configuration:

@@ -20,10 +20,11 @@ from monitoring.collectors.leadership import LeadershipCollector
 from monitoring.collectors.mongodb import MongoCollector
 from monitoring.collectors.outbox import OutboxCollector
 from monitoring.collectors.processes import ProcessCollector
+from monitoring.collectors.recording import RecordingCollector
 from monitoring.collectors.workers import WorkerCollector
 from monitoring.health import Check, Details, Health
-from monitoring.heartbeats import known_workers
-from monitoring.metrics.recording import RecordedMetrics, total
+from monitoring.heartbeats import known_workers, unready_workers
+from monitoring.metrics.recording import RecordedMetrics, Recorder, total
 from monitoring.processes import ProcessSampler
 from tasks.errors import Transient
 from tasks.pipeline.queues import STAGES, Broker
@@ -44,7 +45,8 @@ class SidecarMonitoring:
         database: Collects the MongoDB metrics only.
         health: Checks the dependencies.
         introspect: Returns memory use, request count and error rate of this process.
-        dead_workers: Returns the workers on this host that exited unexpectedly.
+        dead_workers: Returns the workers on this host that exited unexpectedly in the last ten
+            minutes, and whose queues no other worker on this host serves.
     """
 
     collector: Collector
@@ -60,6 +62,7 @@ def open_monitoring(
     stores: Stores,
     calendars: Calendars,
     leads: Callable[[], Mapping[str, bool]],
+    recorder: Recorder,
 ) -> Iterator[SidecarMonitoring]:
     """Open the collectors and health checks while the context is active.
 
@@ -68,15 +71,20 @@ def open_monitoring(
         stores: The stores.
         calendars: The calendar providers.
         leads: Returns whether this process is the leader, for each duty.
+        recorder: Records the metrics of this process.
     """
     figures = settings.metrics_directory
+
+    def can_write() -> bool:
+        return recorder.is_recording
+
     with ExitStack() as stack:
         queues = broker(settings)
         stack.callback(queues.close)
         database = MongoStatus(stores.mongo.database)
         consumers = _consumers(settings, stack)
         circuits = breaker_states(settings)
-        recorded = RecordedMetrics(figures)
+        recorded = RecordedMetrics(figures, recorder)
         mongo = Source("mongodb", MongoCollector(database), metrics.MONGODB_UP)
         sources = [
             Source("recorded", recorded),
@@ -85,7 +93,8 @@ def open_monitoring(
             Source("feedback", AgreementCollector(stores.interviews.agreement)),
             Source("events", OutboxCollector(stores.interviews, stores.requests)),
             Source("leadership", LeadershipCollector(leads)),
-            Source("workers", WorkerCollector(figures)),
+            Source("workers", WorkerCollector(figures, can_write)),
+            Source("recording", RecordingCollector(figures, recorder)),
             Source("processes", ProcessCollector(figures)),
             Source("host", HostCollector(version("interview-worker"))),
         ]
@@ -105,7 +114,7 @@ def open_monitoring(
             database=GuardedCollectors([mongo]),
             health=Health(*checks),
             introspect=lambda: _introspect(recorded),
-            dead_workers=lambda: [w.heartbeat.hostname for w in known_workers(figures) if w.died],
+            dead_workers=lambda: unready_workers(known_workers(figures, can_write=can_write())),
         )
 
 
