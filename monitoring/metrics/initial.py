@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import permutations, product
 
 from monitoring import metrics
-from monitoring.metrics.definitions import Counter, Histogram, Metric
+from monitoring.metrics.definitions import Counter, ExternalCounter, Histogram, Metric
 from monitoring.signals.deliveries import Reason
 from tasks.analysis.rubric import DEFAULT, rubric_ids
 from tasks.interviews.interview import AnalysisType, Stage
@@ -37,6 +37,13 @@ OPEN: frozenset[Metric] = frozenset(
     }
 )
 """Counters and histograms of which some series first appear with their first event."""
+
+_RECORDED = tuple(
+    metric
+    for metric in metrics.ALL
+    if isinstance(metric, Counter | Histogram) and not isinstance(metric, ExternalCounter)
+)
+"""The counters and histograms of our processes."""
 
 _OUTCOMES = ("success", "error")
 _STATUSES = ("success", "failed", "cancelled")
@@ -85,6 +92,7 @@ class Configuration:
 
 def known_series(configuration: Configuration) -> Iterator[Series]:
     """All series with known labels, except those of Celery."""
+    yield from ((metric, ()) for metric in _RECORDED if not metric.labels)
     yield from _pipeline()
     yield from _providers(configuration)
     yield from _external(configuration)

@@ -379,6 +379,50 @@ CASES: tuple[Case, ...] = (
             f"mongodb_up{{{JOB}}}": "0x60",
         },
     ),
+    # No sidecar leads; one of two does; both do.
+    Case(
+        "InterviewWorkerLeaderMissing",
+        {
+            f'interview_worker_leader{{{JOB}, instance="a", duty="relay"}}': "1x9 0x60",
+            f'interview_worker_leader{{{JOB}, instance="b", duty="relay"}}': "0x70",
+        },
+        fires=({"job": "interview-worker", "duty": "relay"},),
+    ),
+    Case(
+        "InterviewWorkerLeaderMissing",
+        {
+            f'interview_worker_leader{{{JOB}, instance="a", duty="relay"}}': "1x9 0x60",
+            f'interview_worker_leader{{{JOB}, instance="b", duty="relay"}}': "0x10 1x60",
+        },
+    ),
+    Case(
+        "InterviewWorkerLeaderTwice",
+        {
+            f'interview_worker_leader{{{JOB}, instance="a", duty="relay"}}': "1x70",
+            f'interview_worker_leader{{{JOB}, instance="b", duty="relay"}}': "1x70",
+        },
+        fires=({"job": "interview-worker", "duty": "relay"},),
+        shown="2",
+    ),
+    Case(
+        "InterviewWorkerLeaderTwice",
+        {
+            f'interview_worker_leader{{{JOB}, instance="a", duty="relay"}}': "1x70",
+            f'interview_worker_leader{{{JOB}, instance="b", duty="relay"}}': "0x70",
+        },
+    ),
+    Case(
+        "InterviewWorkerMetricsNotStored",
+        {
+            f'monitoring_recording_up{{{JOB}, instance="a", process="all-1"}}': "1x9 0x60",
+            f'monitoring_recording_up{{{JOB}, instance="b", process="all-1"}}': "1x70",
+        },
+        fires=({"job": "interview-worker", "instance": "a", "process": "all-1"},),
+    ),
+    Case(
+        "InterviewWorkerMetricsNotStored",
+        {f'monitoring_recording_up{{{JOB}, instance="a", process="all-1"}}': "1x9 0x2 1x60"},
+    ),
     Case(
         "InterviewWorkerSlowProcessing",
         _buckets(

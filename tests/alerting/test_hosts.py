@@ -38,6 +38,7 @@ PER_INSTANCE = {
     "InterviewWorkerSourceFails",
     "InterviewWorkerHighMemoryUsage",
     "InterviewWorkerMetricsMissing",
+    "InterviewWorkerMetricsNotStored",
     "InterviewWorkerDiskFilling",
     "InterviewWorkerCertificateExpiring",
 }
@@ -69,9 +70,6 @@ def recorded_series() -> Iterator[tuple[Metric, Labels]]:
     )
     for metric, values in (*known_series(CONFIGURATION), *open_ones):
         yield metric, tuple(zip(metric.labels, values, strict=True))
-    for metric in metrics.ALL:
-        if isinstance(metric, Counter | Histogram) and not metric.labels:
-            yield metric, ()
 
 
 def celery_of(host: str) -> Iterator[tuple[Metric, Labels]]:
