@@ -20,6 +20,9 @@ from pydantic import SecretStr
 
 from deployment.secrets import make
 from monitoring.stack.grafana.__main__ import PLACE
+from tasks.interviews.interview import Stage
+from tasks.pipeline.queues import QUEUES
+from tasks.pipeline.runner import task_name
 from tests.compose import COMPOSE_FILE, RESOURCES, included, load
 from tests.processes import ROOT
 from worker.settings import Settings, load_settings
@@ -30,8 +33,10 @@ LOGGING_DRIVER = ROOT / "deployment" / "compose" / "logging-driver.yml"
 SERVICES: dict[str, Any] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 OURS = [name for name, one in SERVICES.items() if one["image"] == "interview-worker:0.1.0"]
+WORKERS = [name for name in OURS if SERVICES[name]["command"][:1] == ["worker"]]
 EACH = pytest.mark.parametrize("name", SERVICES)
 EACH_OF_OURS = pytest.mark.parametrize("name", OURS)
+EACH_WORKER = pytest.mark.parametrize("name", WORKERS)
 
 SILENT = {"mongodb-exporter", "redis-exporter", "kafka-exporter", "otel-collector", "jaeger"}
 """Images without a program for a health check; Prometheus' metric `up` reports them."""
@@ -116,11 +121,11 @@ def test_all_files_harden_containers_the_same_way() -> None:
 
 
 def test_logging_driver_is_set_for_our_services_only() -> None:
-    assert set(_names(LOGGING_DRIVER, "services")) < set(OURS)
+    assert {*_names(LOGGING_DRIVER, "services")} == {*OURS} - {"calendar"}
 
 
 def test_all_services_are_defined() -> None:
-    assert set(SERVICES) == {"worker", *JOBS, *PORTS}
+    assert set(SERVICES) == {*WORKERS, *JOBS, *PORTS}
 
 
 @EACH
@@ -204,7 +209,7 @@ def test_environment_variables_are_settings(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["sidecar", "worker", "flower"])
+@pytest.mark.parametrize("name", ["sidecar", *WORKERS, "flower"])
 def test_settings_have_the_addresses_of_the_services(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,15 +254,37 @@ def test_health_check_is_valid_python(name: str) -> None:
         importlib.import_module(module)
 
 
-def test_stop_grace_period_exceeds_shutdown_grace() -> None:
-    assert SERVICES["worker"]["stop_grace_period"] == "45s"
-    assert Settings.model_fields["shutdown_grace"].default + 10 < 45
+def test_queues_are_divided_between_a_worker_for_transcriptions_and_one_for_the_rest() -> None:
+    queues = {name: set(_option(name, "--queues").split(",")) for name in WORKERS}
+    assert queues["worker-transcribe"] == {task_name(Stage.TRANSCRIBE)}
+    assert sorted(queue for each in queues.values() for queue in each) == sorted(QUEUES)
 
 
-def test_worker_and_sidecar_share_the_metrics_directory() -> None:
-    place = SERVICES["worker"]["environment"]["METRICS_DIR"]
-    for name in ("worker", "sidecar"):
-        assert f"figures:{place}" in SERVICES[name]["volumes"]
+@EACH_WORKER
+def test_health_check_of_a_worker_asks_for_its_own_name(name: str) -> None:
+    code = SERVICES[name]["healthcheck"]["test"][-1]
+    assert f"node_name('{_option(name, '--name')}')" in code
+
+
+def test_sidecar_is_healthy_before_the_workers_that_wait_for_it() -> None:
+    # /health/ready names dead workers, so a worker that waits for it would never be started again.
+    assert "/health/live'" in SERVICES["sidecar"]["healthcheck"]["test"][-1]
+    for name in WORKERS:
+        assert "sidecar" in SERVICES[name]["depends_on"]
+
+
+@pytest.mark.parametrize("name", ["sidecar", *WORKERS])
+def test_stop_grace_period_exceeds_shutdown_grace(name: str) -> None:
+    seconds = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
+    assert Settings.model_fields["shutdown_grace"].default + 10 < seconds
+
+
+@EACH_WORKER
+def test_workers_and_sidecar_share_the_metrics_directory(name: str) -> None:
+    place = SERVICES["sidecar"]["environment"]["METRICS_DIR"]
+    for each in (name, "sidecar"):
+        assert SERVICES[each]["environment"]["METRICS_DIR"] == place
+        assert f"figures:{place}" in SERVICES[each]["volumes"]
     assert f" {place} " in DOCKERFILE.replace(" /data ", " ")
 
 
@@ -340,6 +367,12 @@ def _names(file: Path, kind: str) -> list[str]:
         if key.value == kind
         for name, _ in resources.value
     ]
+
+
+def _option(name: str, option: str) -> str:
+    """The value of an option in a service's command."""
+    command = SERVICES[name]["command"]
+    return str(command[command.index(option) + 1])
 
 
 def _environment(name: str) -> Iterator[tuple[str, str]]:
