@@ -30,6 +30,7 @@ from worker.settings import Settings, load_settings
 COMPOSE: dict[str, Any] = load()
 FILES = [COMPOSE_FILE, *included(COMPOSE_FILE)]
 LOGGING_DRIVER = ROOT / "deployment" / "compose" / "logging-driver.yml"
+PROMETHEUS = ROOT / "monitoring" / "stack" / "prometheus" / "prometheus.yml"
 SERVICES: dict[str, Any] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 OURS = [name for name, one in SERVICES.items() if one["image"] == "interview-worker:0.1.0"]
@@ -58,6 +59,8 @@ PORTS = {
     "mongodb-exporter": 9216,
     "redis-exporter": 9121,
     "kafka-exporter": 9308,
+    "node-exporter": 9100,
+    "blackbox-exporter": 9115,
     "prometheus": 9090,
     "alertmanager": 9093,
     "grafana": 3000,
@@ -179,7 +182,9 @@ def test_mounted_directories_and_volumes_exist(name: str) -> None:
     for mount in SERVICES[name].get("volumes", ()):
         source, target, *options = mount.split(":")
         assert target.startswith("/")
-        if source.startswith("./"):
+        if source == "/":
+            assert (name, target, options) == ("node-exporter", "/host", ["ro"])
+        elif source.startswith("./"):
             assert options == ["ro"]
             assert (ROOT / source).is_dir()
         else:
@@ -320,15 +325,9 @@ def test_environment_of_the_image_consists_of_settings() -> None:
 
 
 def test_prometheus_targets_exist() -> None:
-    place = ROOT / "monitoring" / "stack" / "prometheus" / "prometheus.yml"
-    config = yaml.safe_load(place.read_text())
+    config = yaml.safe_load(PROMETHEUS.read_text())
     names = {"localhost": "prometheus", "interview-worker": "sidecar"}
-    targets = [
-        target
-        for job in config["scrape_configs"]
-        for group in job["static_configs"]
-        for target in group["targets"]
-    ]
+    targets = [target for job in config["scrape_configs"] for target in _addresses(job)]
     targets += [
         target
         for manager in config["alerting"]["alertmanagers"]
@@ -340,6 +339,24 @@ def test_prometheus_targets_exist() -> None:
         host, _, port = target.partition(":")
         assert PORTS[names.get(host, host)] == int(port)
     assert SERVICES["sidecar"]["networks"]["default"]["aliases"] == ["interview-worker"]
+
+
+def test_prometheus_scrapes_all_exporters() -> None:
+    jobs = yaml.safe_load(PROMETHEUS.read_text())["scrape_configs"]
+    scraped = {target.partition(":")[0] for job in jobs for target in _addresses(job)}
+    assert {name for name in SERVICES if name.endswith("-exporter")} <= scraped
+
+
+def test_probed_url_and_its_module_exist() -> None:
+    jobs = yaml.safe_load(PROMETHEUS.read_text())["scrape_configs"]
+    (job,) = (job for job in jobs if job["job_name"] == "blackbox")
+    (module,) = job["params"]["module"]
+    option = SERVICES["blackbox-exporter"]["command"][0]
+    mounts = dict(mount.split(":")[:2][::-1] for mount in SERVICES["blackbox-exporter"]["volumes"])
+    file = Path(option.removeprefix("--config.file="))
+    config = yaml.safe_load((ROOT / mounts[str(file.parent)] / file.name).read_text())
+    assert module in config["modules"]
+    assert job["static_configs"] == [{"targets": ["http://interview-worker:3001/health/live"]}]
 
 
 def test_grafana_is_provisioned() -> None:
@@ -367,6 +384,14 @@ def _names(file: Path, kind: str) -> list[str]:
         if key.value == kind
         for name, _ in resources.value
     ]
+
+
+def _addresses(job: dict[str, Any]) -> list[str]:
+    """The addresses that a job scrapes: the targets, or the exporter that probes them."""
+    for relabelling in job.get("relabel_configs", ()):
+        if relabelling["target_label"] == "__address__":
+            return [relabelling["replacement"]]
+    return [target for group in job["static_configs"] for target in group["targets"]]
 
 
 def _option(name: str, option: str) -> str:
