@@ -27,6 +27,9 @@ EXPORTERS = {
 }
 """Metrics of Prometheus itself, of node_exporter and of blackbox_exporter."""
 
+GRAFANA = "https://grafana.example.com"
+"""The URL of Grafana, an external label."""
+
 ALL_CASES = (*CASES, *missing_cases(), *objective_cases())
 
 
@@ -73,7 +76,8 @@ def expected(case: Case) -> list[dict[str, object]]:
 
 def filled(template: str, labels: dict[str, str], shown: str) -> str:
     """Expand an annotation's template as Prometheus does."""
-    text = re.sub(r"\{\{ \$value[^}]*\}\}", shown, template)
+    text = template.replace("{{ $externalLabels.grafana_url }}", GRAFANA)
+    text = re.sub(r"\{\{ \$value[^}]*\}\}", shown, text)
     return re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda found: labels.get(found.group(1), ""), text)
 
 
@@ -82,6 +86,7 @@ def as_test(case: Case) -> dict[str, object]:
     return {
         "name": f"{case.alert} {case.window}",
         "interval": case.every,
+        "external_labels": {"grafana_url": GRAFANA},
         "input_series": series,
         "alert_rule_test": [
             {"eval_time": case.at, "alertname": case.alert, "exp_alerts": expected(case)}

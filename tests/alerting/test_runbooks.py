@@ -26,7 +26,7 @@ def test_every_alert_has_exactly_one_runbook() -> None:
     names = {alert.name for alert in all_alerts()}
     assert {file.stem for file in FILES} == names | INVESTIGATIONS
     for alert in all_alerts():
-        assert alert.annotations["runbook_url"].endswith(f"/{alert.name}.md")
+        assert alert.annotations["runbook_url"].endswith(f"/public/runbooks/{alert.name}.md")
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

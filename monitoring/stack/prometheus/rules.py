@@ -14,7 +14,9 @@ from monitoring.stack.thresholds import Severity
 JOB = "interview-worker"
 """The Prometheus job that scrapes the service."""
 
-_RUNBOOKS = "http://127.0.0.1:3000/public/runbooks"
+_GRAFANA = "{{ $externalLabels.grafana_url }}"
+"""The URL of Grafana, which serves dashboards and runbooks: an external label of Prometheus."""
+
 _PRODUCTION = "/d/interview-worker-production"
 
 
@@ -83,8 +85,8 @@ class Alert:
         return {
             "summary": self.summary,
             "description": self.description,
-            "runbook_url": f"{_RUNBOOKS}/{self.name}.md",
-            "dashboard": self.dashboard,
+            "runbook_url": f"{_GRAFANA}/public/runbooks/{self.name}.md",
+            "dashboard": f"{_GRAFANA}{self.dashboard}",
         }
 
     def plain(self) -> dict[str, object]:
