@@ -23,6 +23,7 @@ from worker.adapters.mongo import MongoLease
 from worker.adapters.resilience.rate_limit import RateLimit
 from worker.api.application import create_api
 from worker.api.context import Context
+from worker.api.shutdown import GracefulServer
 from worker.api.token import TokenGuard
 from worker.api.traced import traced_api
 from worker.background import Background
@@ -81,16 +82,16 @@ def serve(settings: Settings) -> None:
         configured_logging(settings, "sidecar", recorder),
         configured_tracing(settings, "sidecar") as provider,
     ):
-        uvicorn.run(
-            traced_api(
-                create_api(settings, partial(open_context, recorder=recorder), recorder), provider
-            ),
+        api = create_api(settings, partial(open_context, recorder=recorder), recorder)
+        config = uvicorn.Config(
+            traced_api(api, provider),
             host=settings.api_host,
             port=settings.api_port,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=int(settings.shutdown_grace),
         )
+        GracefulServer(config, settings.shutdown_delay, api.state.shutting_down).run()
 
 
 def _require_a_key(settings: Settings) -> None:

@@ -281,7 +281,8 @@ def test_sidecar_is_healthy_before_the_workers_that_wait_for_it() -> None:
 @pytest.mark.parametrize("name", ["sidecar", *WORKERS])
 def test_stop_grace_period_exceeds_shutdown_grace(name: str) -> None:
     seconds = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
-    assert Settings.model_fields["shutdown_grace"].default + 10 < seconds
+    delay = int(SERVICES[name]["environment"].get("SHUTDOWN_DELAY", 0))
+    assert delay + Settings.model_fields["shutdown_grace"].default + 10 < seconds
 
 
 @EACH_WORKER

@@ -1,5 +1,6 @@
 """The ASGI application."""
 
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from importlib.metadata import version
@@ -68,6 +69,7 @@ def create_api(
     )
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(SecurityHeaders)
+    app.state.shutting_down = threading.Event()
     app.state.in_flight = RequestsInFlight()
     # The middleware added last is the outermost.
     app.add_middleware(

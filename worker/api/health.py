@@ -58,8 +58,10 @@ async def live() -> Response:
 
 
 @router.get("/ready", responses=_UNAVAILABLE)
-async def ready(context: ContextDep) -> Response:
+async def ready(request: Request, context: ContextDep) -> Response:
     """Readiness: interviews can be accepted and processed; otherwise the reasons."""
+    if request.app.state.shutting_down.is_set():
+        return _answer({"status": "down", "reasons": ["shutting down"]}, ready=False)
     found = await asyncio.to_thread(context.monitoring.health.check)
     reasons = [f"{name} is down" for name in found.missing]
     dead = await asyncio.to_thread(context.monitoring.dead_workers)

@@ -114,7 +114,7 @@ def run_stack(settings: Settings, out: Console) -> None:
         supervisor = Supervisor(
             services(stack, flower=True),
             log_dir=stack.log_dir,
-            drain_seconds=settings.shutdown_grace + _RELEASE_SECONDS,
+            drain_seconds=settings.shutdown_delay + settings.shutdown_grace + _RELEASE_SECONDS,
             watched=stack.servers,
         )
         with published_addresses(stack.settings, _addresses(stack, settings)):

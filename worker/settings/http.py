@@ -34,6 +34,10 @@ class HttpSettings(EnvironmentSettings):
         20, gt=0, description="Seconds to wait for a request's body, plus one per 8 KiB."
     )
 
+    shutdown_delay: float = Field(
+        0, ge=0, description="Seconds from SIGTERM to closing the API's port; it is not ready then."
+    )
+
     @property
     def keys_required(self) -> bool:
         """Whether the API requires a key."""
