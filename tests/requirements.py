@@ -83,6 +83,9 @@ PROGRAMS: dict[str, Program] = {
     "epmd": Program(
         ("epmd",), ("/usr/lib/erlang/bin/epmd", "/usr/local/lib/erlang/bin/epmd", "/opt/*/bin/epmd")
     ),
+    # It has TLS and Sentinel, which the embedded Valkey lacks.
+    "redis-server": Program(("redis-server",)),
+    "openssl": Program(("openssl",), how="apt-get install openssl"),
     "unshare": Program(("unshare",), how="apt-get install util-linux"),
     "schemathesis": Tool(("schemathesis",)),
 }

@@ -28,6 +28,8 @@ from worker.adapters.broker import (
     RedisUnackedMessages,
 )
 from worker.adapters.broker.queues import open_broker
+from worker.adapters.broker.redis_address import is_redis
+from worker.adapters.broker.redis_server import check_redis
 from worker.adapters.http.download import download
 from worker.adapters.masking import open_masker
 from worker.adapters.media import probe
@@ -151,6 +153,15 @@ def check_providers(settings: Settings, *kinds: ProviderKind[Any]) -> None:
             _open_providers(kind, context)
 
 
+def check_broker(settings: Settings) -> None:
+    """Check the broker at start, and log a warning if it may lose messages.
+
+    Raises:
+        Permanent: `REDIS_URL` is not set or invalid, or names a Redis Cluster.
+    """
+    check_redis(_required(settings.redis_url, "REDIS_URL"))
+
+
 @contextmanager
 def provider_context(settings: Settings, ledger: Ledger | None = None) -> Iterator[Context]:
     """Open the context that provider factories take, for the duration of this one.
@@ -256,21 +267,21 @@ def broker(settings: Settings) -> Broker:
 
 def unacked_messages(settings: Settings) -> RedisUnackedMessages | None:
     """Create the reader of unacked messages; None for a broker that detects dead workers."""
-    url = _required(settings.redis_url, "REDIS_URL")
-    if not url.startswith("redis"):
+    url = _redis(settings)
+    if url is None:
         return None
     return RedisUnackedMessages(url, tuple(STAGES), key_prefix=settings.redis_key_prefix)
 
 
 def held_messages(settings: Settings, app: Celery) -> HeldMessages | None:
-    """What asks workers for the messages they hold; None if the broker lists those itself."""
+    """Create the reader of held messages; None for a broker that lists them itself."""
     return None if _redis(settings) else CeleryHeldMessages(app)
 
 
 def rate_limit(settings: Settings) -> RateLimit | None:
     """Create the rate limit; None if it is disabled or the broker is not Redis."""
-    url = _required(settings.redis_url, "REDIS_URL")
-    if not settings.rate_limit or not url.startswith("redis"):
+    url = _redis(settings)
+    if not settings.rate_limit or url is None:
         return None
     return RateLimit(url, settings.rate_limit, key_prefix=settings.redis_key_prefix)
 
@@ -278,7 +289,7 @@ def rate_limit(settings: Settings) -> RateLimit | None:
 def _redis(settings: Settings) -> str | None:
     """The URL of Redis; None if the broker is another one."""
     url = _required(settings.redis_url, "REDIS_URL")
-    return url if url.startswith("redis") else None
+    return url if is_redis(url) else None
 
 
 def _required(value: SecretStr | None, name: str) -> str:

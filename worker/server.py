@@ -31,6 +31,7 @@ from worker.bootstrap import (
     Stores,
     broker,
     calendars,
+    check_broker,
     check_providers,
     eraser,
     held_messages,
@@ -72,7 +73,8 @@ def serve(settings: Settings) -> None:
 
     Raises:
         Permanent: It would be reachable from other hosts and no valid API key exists; or a calendar
-            provider cannot be created; or the price list cannot be read.
+            provider cannot be created; or the price list cannot be read; or the broker cannot be
+            used.
     """
     _require_a_key(settings)
     check_providers(settings, CALENDAR)
@@ -82,6 +84,7 @@ def serve(settings: Settings) -> None:
         configured_logging(settings, "sidecar", recorder),
         configured_tracing(settings, "sidecar") as provider,
     ):
+        check_broker(settings)
         api = create_api(settings, partial(open_context, recorder=recorder), recorder)
         config = uvicorn.Config(
             traced_api(api, provider),

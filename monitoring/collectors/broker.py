@@ -84,7 +84,10 @@ def _redis(stats: RedisStats) -> Iterator[Metric]:
         (metrics.REDIS_MISSES, stats.misses),
         (metrics.REDIS_MEMORY, stats.memory),
         (metrics.REDIS_EVICTED, stats.evicted),
+        (metrics.REDIS_MAY_EVICT, stats.may_evict),
+        (metrics.REDIS_PERSISTENT, stats.persistent),
     ):
-        found = family(definition)
-        found.add((), value)
-        yield found
+        if value is not None:
+            found = family(definition)
+            found.add((), value)
+            yield found

@@ -375,6 +375,16 @@ REDIS_MEMORY = Gauge(name="redis_memory_used_bytes", help="Memory used by Redis.
 REDIS_EVICTED = ExternalCounter(
     name="redis_evicted_keys_total", help="Keys evicted because of the memory limit.", scope=_SHARED
 )
+REDIS_MAY_EVICT = Gauge(
+    name="redis_eviction_allowed",
+    help="Whether Redis may delete messages when memory is short, 1 or 0; absent if unknown.",
+    scope=_SHARED,
+)
+REDIS_PERSISTENT = Gauge(
+    name="redis_persistence_enabled",
+    help="Whether Redis writes messages to disk, 1 or 0; absent if unknown.",
+    scope=_SHARED,
+)
 KAFKA_UP = Gauge(name="kafka_up", help="Whether Kafka is reachable, 1 or 0.", scope=_SHARED)
 KAFKA_LAG = Gauge(
     name="kafka_consumer_lag",

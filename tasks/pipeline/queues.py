@@ -80,13 +80,27 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class RedisStats:
-    """Server statistics from Redis' INFO."""
+    """Statistics and configuration of a Redis server; a value it does not tell is None.
 
-    clients: int
-    hits: int
-    misses: int
-    memory: int
-    evicted: int
+    Attributes:
+        clients: Client connections.
+        hits: Successful key lookups.
+        misses: Failed key lookups.
+        memory: Memory used, in bytes.
+        evicted: Keys evicted because of the memory limit.
+        may_evict: Whether it may delete messages when memory is short.
+        persistent: Whether it writes messages to disk.
+        cluster: Whether it is a node of a Redis Cluster.
+    """
+
+    clients: int | None = None
+    hits: int | None = None
+    misses: int | None = None
+    memory: int | None = None
+    evicted: int | None = None
+    may_evict: bool | None = None
+    persistent: bool | None = None
+    cluster: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ NAMES = {
         redis_up kafka_consumer_lag{topic,partition,group} kafka_up celery_worker_up{hostname}
         celery_worker_tasks_active{hostname} celery_queue_length{queue_name}
         celery_active_consumer_count{queue_name} celery_active_worker_count{queue_name}
-        celery_active_process_count{queue_name}
+        celery_active_process_count{queue_name} redis_eviction_allowed redis_persistence_enabled
         """,
     "histogram": """
         http_request_duration_seconds{path,method}

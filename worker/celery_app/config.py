@@ -6,6 +6,7 @@ from celery import Celery
 from kombu import Queue
 
 from tasks.pipeline.queues import FETCH, QUEUES, REQUESTS
+from worker.adapters.broker.transport import broker_settings
 from worker.settings import Settings
 
 TASK_MODULES = (
@@ -16,14 +17,16 @@ TASK_MODULES = (
 )
 """The modules that define tasks."""
 
-_TRANSPORT = "worker.adapters.broker.transport:Transport"
-
 _VISIBILITY_MARGIN = 600
 """Seconds between a stage's time limit and the redelivery of its message."""
 
 
 def create_app(settings: Settings) -> Celery:
-    """Create a Celery application for the given settings, without connecting to the broker."""
+    """Create a Celery application for the given settings, without connecting to the broker.
+
+    Raises:
+        Permanent: `REDIS_URL` is invalid.
+    """
     app = Celery("interview-worker", task_cls="worker.celery_app.returned:InstrumentedTask")
     app.conf.update(_configuration(settings))
     app.set_current()
@@ -32,24 +35,10 @@ def create_app(settings: Settings) -> Celery:
 
 def _configuration(settings: Settings) -> dict[str, Any]:
     limit = settings.stage_time_limit
-    url = settings.redis_url.get_secret_value() if settings.redis_url else ""
     return {
-        "broker_url": url or None,
-        "broker_transport": _TRANSPORT if url.startswith("redis") else None,
+        **_broker(settings),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        "broker_transport_options": {
-            "visibility_timeout": limit + _VISIBILITY_MARGIN,
-            "socket_timeout": 30,
-            "socket_connect_timeout": 5,
-            "socket_keepalive": True,
-            "health_check_interval": 25,
-            "unacked_restore_interval": 5,
-            "unacked_restore_throttle": 1,
-            **(
-                {"global_keyprefix": settings.redis_key_prefix} if settings.redis_key_prefix else {}
-            ),
-        },
         "imports": TASK_MODULES,
         "task_queues": [Queue(name) for name in QUEUES],
         "task_default_queue": REQUESTS,
@@ -72,3 +61,19 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "enable_utc": True,
         "timezone": "UTC",
     }
+
+
+def _broker(settings: Settings) -> dict[str, Any]:
+    if settings.redis_url is None:
+        return {"broker_url": None}
+    options = {
+        "visibility_timeout": settings.stage_time_limit + _VISIBILITY_MARGIN,
+        "socket_timeout": 30,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        **({"global_keyprefix": settings.redis_key_prefix} if settings.redis_key_prefix else {}),
+    }
+    return broker_settings(settings.redis_url.get_secret_value(), options)

@@ -12,7 +12,8 @@ from celery.signals import worker_shutting_down
 from monitoring.metrics.recording import Recorder
 from tasks.errors import Permanent
 from tasks.pipeline.queues import QUEUES
-from worker.bootstrap import check_providers
+from worker.adapters.broker.transport import flower_settings
+from worker.bootstrap import check_broker, check_providers
 from worker.celery_app import child  # noqa: F401 - its signal handlers open the adapters after the fork
 from worker.celery_app.config import create_app
 from worker.celery_app.log_context import binding_task_context
@@ -34,7 +35,8 @@ def run_worker(
     Then, or on a second SIGINT, it aborts them and returns their messages to the broker.
 
     Raises:
-        Permanent: A configured provider cannot be created, or the price list cannot be read.
+        Permanent: A configured provider cannot be created, the price list cannot be read, or the
+            broker cannot be used.
     """
     check_providers(settings)
     check_tracing(settings)
@@ -57,6 +59,7 @@ def run_worker(
         binding_task_context(),
         _graceful_shutdown(settings.shutdown_grace),
     ):
+        check_broker(settings)
         app.worker_main([*arguments, "--events"] if events else arguments)
 
 
@@ -90,7 +93,8 @@ def run_flower(settings: Settings) -> None:
     """Run Flower until it receives a signal.
 
     Raises:
-        Permanent: It would be reachable from other hosts without authentication.
+        Permanent: It would be reachable from other hosts without authentication, or `REDIS_URL` is
+            invalid.
     """
     arguments = [
         "flower",
@@ -108,10 +112,10 @@ def run_flower(settings: Settings) -> None:
     app = create_app(settings)
     # Flower exposes its own metrics only, so dropped log lines are not counted here.
     with configured_logging(settings, "flower", Recorder()):
-        _start_flower(app, arguments)
+        _start_flower(app, arguments, settings)
 
 
-def _start_flower(app: Celery, arguments: list[str]) -> None:
-    # Flower selects its broker client by URL scheme, and does not support our transport class.
-    app.conf.broker_transport = None
+def _start_flower(app: Celery, arguments: list[str], settings: Settings) -> None:
+    if settings.redis_url is not None:
+        app.conf.update(flower_settings(settings.redis_url.get_secret_value()))
     app.start(arguments)

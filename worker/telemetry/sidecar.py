@@ -142,11 +142,12 @@ def _redis(queues: Broker) -> Details:
     if backlog.redis is None:
         return {"waiting": waiting}
     figures = backlog.redis
-    return {
-        "waiting": waiting,
-        "connections": {"open": figures.clients},
-        "memory_bytes": figures.memory,
-    }
+    found: dict[str, object] = {"waiting": waiting}
+    if figures.clients is not None:
+        found["connections"] = {"open": figures.clients}
+    if figures.memory is not None:
+        found["memory_bytes"] = figures.memory
+    return found
 
 
 def _kafka(consumers: ConsumerStatus | None) -> Details:

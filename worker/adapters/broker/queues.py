@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from tasks.pipeline.queues import Broker
 from worker.adapters.broker.amqp import AmqpBroker
 from worker.adapters.broker.redis import RedisBroker
+from worker.adapters.broker.redis_address import is_redis
 
 
 def open_broker(
@@ -19,8 +20,8 @@ def open_broker(
         key_prefix: The prefix of all keys in Redis (kombu's `global_keyprefix`).
 
     Raises:
-        Permanent: The URL is of neither Redis nor AMQP.
+        Permanent: The URL is invalid.
     """
-    if url.startswith(("amqp://", "amqps://")):
-        return AmqpBroker(url, queues)
-    return RedisBroker(url, queues, priorities, key_prefix=key_prefix)
+    if is_redis(url):
+        return RedisBroker(url, queues, priorities, key_prefix=key_prefix)
+    return AmqpBroker(url, queues)

@@ -12,8 +12,9 @@ from redis.exceptions import RedisError
 from typing_extensions import override
 
 from monitoring.headers import CHAIN_PUBLISHED_AT, PUBLISHED_AT
-from tasks.errors import Permanent, Transient
+from tasks.errors import Transient
 from tasks.pipeline.queues import Backlog, Broker, Level, QueueState, RedisStats
+from worker.adapters.broker.redis_server import ask_server, server_stats
 from worker.adapters.broker.redis_url import open_redis
 
 _SEPARATOR = "\x06\x16"
@@ -29,7 +30,8 @@ class RedisBroker(Broker):
     A queue is one list for each priority step, with the oldest message at its right end. Unacked
     messages are in the hash `unacked`, and the sorted set `unacked_index` has the time of their
     delivery (kombu.transport.redis). Everything is read in one round trip, whose cost does not
-    depend on the backlog: the lengths, one message of each list, and the unacked messages.
+    depend on the backlog: the lengths, one message of each list, the unacked messages, and the
+    statistics of the server, which it may refuse.
 
     Args:
         url: The broker's URL.
@@ -39,7 +41,7 @@ class RedisBroker(Broker):
         timeout: Seconds to wait for an answer.
 
     Raises:
-        Permanent: The URL is not a Redis URL.
+        Permanent: The URL is invalid.
     """
 
     def __init__(
@@ -51,12 +53,7 @@ class RedisBroker(Broker):
         key_prefix: str = "",
         timeout: float = 1.0,
     ) -> None:
-        try:
-            self._redis = open_redis(url, timeout)
-        except ValueError as error:
-            raise Permanent(
-                f"the broker's URL cannot be used: {error}", code="configuration"
-            ) from error
+        self._redis = open_redis(url, timeout)
         self._queues = tuple(queues)
         self._prefix = key_prefix
         self._lists = [
@@ -73,11 +70,15 @@ class RedisBroker(Broker):
                 pipe.lindex(key, -1)
             pipe.hgetall(f"{self._prefix}unacked")
             pipe.zrange(f"{self._prefix}unacked_index", 0, -1, withscores=True)
-            pipe.info()
-            *lists, unacked, index, info = pipe.execute()
+            ask_server(pipe)
+            *lists, unacked, index, info, save = pipe.execute(raise_on_error=False)
+            _raise_first([*lists, unacked, index])
         unacked_messages = _unacked(unacked, dict(index))
         return self._state(
-            lists[::2], [_message(raw) for raw in lists[1::2]], unacked_messages, info
+            lists[::2],
+            [_message(raw) for raw in lists[1::2]],
+            unacked_messages,
+            server_stats(info, save),
         )
 
     def close(self) -> None:
@@ -89,7 +90,7 @@ class RedisBroker(Broker):
         lengths: Sequence[int],
         heads: Sequence["_Message | None"],
         unacked_messages: Sequence["_Unacked"],
-        info: Mapping[str, Any],
+        stats: RedisStats,
     ) -> Backlog:
         now = time.time()
         counts: dict[str, Counter[str]] = {queue: Counter() for queue in self._queues}
@@ -117,7 +118,7 @@ class RedisBroker(Broker):
                 for queue in self._queues
             },
             oldest_chain_age=_age(now, (one.chain_published_at for one in chains)),
-            redis=_figures(info),
+            redis=stats,
         )
 
 
@@ -184,14 +185,10 @@ def _age(now: float, moments: Iterable[float | None]) -> float | None:
     return None if given else 0.0
 
 
-def _figures(info: Mapping[str, Any]) -> RedisStats:
-    return RedisStats(
-        clients=info["connected_clients"],
-        hits=info["keyspace_hits"],
-        misses=info["keyspace_misses"],
-        memory=info["used_memory"],
-        evicted=info["evicted_keys"],
-    )
+def _raise_first(replies: Iterable[object]) -> None:
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
 
 
 @contextmanager
