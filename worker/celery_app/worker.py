@@ -93,8 +93,8 @@ def run_flower(settings: Settings) -> None:
     """Run Flower until it receives a signal.
 
     Raises:
-        Permanent: It would be reachable from other hosts without authentication, or `REDIS_URL` is
-            invalid.
+        Permanent: It would be reachable from other hosts without authentication, or the broker
+            cannot be used.
     """
     arguments = [
         "flower",
@@ -112,6 +112,7 @@ def run_flower(settings: Settings) -> None:
     app = create_app(settings)
     # Flower exposes its own metrics only, so dropped log lines are not counted here.
     with configured_logging(settings, "flower", Recorder()):
+        check_broker(settings)
         _start_flower(app, arguments, settings)
 
 
