@@ -147,6 +147,7 @@ def test_asks_everything_before_any_answer_comes(
             "cmdstat_hgetall": 1,
             "cmdstat_zrange": 1,
             "cmdstat_info": 1,
+            "cmdstat_config|get": 1,
         }
 
 
