@@ -69,6 +69,15 @@ contract: $(DEV) ## Run the contract tests against a provider's real service: PR
 	@test -n "$(PROVIDER)" || { echo "Name a provider: make contract PROVIDER=openai" >&2; exit 1; }
 	PROVIDER=$(PROVIDER) $(BIN)/python -m pytest -v tests/contract/test_cloud.py
 
+# One of them: PEER=kafka make contract-servers
+.PHONY: contract-servers
+contract-servers: $(DEV) ## Run the contract tests on servers of other makes, built once
+	@$(BIN)/python -m tests.contract_servers $(PEER)
+
+.PHONY: contract-packages
+contract-packages: ## Install the Debian packages that build those servers: Go, Java, Maven
+	@scripts/system-packages golang-go default-jre-headless maven
+
 # The rules run thirty times as fast. For some faults only: make alerts-check FAULTS='broker memory'
 .PHONY: alerts-check
 alerts-check: $(DEV) ## Inject faults into a real stack and check which alerts arrive

@@ -15,8 +15,8 @@ import pytest
 from pymongo.database import Database
 
 from tests import environment, requirements
+from tests.contract_servers.kinds import running
 from tests.timing import patience
-from worker.local.embedded.servers import EmbeddedServers
 
 _colours = environment.wants_colours()
 # Before importing anything that reads the environment.
@@ -86,8 +86,7 @@ def _no_foreign_application() -> Iterator[None]:
 
 
 def _serve(name: str, factory: pytest.TempPathFactory) -> Iterator[str]:
-    with EmbeddedServers(factory.mktemp(name), {name}) as settings:
-        (url,) = settings.values()
+    with running(name, factory.mktemp(name)) as url:
         yield url
 
 

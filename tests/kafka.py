@@ -9,10 +9,12 @@ from typing import Any
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
+from tests.contract_servers.kinds import kind_named
 from tests.timing import allowed, patience, wait_until
 from worker.adapters.kafka import KafkaRequests
 from worker.adapters.kafka.connection import connect
 from worker.adapters.kafka.requests import Handle, Reject
+from worker.local.embedded.kafka import Kafka
 
 
 def write(bootstrap_servers: str, topic: str, *bodies: bytes | None, **options: Any) -> None:
@@ -21,14 +23,22 @@ def write(bootstrap_servers: str, topic: str, *bodies: bytes | None, **options: 
             producer.send(topic, value=body, partition=0, **options).get(timeout=allowed(10))
 
 
+def poll_interval() -> float:
+    """The shortest interval of a consumer that the broker admits.
+
+    Tansu lets a new member of a group wait for half of it. Apache Kafka admits no session below six
+    seconds (`group.min.session.timeout.ms`), and the session is no longer than the interval.
+    """
+    return 2 if isinstance(kind_named("kafka"), Kafka) else 6
+
+
 @contextmanager
 def consumed(
     servers: str, topic: str, group: str, handle: Handle, reject: Reject
 ) -> Iterator[None]:
     """Run a consumer of a topic while the context is active."""
     stop = threading.Event()
-    # A new group member waits for half of the poll interval.
-    requests = KafkaRequests(servers, topic, group, max_poll_interval=2)
+    requests = KafkaRequests(servers, topic, group, max_poll_interval=poll_interval())
     thread = threading.Thread(target=requests.run, args=(handle, stop), kwargs={"reject": reject})
     thread.start()
     try:

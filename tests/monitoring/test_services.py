@@ -20,7 +20,7 @@ from tasks.interviews.events import Event, EventType
 from tasks.interviews.people import Interval, Person
 from tasks.ports import Meeting
 from tasks.providers.calendar import InstrumentedCalendar
-from tests.kafka import write
+from tests.kafka import poll_interval, write
 from tests.monitoring.figures import Figures, figures_of
 from tests.samples import SAMPLES
 from tests.timing import allowed, patience, wait_until
@@ -220,7 +220,9 @@ def test_records_taken_from_kafka_are_counted(
         return figures_of(recorder).by_labels(metrics.KAFKA_CONSUMED)
 
     stop = threading.Event()
-    consumer = KafkaRequests(kafka_bootstrap_servers, topic, f"{topic}.group", max_poll_interval=2)
+    consumer = KafkaRequests(
+        kafka_bootstrap_servers, topic, f"{topic}.group", max_poll_interval=poll_interval()
+    )
     thread = threading.Thread(
         target=consumer.run, args=(handle, stop), kwargs={"reject": lambda *_: None}
     )

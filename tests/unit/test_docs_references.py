@@ -46,6 +46,8 @@ EXAMPLES = {
 OTHER_VARIABLES = {
     "CI": "tests/requirements.py",
     "CONTRACT_CALENDAR": "tests/contract",
+    "PEER": "Makefile",
+    "XDG_CACHE_HOME": "tests/contract_servers/cache.py",
     "EXTRAS": "deployment/compose/core.yml",
     "FUZZ_SEED": "Makefile",
     "GRAFANA_URL": "deployment/compose/monitoring.yml",

@@ -1,0 +1,95 @@
+"""What `make contract-servers` says and how it ends, without any server."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.contract_servers import __main__ as command
+from tests.contract_servers import cache
+from tests.contract_servers.cache import PINNED, NotAvailable
+from tests.contract_servers.peers import PEERS, Peer
+from tests.contract_servers.results import Result, read, summary
+from tests.processes import ROOT
+
+REPORT = """<testsuites><testsuite>
+<testcase name="a"/><testcase name="b"><failure message="no"/></testcase>
+<testcase name="c"><skipped type="pytest.skip" message="not here"/></testcase>
+<testcase name="d"><skipped type="pytest.xfail" message="has none"/></testcase>
+</testsuite></testsuites>"""
+
+
+def absent() -> dict[str, str]:
+    raise NotAvailable("no go on this machine")
+
+
+def test_a_peer_that_cannot_be_had_is_named_and_no_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "PEERS", (Peer("kafka", "4", absent),))
+    assert command.main([]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "kafka 4: not available: no go on this machine"
+    )
+
+
+def test_a_suite_that_fails_fails_the_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = tmp_path / "test_broken.py"
+    suite.write_text("def test_is_broken():\n    assert False\n")
+    monkeypatch.setattr(command, "PEERS", (Peer("promtool", "3", dict, (str(suite),)),))
+    assert command.main(["promtool"]) == 1
+    assert "promtool 3: broken: 0 passed, 1 failed, 0 skipped" in capsys.readouterr().out
+
+
+def test_an_unknown_peer_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["oracle"]) == 2
+    assert "no such peer: oracle" in capsys.readouterr().err
+
+
+def test_counts_what_pytest_reports(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text(REPORT)
+    result = read("x", "1", ("tests/test_a.py",), report, 1)
+    assert (result.passed, result.failed, result.skipped) == (1, 1, 1)
+    assert next(iter(summary([result]))) == "x lacks: d: has none"
+    assert result.is_failure
+
+
+def test_a_run_without_a_report_or_a_test_is_a_failure(tmp_path: Path) -> None:
+    assert read("x", "1", (), tmp_path / "none.xml", 3).is_failure
+    assert Result("x", "1").is_failure
+
+
+def test_a_build_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def build(place: Path) -> None:
+        (place / "half").touch()
+        cache.run(["false"])
+
+    with pytest.raises(NotAvailable, match="`false` failed: no word"):
+        cache.kept("kafka", "4", build)
+    assert not list(cache.cache_directory().glob("*/*"))
+    made = cache.kept("kafka", "4", lambda place: (place / "whole").touch())
+    assert [file.name for file in made.iterdir()] == ["whole"]
+    assert cache.kept("kafka", "4", build) == made
+
+
+def test_suites_are_there_and_names_differ() -> None:
+    names = [peer.name for peer in PEERS]
+    assert len(set(names)) == len(names)
+    assert all((ROOT / suite).is_file() for peer in PEERS for suite in peer.suites)
+
+
+def test_what_is_pinned_names_no_registry() -> None:
+    pinned = [file for file in PINNED.rglob("*") if file.is_file()]
+    assert {file.name for file in pinned} == {
+        "go.mod",
+        "go.sum",
+        "main.go",
+        "pom.xml",
+        "SHA256SUMS",
+    }
+    assert not [file for file in pinned if re.search(r"https?://", file.read_text())]
