@@ -379,6 +379,33 @@ CASES: tuple[Case, ...] = (
             f"mongodb_up{{{JOB}}}": "0x60",
         },
     ),
+    Case(
+        "InterviewWorkerRedisMayEvict",
+        {
+            f'redis_eviction_allowed{{{JOB}, instance="a"}}': "1x60",
+            f'redis_eviction_allowed{{{JOB}, instance="b"}}': "1x60",
+        },
+        fires=({"job": "interview-worker"},),
+    ),
+    Case("InterviewWorkerRedisMayEvict", {f"redis_eviction_allowed{{{JOB}}}": "0x60"}),
+    Case(
+        "InterviewWorkerRedisNotPersistent",
+        {
+            f'redis_persistence_enabled{{{JOB}, instance="a"}}': "0x60",
+            f'redis_persistence_enabled{{{JOB}, instance="b"}}': "0x60",
+        },
+        fires=({"job": "interview-worker"},),
+    ),
+    Case("InterviewWorkerRedisNotPersistent", {f"redis_persistence_enabled{{{JOB}}}": "1x60"}),
+    Case(
+        "InterviewWorkerProbeFails",
+        {'probe_success{job="blackbox", instance="https://api"}': "1x9 0x60"},
+        fires=({"job": "blackbox", "instance": "https://api"},),
+    ),
+    Case(
+        "InterviewWorkerProbeFails",
+        {'probe_success{job="blackbox", instance="https://api"}': "1x9 0 1x60"},
+    ),
     # No sidecar leads; one of two does; both do.
     Case(
         "InterviewWorkerLeaderMissing",

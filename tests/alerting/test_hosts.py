@@ -41,6 +41,7 @@ PER_INSTANCE = {
     "InterviewWorkerMetricsNotStored",
     "InterviewWorkerDiskFilling",
     "InterviewWorkerCertificateExpiring",
+    "InterviewWorkerProbeFails",
 }
 """Alerts that fire for each host, process or worker on purpose."""
 

@@ -24,6 +24,7 @@ EXPORTERS = {
     "node_filesystem_avail_bytes",
     "node_filesystem_size_bytes",
     "probe_ssl_earliest_cert_expiry",
+    "probe_success",
 }
 """Metrics of Prometheus itself, of node_exporter and of blackbox_exporter."""
 
