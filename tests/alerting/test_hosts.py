@@ -15,8 +15,6 @@ import yaml
 from monitoring import metrics
 from monitoring.metrics.definitions import Counter, ExternalCounter, Gauge, Histogram, Metric, Scope
 from monitoring.metrics.initial import (
-    Configuration,
-    Route,
     celery_series,
     known_series,
     published_series,
@@ -26,6 +24,7 @@ from monitoring.stack.prometheus import alerts, objectives, recording
 from monitoring.stack.prometheus.rules import Recording
 from tasks.pipeline.queues import QUEUES
 from tests.alerting.test_rules import promtool
+from tests.label_values import CONFIGURATION
 from tests.requirements import needs
 
 ONE, THREE = "one", "three"
@@ -44,20 +43,6 @@ PER_INSTANCE = {
     "InterviewWorkerProbeFails",
 }
 """Alerts that fire for each host, process or worker on purpose."""
-
-CONFIGURATION = Configuration(
-    speech=("whisper", "google"),
-    language=("openai", "anthropic"),
-    calendars=("caldav", "google"),
-    models={"google": ("latest_long",), "openai": ("gpt-5-mini",), "anthropic": ("other",)},
-    endpoints=(("openai", "/v1/chat/completions"), ("caldav", "/")),
-    produced=("interviews.events",),
-    consumed=("interviews.requested",),
-    routes=(
-        Route("/api/v1/interviews", "POST", ("201", "503")),
-        Route("/metrics", "GET", ("200",)),
-    ),
-)
 
 Labels = tuple[tuple[str, str], ...]
 

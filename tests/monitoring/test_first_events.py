@@ -16,8 +16,6 @@ from monitoring.metrics.definitions import Counter, ExternalCounter, Histogram
 from monitoring.metrics.exposition import Exposition
 from monitoring.metrics.initial import (
     OPEN,
-    Configuration,
-    Route,
     Series,
     celery_series,
     known_series,
@@ -31,19 +29,9 @@ from monitoring.stack.prometheus import expressions
 from monitoring.stack.prometheus.files import contents
 from tasks.pipeline.queues import QUEUES
 from tests.dashboards.prometheus import scraping
+from tests.label_values import CONFIGURATION
 from tests.requirements import needs
 from tests.timing import wait_for, wait_until
-
-CONFIGURATION = Configuration(
-    speech=("whisper", "google"),
-    language=("openai", "anthropic"),
-    calendars=("caldav", "google"),
-    models={"google": ("latest_long",), "openai": ("gpt-5-mini",), "anthropic": ("other",)},
-    endpoints=(("openai", "/v1/chat/completions"),),
-    produced=("interviews.events",),
-    consumed=("interviews.requested",),
-    routes=(Route("/api/v1/interviews", "POST", ("201", "503")),),
-)
 
 
 def known() -> Iterator[Series]:
