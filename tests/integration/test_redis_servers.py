@@ -210,8 +210,10 @@ def test_what_a_server_does_not_tell_is_absent(
 
 
 def test_a_cluster_is_refused_in_one_line(tmp_path: Path) -> None:
+    # Its default is 10 000 above the other port, which may be too high.
+    options = "--cluster-enabled", "yes", "--cluster-port", str(free_port())
     with (
-        served(tmp_path, "--cluster-enabled", "yes") as (url, _),
+        served(tmp_path, *options) as (url, _),
         pytest.raises(Permanent, match=r"^REDIS_URL: Redis Cluster is not supported") as error,
     ):
         check_broker(settings_for(url))

@@ -39,6 +39,11 @@ class Figures:
             if found == name
         }
 
+    def counted(self, metric: Metric, suffix: str = "") -> dict[tuple[str, ...], float]:
+        """The same, without the series at 0, which exist before their first event."""
+        found = self.by_labels(metric, suffix)
+        return {labels: value for labels, value in found.items() if value}
+
     def counts(self, metric: Histogram) -> dict[tuple[str, ...], float]:
         """The number of a histogram's observations, by label values."""
         return self.by_labels(metric, "_count")

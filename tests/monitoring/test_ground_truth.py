@@ -115,8 +115,8 @@ def test_every_figure_is_the_truth(tmp_path: Path, clip: Path) -> None:
 
 def check_interviews(found: Figures, truth: Truth) -> None:
     ended = truth.each(lambda one: (_STATUSES[one.status], one.type))
-    assert found.by_labels(metrics.INTERVIEWS) == ended
-    assert found.counts(metrics.INTERVIEW_DURATION) == ended
+    assert found.counted(metrics.INTERVIEWS) == ended
+    assert found.counted(metrics.INTERVIEW_DURATION, "_count") == ended
 
 
 def check_stages(found: Figures, truth: Truth, script: list[str]) -> None:
@@ -138,7 +138,7 @@ def check_providers(found: Figures, truth: Truth, script: list[str]) -> None:
     wrong = {stage: sum(name.split("-")[1] == stage for name in bad(script)) for stage in Stage}
     transcribed = truth.stage(Stage.TRANSCRIBE, lambda one: one.status is not Status.CANCELLED)
     transcribed -= sum(name.startswith("fail-transcribe") for name in script)
-    assert found.by_labels(metrics.TRANSCRIPTIONS) == {
+    assert found.counted(metrics.TRANSCRIPTIONS) == {
         ("scripted", "success"): transcribed,
         ("scripted", "error"): wrong[Stage.TRANSCRIBE],
     }
@@ -150,7 +150,7 @@ def check_providers(found: Figures, truth: Truth, script: list[str]) -> None:
     # All follow-ups involve the same candidate, who does not have that much time.
     booked = truth.each(lambda one: (_OUTCOMES[one.booking.outcome],) if one.booking else None)
     assert len(booked) == 2
-    assert found.by_labels(metrics.SCHEDULINGS) == {**booked, ("error",): wrong[Stage.SCHEDULE]}
+    assert found.counted(metrics.SCHEDULINGS) == {**booked, ("error",): wrong[Stage.SCHEDULE]}
 
 
 def bad(script: list[str]) -> list[str]:
@@ -188,7 +188,7 @@ def check_celery(found: Figures, truth: Truth, script: list[str]) -> None:
         task: count + released.get(task, 0) for task, count in started.items()
     }
     # The deliveries released at the restart; killed processes had started theirs.
-    assert {reason for *_, reason in found.by_labels(metrics.CELERY_RELEASED)} <= {"shutdown"}
+    assert {reason for *_, reason in found.counted(metrics.CELERY_RELEASED)} <= {"shutdown"}
 
 
 def check_histograms(found: Figures) -> None:
