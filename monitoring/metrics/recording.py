@@ -294,7 +294,7 @@ class Recorder(Collector):
 
     def _announce_predecessor(self) -> None:
         with self._lock:
-            if self._predecessor is None:
+            if self._predecessor is None or not self._waiting:
                 return
             waiting, self._waiting = self._waiting, []
         found = families(_with_hostname(self._predecessor, self._hostname))

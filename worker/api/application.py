@@ -71,6 +71,7 @@ def create_api(
     app.add_middleware(SecurityHeaders)
     app.state.shutting_down = threading.Event()
     app.state.in_flight = RequestsInFlight()
+    app.state.configured_series = None
     # The middleware added last is the outermost.
     app.add_middleware(
         HttpMonitor,

@@ -7,7 +7,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from monitoring.metrics.exposition import Exposition
 from worker.api.context import Context, ContextDep
 from worker.api.templates import routes_of
-from worker.telemetry.series import initial_series
+from worker.telemetry.series import configured_series, worker_series
 
 router = APIRouter(tags=["monitoring"])
 
@@ -22,6 +22,10 @@ async def metrics(request: Request, context: ContextDep) -> Response:
 
 
 def _encode(app: FastAPI, context: Context, accept: str) -> tuple[bytes, str]:
+    if app.state.configured_series is None:
+        # Once, at the first scrape: the routes are those of the OpenAPI document, which is slow to
+        # generate, and a price list that is replaced later must not end all metrics.
+        app.state.configured_series = tuple(configured_series(context.settings, routes_of(app)))
     sources = context.monitoring.collector, app.state.in_flight
-    initial = initial_series(context.settings, routes_of(app))
+    initial = (*app.state.configured_series, *worker_series(context.settings))
     return Exposition(sources, initial=initial).encode(accept)

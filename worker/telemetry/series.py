@@ -1,6 +1,7 @@
 """The series that exist from the start of the sidecar, known from its settings and routes."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from monitoring.heartbeats import known_workers
 from monitoring.metrics.initial import (
@@ -19,8 +20,8 @@ from worker.telemetry.metrics import node_name
 _OTHER = "other"
 
 
-def initial_series(settings: Settings, routes: tuple[Route, ...]) -> Iterator[Series]:
-    """All known series.
+def configured_series(settings: Settings, routes: tuple[Route, ...]) -> Iterator[Series]:
+    """The known series that stay the same while the sidecar runs.
 
     Args:
         settings: The settings.
@@ -31,10 +32,16 @@ def initial_series(settings: Settings, routes: tuple[Route, ...]) -> Iterator[Se
     """
     yield from known_series(_configuration(settings, routes))
     yield from published_series(node_name("sidecar"))
-    for worker in known_workers(settings.metrics_directory):
-        if worker.runs and worker.hostname is not None:
-            yield from celery_series(worker.hostname, worker.queues)
-            yield from published_series(worker.hostname)
+
+
+def worker_series(settings: Settings) -> Iterator[Series]:
+    """The known series of the workers that run on this host."""
+    # The collector of workers reports that the directory cannot be read.
+    with suppress(OSError):
+        for worker in known_workers(settings.metrics_directory):
+            if worker.runs and worker.hostname is not None:
+                yield from celery_series(worker.hostname, worker.queues)
+                yield from published_series(worker.hostname)
 
 
 def _configuration(settings: Settings, routes: tuple[Route, ...]) -> Configuration:
