@@ -41,7 +41,7 @@ def kept(name: str, version: str, build: Callable[[Path], None]) -> Path:
     """
     place = cache_directory() / f"{name}-{version}-{_fingerprint(PINNED / name)}"
     place.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(place.with_suffix(".lock")):
+    with _locked(place.with_name(f"{place.name}.lock")):
         if not place.exists():
             # It is complete or not there: the directory gets its name when all is in it.
             made = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=place.parent))

@@ -37,7 +37,6 @@ def built(name: str, module: str, package: str = ".") -> Path:
             run(
                 [go, "build", "-trimpath", "-buildvcs=false", "-o", str(place / name), package],
                 cwd=source,
-                env={"CGO_ENABLED": "0"},
             )
 
     return kept(name, version_of(name, module), build) / name

@@ -1,7 +1,7 @@
 """A pytest plugin for what a peer lacks.
 
 It expects the tests to fail that need what is missing. A test that passes all the same fails the
-run, so the list does not outlive its reasons.
+run, so the list does not outlive its reasons, unless it fails by chance only.
 """
 
 import os
@@ -21,9 +21,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what the peer lacks."""
     (peer,) = (peer for peer in PEERS if peer.name == os.environ[VARIABLE])
     for item in items:
-        for part, reason in peer.lacks.items():
-            if part in item.nodeid:
-                item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+        assert isinstance(item, pytest.Function)
+        lacking = peer.lacks.get(item.path.stem.removeprefix("test_"), {})
+        if lack := lacking.get(item.originalname):
+            item.add_marker(
+                pytest.mark.xfail(reason=lack.reason, strict=lack.always, run=lack.ends)
+            )
 
 
 def pytest_configure(config: pytest.Config) -> None:  # noqa: ARG001 - pytest's signature
