@@ -154,6 +154,6 @@ PEERS: tuple[Peer, ...] = (
     Peer(
         "pint",
         "",
-        _missing("its Go module is refused by the module proxy, and there is no other package"),
+        _missing("the module proxy refused its Go module (github.com/cloudflare/pint: 403)"),
     ),
 )

@@ -83,6 +83,13 @@ def test_suites_are_there_and_names_differ() -> None:
     assert all((ROOT / suite).is_file() for peer in PEERS for suite in peer.suites)
 
 
+def test_a_peer_lacks_something_for_tests_that_there_are() -> None:
+    for peer in PEERS:
+        for suite, lacking in peer.lacks.items():
+            (file,) = (ROOT / one for one in peer.suites if one.endswith(f"/test_{suite}.py"))
+            assert {test for test in lacking if f"def {test}(" not in file.read_text()} == set()
+
+
 def test_what_is_pinned_names_no_registry() -> None:
     pinned = [file for file in PINNED.rglob("*") if file.is_file()]
     assert {file.name for file in pinned} == {
