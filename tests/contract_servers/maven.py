@@ -19,12 +19,11 @@ def jars(name: str) -> Path:
     """A directory with the jars that `pinned/<name>` lists.
 
     Raises:
-        NotAvailable: There is no Java or no Maven, the jars cannot be had, or one of them is not
+        NotAvailable: There is no Maven, the jars cannot be had, or one of them is not
             what was pinned.
     """
 
     def fetch(place: Path) -> None:
-        found("java")
         pom = str(PINNED / name / "pom.xml")
         run([found("mvn"), "-B", "-q", "-f", pom, _PLUGIN, f"-DoutputDirectory={place}"])
         wrong = set((PINNED / name / "SHA256SUMS").read_text().splitlines()) ^ set(checksums(place))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.contract_servers import golang, maven
-from tests.contract_servers.cache import NotAvailable
+from tests.contract_servers.cache import NotAvailable, found
 
 _FERRETDB = "github.com/FerretDB/FerretDB"
 _PROMETHEUS = "github.com/prometheus/prometheus"
@@ -102,6 +102,7 @@ def _ferretdb() -> Mapping[str, str]:
 
 
 def _kafka() -> Mapping[str, str]:
+    found("java")  # also where the jars are in the cache
     return {"CONTRACT_KAFKA": str(maven.jars("kafka"))}
 
 
