@@ -1,5 +1,7 @@
 """Parsing of an exposition, as Prometheus does it."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import httpx2
@@ -7,9 +9,11 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from prometheus_client.registry import Collector
 
 from monitoring import metrics
-from monitoring.metrics.definitions import Histogram, Metric
+from monitoring.metrics.definitions import Histogram, Metric, Scope
 from monitoring.metrics.exposition import Exposition
 from tests.timing import patience
+
+_SHARED = {metric.name for metric in metrics.ALL if metric.scope is Scope.SHARED}
 
 
 @dataclass(frozen=True)
@@ -75,13 +79,27 @@ def _parsed(text: str) -> Figures:
     )
 
 
+def totals(hosts: Sequence[Figures]) -> Figures:
+    """The figures of several hosts together, as rules and panels combine them."""
+    found: defaultdict[tuple[str, frozenset[tuple[str, str]]], list[float]] = defaultdict(list)
+    for host in hosts:
+        for series, value in host.samples.items():
+            found[series].append(value)
+    return Figures({series: _total(series[0], values) for series, values in found.items()})
+
+
+def _total(name: str, values: list[float]) -> float:
+    return max(values) if name in _SHARED else sum(values)
+
+
 def busy(found: Figures) -> dict[str, object]:
     """The gauges with values other than those of an idle service."""
     gauges = (metrics.INTERVIEWS_ACTIVE, metrics.QUEUE_DEPTH, metrics.CELERY_TASKS_ACTIVE)
-    (alive,) = found.by_labels(metrics.CELERY_WORKER_UP).values()
+    up = found.by_labels(metrics.CELERY_WORKER_UP)
+    assert up
     working = {
         gauge.name: {labels: value for labels, value in found.by_labels(gauge).items() if value}
         for gauge in gauges
     }
-    working[metrics.CELERY_WORKER_UP.name] = {} if alive else {(): 0.0}
+    working[metrics.CELERY_WORKER_UP.name] = {one: value for one, value in up.items() if not value}
     return {name: each for name, each in working.items() if each}

@@ -2,12 +2,14 @@
 
 A name such as `kill-transcribe-7.wav` gives the failure, the stage, and the number of the
 interview. A failure occurs once, except that `fail` is permanent, and so is `burst`, whose error
-quotes sensitive text.
+quotes sensitive text. `kill` kills the pool's process, and `slay` the whole worker. `hold` waits
+until the file `held` is deleted.
 """
 
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +34,8 @@ from worker.celery_app.worker import run_worker
 from worker.settings import load_settings
 
 CANARY = "Zebulon Canarybird"
+HELD = "held"
+"""The file that blocks the stages of `hold` while it exists."""
 RECYCLE_AFTER = "TEST_RECYCLE_AFTER"
 """The environment variable for the number of tasks after which a child is replaced."""
 
@@ -48,18 +52,34 @@ class Script:
         what, where, _ = name.split("-")
         if where != stage:
             return
-        if what == "fail":
-            raise Permanent("it was to fail", code="scripted")
-        if what == "burst":
-            raise RuntimeError(f"{CANARY} said so")
+        match what:
+            case "fail":
+                raise Permanent("it was to fail", code="scripted")
+            case "burst":
+                raise RuntimeError(f"{CANARY} said so")
+            case "hold":
+                self._wait()
+            case "kill" | "slay" | "retry" if self._is_first(name):
+                self._disturb(what)
+
+    def _wait(self) -> None:
+        while (self.notes / HELD).exists():
+            time.sleep(0.05)
+
+    def _is_first(self, name: str) -> bool:
         try:
             (self.notes / name).touch(exist_ok=False)
         except FileExistsError:
-            return
-        if what == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
+            return False
+        return True
+
+    def _disturb(self, what: str) -> None:
         if what == "retry":
             raise Transient("it was to be tried again", code="scripted")
+        os.kill(os.getppid() if what == "slay" else os.getpid(), signal.SIGKILL)
+        # The kernel kills this process with its parent; it must not continue until then.
+        while True:
+            signal.pause()
 
 
 @dataclass(frozen=True)
@@ -119,4 +139,5 @@ def _recycle_children(conf: Any, **_: Any) -> None:
 
 
 if __name__ == "__main__":
-    run_worker(load_settings(), queues=(), concurrency=2, name="all", events=False)
+    _, _, node, size = sys.argv
+    run_worker(load_settings(), queues=(), concurrency=int(size), name=node, events=False)
