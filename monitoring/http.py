@@ -6,7 +6,6 @@ https://asgi.readthedocs.io/en/stable/specs/www.html
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from http import HTTPMethod
 from typing import Any
 
 from prometheus_client.metrics_core import Metric
@@ -14,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from monitoring import metrics
 from monitoring.collectors.families import family
+from monitoring.metrics.labels import CLIENT_CLOSED_REQUEST
 from monitoring.metrics.recording import Recorder
 from tasks.signals import stopwatch
 
@@ -23,12 +23,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_METHODS = frozenset(HTTPMethod)
-_OTHER = "OTHER"
-
 _ERROR = 500
-_CLIENT_CLOSED_REQUEST = 499
-"""The status that nginx logs if the client closes the connection before the response."""
 
 
 class RequestsInFlight(Collector):
@@ -85,7 +80,7 @@ class HttpMonitor:
             return
         seconds = stopwatch()
         path = self._template(scope)
-        method = scope["method"] if scope["method"] in _METHODS else _OTHER
+        method = scope["method"]
         exchange = _Exchange(scope, receive, send)
         self._in_flight.begin(path)
         try:
@@ -152,7 +147,7 @@ class _Exchange:
     def _disconnected(self) -> None:
         if not self._answered:
             self._gone = True
-            self.status = _CLIENT_CLOSED_REQUEST
+            self.status = CLIENT_CLOSED_REQUEST
 
 
 def _has_body(scope: Scope) -> bool:

@@ -3,6 +3,7 @@
 from monitoring.metrics.initial import Configuration, Route
 
 CONFIGURATION = Configuration(
+    types=("screening", "technical", "panel"),
     speech=("whisper", "google"),
     language=("openai", "anthropic"),
     calendars=("caldav", "google"),

@@ -3,7 +3,7 @@
 Those of Celery are in `monitoring.metrics.celery`.
 """
 
-from monitoring.metrics import celery
+from monitoring.metrics import celery, labels
 from monitoring.metrics.celery import *  # noqa: F403 - re-exports every metric of Celery
 from monitoring.metrics.definitions import (
     Counter,
@@ -25,27 +25,29 @@ _SHARE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1)
 HTTP_DURATION = Histogram(
     name="http_request_duration_seconds",
     help="Duration of a request.",
-    labels=("path", "method"),
+    labels=(labels.PATH, labels.METHOD),
     buckets=_SHORT,
 )
 HTTP_REQUESTS = Counter(
     name="http_requests_total",
     help="Requests by status code.",
-    labels=("path", "method", "status"),
+    labels=(labels.PATH, labels.METHOD, labels.HTTP_STATUS),
 )
-HTTP_IN_FLIGHT = Gauge(name="http_requests_in_flight", help="Requests in flight.", labels=("path",))
+HTTP_IN_FLIGHT = Gauge(
+    name="http_requests_in_flight", help="Requests in flight.", labels=(labels.PATH,)
+)
 
 # Interviews.
 INTERVIEW_DURATION = Histogram(
     name="interview_processing_duration_seconds",
     help="Time from queueing to the end of an interview.",
-    labels=("status", "type"),
+    labels=(labels.INTERVIEW_STATUS, labels.INTERVIEW_TYPE),
     buckets=(1, 5, 10, 30, 60, 120, 300),
 )
 INTERVIEWS = Counter(
     name="interview_processing_total",
     help="Finished interviews: success, failed or cancelled.",
-    labels=("status", "type"),
+    labels=(labels.INTERVIEW_STATUS, labels.INTERVIEW_TYPE),
     counts=INTERVIEW_DURATION,
 )
 INTERVIEWS_ACTIVE = Gauge(
@@ -56,47 +58,47 @@ INTERVIEWS_ACTIVE = Gauge(
 INTERVIEWS_IN_STAGE = Gauge(
     name="interviews_in_stage",
     help="Interviews in a stage, waiting or running.",
-    labels=("stage",),
+    labels=(labels.STAGE,),
     scope=_SHARED,
 )
 STAGE_DURATION = Histogram(
     name="interview_stage_duration_seconds",
     help="Duration of an attempt at a stage: success, retry, failed or unwanted.",
-    labels=("stage", "status"),
+    labels=(labels.STAGE, labels.ATTEMPT_STATUS),
     buckets=_STAGE,
 )
 STAGE_RETRIES = Counter(
     name="interview_stage_retries_total",
     help="Failed attempts at a stage that were retried, by error code.",
-    labels=("stage", "reason"),
+    labels=(labels.STAGE, labels.ERROR_CODE),
 )
 RESUMED = Counter(
     name="interview_resumptions_total",
     help="Interviews dispatched again: lease_lapsed, message_lost or retry.",
-    labels=("stage", "reason"),
+    labels=(labels.STAGE, labels.RESUMPTION_REASON),
 )
 QUEUE_DEPTH = Gauge(
     name="interview_queue_depth",
     help="Messages waiting in a queue.",
-    labels=("queue", "priority"),
+    labels=(labels.QUEUE, labels.PRIORITY),
     scope=_SHARED,
 )
 QUEUE_RESERVED = Gauge(
     name="interview_queue_reserved",
     help="Unacknowledged messages of a queue: running, prefetched or delayed.",
-    labels=("queue",),
+    labels=(labels.QUEUE,),
     scope=_SHARED,
 )
 QUEUE_OLDEST_AGE = Gauge(
     name="interview_queue_oldest_age_seconds",
     help="Age of the oldest waiting message in a queue; 0 if none waits.",
-    labels=("queue",),
+    labels=(labels.QUEUE,),
     scope=_SHARED,
 )
 QUEUE_RESERVED_AGE = Gauge(
     name="interview_queue_reserved_oldest_age_seconds",
     help="Time since delivery of the oldest unacknowledged message of a queue; 0 if none.",
-    labels=("queue",),
+    labels=(labels.QUEUE,),
     scope=_SHARED,
 )
 CHAIN_OLDEST_AGE = Gauge(
@@ -107,7 +109,7 @@ CHAIN_OLDEST_AGE = Gauge(
 QUEUE_WAIT = Histogram(
     name="interview_queue_wait_seconds",
     help="Time from when a message was due in its queue to the start of its task.",
-    labels=("queue",),
+    labels=(labels.QUEUE,),
     buckets=celery.BUCKETS,
     sums=(celery.CELERY_QUEUE_WAIT, ("queue_name",)),
 )
@@ -121,46 +123,46 @@ EVENTS_OLDEST_AGE = Gauge(
 # Transcription.
 TRANSCRIPTIONS = Counter(
     name="transcription_requests_total",
-    help="Requests to a speech provider: success or error.",
-    labels=("provider", "status"),
+    help="Requests to a speech provider: success, error or unwanted.",
+    labels=(labels.PROVIDER, labels.TRANSCRIPTION_STATUS),
 )
 TRANSCRIPTION_DURATION = Histogram(
     name="transcription_duration_seconds",
     help="Duration of a request to a speech provider, successful or not.",
-    labels=("provider",),
+    labels=(labels.PROVIDER,),
     buckets=_STAGE,
 )
 TRANSCRIPTION_CONFIDENCE = Histogram(
     name="transcription_confidence_score",
     help="Mean confidence of a transcript's words, from 0 to 1.",
-    labels=("provider",),
+    labels=(labels.PROVIDER,),
     buckets=_SHARE,
 )
 TRANSCRIPTION_AUDIO = Counter(
     name="transcription_audio_seconds_total",
     help="Duration of transcribed audio; mode is batch or realtime.",
-    labels=("provider", "mode"),
+    labels=(labels.PROVIDER, labels.MODE),
 )
 TRANSCRIPTION_REAL_TIME_FACTOR = Histogram(
     name="transcription_real_time_factor",
     help="Processing time per second of audio.",
-    labels=("provider",),
+    labels=(labels.PROVIDER,),
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5),
 )
 TRANSCRIPTION_RECOVERIES = Counter(
     name="transcription_recoveries_total",
     help="Transcriptions that succeeded after a failed attempt.",
-    labels=("provider",),
+    labels=(labels.PROVIDER,),
 )
 TRANSCRIPTION_FALLBACKS = Counter(
     name="transcription_fallbacks_total",
     help="Requests that fell back to another speech provider.",
-    labels=("from_provider", "to_provider"),
+    labels=(labels.FROM_PROVIDER, labels.TO_PROVIDER),
 )
 TRANSCRIPTION_COST = Counter(
     name="transcription_cost_usd_total",
     help="Estimated cost of speech providers, in US dollars.",
-    labels=("provider", "model"),
+    labels=(labels.PROVIDER, labels.MODEL),
 )
 AUDIO_SNR = Histogram(
     name="transcription_audio_snr_decibels",
@@ -182,39 +184,39 @@ AUDIO_CLIPPING = Histogram(
 ANALYSES = Counter(
     name="analysis_requests_total",
     help="Requests to a language provider: success or error.",
-    labels=("type", "provider", "status"),
+    labels=(labels.ANALYSIS_TYPE, labels.PROVIDER, labels.OUTCOME),
 )
 ANALYSIS_DURATION = Histogram(
     name="analysis_duration_seconds",
     help="Duration of a request to a language provider, successful or not.",
-    labels=("type", "provider"),
+    labels=(labels.ANALYSIS_TYPE, labels.PROVIDER),
     buckets=_STAGE,
 )
 ANALYSIS_CONFIDENCE = Histogram(
     name="analysis_confidence_score",
     help="Confidence of a part of an analysis, from 0 to 1.",
-    labels=("type",),
+    labels=(labels.ANALYSIS_TYPE,),
     buckets=_SHARE,
 )
 ANALYSIS_TOKENS = Counter(
     name="analysis_tokens_total",
     help="Tokens of language models; direction is input or output.",
-    labels=("provider", "model", "direction"),
+    labels=(labels.PROVIDER, labels.MODEL, labels.DIRECTION),
 )
 ANALYSIS_COST = Counter(
     name="analysis_cost_usd_total",
     help="Estimated cost of language models, in US dollars.",
-    labels=("provider", "model"),
+    labels=(labels.PROVIDER, labels.MODEL),
 )
 ANALYSIS_FALLBACKS = Counter(
     name="analysis_fallbacks_total",
     help="Requests that fell back to another language provider.",
-    labels=("type", "from_provider", "to_provider"),
+    labels=(labels.ANALYSIS_TYPE, labels.FROM_PROVIDER, labels.TO_PROVIDER),
 )
 REVIEW_AGREEMENT = Gauge(
     name="analysis_review_agreement_ratio",
     help="Share of human feedback that agrees with the analysis.",
-    labels=("type",),
+    labels=(labels.ANALYSIS_TYPE,),
     scope=_SHARED,
 )
 
@@ -222,7 +224,7 @@ REVIEW_AGREEMENT = Gauge(
 SCHEDULINGS = Counter(
     name="scheduling_requests_total",
     help="Attempts to book a follow-up: success, unscheduled or error.",
-    labels=("status",),
+    labels=(labels.SCHEDULING_STATUS,),
 )
 SCHEDULING_DURATION = Histogram(
     name="scheduling_duration_seconds",
@@ -232,63 +234,63 @@ SCHEDULING_DURATION = Histogram(
 CALENDAR_CALLS = Counter(
     name="calendar_api_calls_total",
     help="Calls to a calendar's API: success or error.",
-    labels=("provider", "status"),
+    labels=(labels.PROVIDER, labels.OUTCOME),
 )
 
 SCHEDULING_FALLBACKS = Counter(
     name="scheduling_fallbacks_total",
     help="Bookings that fell back to another calendar provider.",
-    labels=("from_provider", "to_provider"),
+    labels=(labels.FROM_PROVIDER, labels.TO_PROVIDER),
 )
 
 # External services.
 EXTERNAL_DURATION = Histogram(
     name="external_api_duration_seconds",
     help="Duration of a request to an external service.",
-    labels=("service", "endpoint", "status"),
+    labels=(labels.SERVICE, labels.ENDPOINT, labels.EXTERNAL_STATUS),
     buckets=_CALL,
 )
 EXTERNAL_REQUESTS = Counter(
     name="external_api_requests_total",
     help="Requests to external services, by HTTP status, or `error` without a response.",
-    labels=("service", "endpoint", "status"),
+    labels=(labels.SERVICE, labels.ENDPOINT, labels.EXTERNAL_STATUS),
     counts=EXTERNAL_DURATION,
 )
 EXTERNAL_ERRORS = Counter(
     name="external_api_errors_total",
     help="Failed requests to external services: no response, 401, 403, 408, 429 or 5xx.",
-    labels=("service",),
+    labels=(labels.SERVICE,),
 )
 EXTERNAL_RETRIES = Counter(
     name="external_api_retries_total",
     help="Retries of provider calls, by error code.",
-    labels=("provider", "reason"),
+    labels=(labels.PROVIDER, labels.ERROR_CODE),
 )
 EXTERNAL_UNPRICED = Counter(
     name="external_api_unpriced_total",
     help="Billed answers of models that are not in the price list.",
-    labels=("provider", "model"),
+    labels=(labels.PROVIDER, labels.MODEL),
 )
 EXTERNAL_BUDGET_SKIPS = Counter(
     name="external_api_budget_skips_total",
     help="Calls skipped because a provider's daily budget was spent.",
-    labels=("provider",),
+    labels=(labels.PROVIDER,),
 )
 CIRCUIT_OPENINGS = Counter(
     name="external_api_circuit_openings_total",
     help="Times a circuit breaker opened after repeated failures.",
-    labels=("service", "endpoint"),
+    labels=(labels.SERVICE, labels.ENDPOINT),
 )
 CIRCUIT_STATE = Gauge(
     name="external_api_circuit_state",
     help="State of a circuit breaker: 0 closed, 1 half-open, 2 open.",
-    labels=("service", "endpoint"),
+    labels=(labels.SERVICE, labels.ENDPOINT),
     scope=_SHARED,
 )
 CALLBACKS = Counter(
     name="webhook_callbacks_total",
     help="Finished callbacks: delivered, given_up or unwanted.",
-    labels=("status",),
+    labels=(labels.CALLBACK_STATUS,),
 )
 
 LOG_LINES_DROPPED = Counter(
@@ -297,7 +299,7 @@ LOG_LINES_DROPPED = Counter(
 )
 
 # Processes; `role` is worker, child or sidecar.
-_PROCESS = ("role", "process")
+_PROCESS = (labels.ROLE, labels.PROCESS)
 PROCESS_CPU = Gauge(
     name="process_cpu_usage",
     help="CPU cores in use since the last scrape.",
@@ -334,12 +336,12 @@ NETWORK_SENT = ExternalCounter(
 BUILD = Gauge(
     name="interview_worker_build_info",
     help="Always 1; the labels give the version.",
-    labels=("version",),
+    labels=(labels.VERSION,),
 )
 LEADER = Gauge(
     name="interview_worker_leader",
     help="Whether this sidecar is the leader that performs a duty for all, 1 or 0.",
-    labels=("duty",),
+    labels=(labels.DUTY,),
 )
 
 # Stores.
@@ -347,7 +349,7 @@ MONGODB_UP = Gauge(name="mongodb_up", help="Whether MongoDB is reachable, 1 or 0
 MONGODB_CONNECTIONS = Gauge(
     name="mongodb_connections_active",
     help="Open connections to MongoDB, by the server's role.",
-    labels=("type",),
+    labels=(labels.MONGODB_ROLE,),
     scope=_SHARED,
 )
 MONGODB_AVAILABLE = Gauge(
@@ -358,7 +360,7 @@ MONGODB_AVAILABLE = Gauge(
 MONGODB_OPERATIONS = ExternalCounter(
     name="mongodb_op_counters_total",
     help="Operations since MongoDB started.",
-    labels=("type",),
+    labels=(labels.MONGODB_OPERATION,),
     scope=_SHARED,
 )
 REDIS_UP = Gauge(name="redis_up", help="Whether the broker is reachable, 1 or 0.", scope=_SHARED)
@@ -389,35 +391,35 @@ KAFKA_UP = Gauge(name="kafka_up", help="Whether Kafka is reachable, 1 or 0.", sc
 KAFKA_LAG = Gauge(
     name="kafka_consumer_lag",
     help="Records not yet consumed by a consumer group.",
-    labels=("topic", "partition", "group"),
+    labels=(labels.TOPIC, labels.PARTITION, labels.GROUP),
     scope=_SHARED,
 )
 KAFKA_PRODUCED = Counter(
     name="kafka_messages_produced_total",
     help="Records sent to Kafka: success or error.",
-    labels=("topic", "status"),
+    labels=(labels.TOPIC, labels.OUTCOME),
 )
 KAFKA_CONSUMED = Counter(
     name="kafka_messages_consumed_total",
     help="Records consumed from Kafka: success, rejected or error.",
-    labels=("topic", "status"),
+    labels=(labels.TOPIC, labels.CONSUMED_STATUS),
 )
 
 # Monitoring itself.
 COLLECTOR_DURATION = Gauge(
     name="monitoring_collector_duration_seconds",
     help="Duration of the last reading of a source.",
-    labels=("collector",),
+    labels=(labels.COLLECTOR,),
 )
 COLLECTOR_UP = Gauge(
     name="monitoring_collector_up",
     help="Whether the last reading of a source succeeded in time, 1 or 0.",
-    labels=("collector",),
+    labels=(labels.COLLECTOR,),
 )
 RECORDING_UP = Gauge(
     name="monitoring_recording_up",
     help="Whether a process can store its metrics, 1 or 0; otherwise it keeps them in memory.",
-    labels=("process",),
+    labels=(labels.PROCESS,),
 )
 
 ALL: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))

@@ -1,5 +1,6 @@
 """Definitions of Celery's metrics, named as in danihodovic/celery-exporter."""
 
+from monitoring.metrics import labels
 from monitoring.metrics.definitions import Counter, Gauge, Histogram, Scope
 
 __all__ = [
@@ -23,7 +24,7 @@ __all__ = [
 ]
 
 BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
-_TASK = ("name", "hostname", "queue_name")
+_TASK = (labels.TASK, labels.HOSTNAME, labels.QUEUE_NAME)
 
 CELERY_RUNTIME = Histogram(
     name="celery_task_runtime",
@@ -52,7 +53,7 @@ CELERY_STARTED = Counter(
 CELERY_RELEASED = Counter(
     name="celery_task_released_total",
     help="Task deliveries received but not started, by reason.",
-    labels=(*_TASK, "reason"),
+    labels=(*_TASK, labels.RELEASE_REASON),
 )
 CELERY_SUCCEEDED = Counter(
     name="celery_task_succeeded_total",
@@ -62,8 +63,8 @@ CELERY_SUCCEEDED = Counter(
 )
 CELERY_FAILED = Counter(
     name="celery_task_failed_total",
-    help="Failed tasks, by exception class.",
-    labels=(*_TASK, "exception"),
+    help="Failed tasks, by class of the error, or the nearest known base class.",
+    labels=(*_TASK, labels.EXCEPTION),
 )
 CELERY_REJECTED = Counter(
     name="celery_task_rejected_total",
@@ -75,31 +76,31 @@ CELERY_RETRIED = Counter(
     name="celery_task_retried_total", help="Tasks that requested a retry.", labels=_TASK
 )
 CELERY_WORKER_UP = Gauge(
-    name="celery_worker_up", help="Whether a worker is alive, 1 or 0.", labels=("hostname",)
+    name="celery_worker_up", help="Whether a worker is alive, 1 or 0.", labels=(labels.HOSTNAME,)
 )
 CELERY_TASKS_ACTIVE = Gauge(
     name="celery_worker_tasks_active",
     help="Tasks running in a worker.",
-    labels=("hostname",),
+    labels=(labels.HOSTNAME,),
 )
 CELERY_QUEUE_LENGTH = Gauge(
     name="celery_queue_length",
     help="Messages of a queue in the broker, all priorities, including unacknowledged ones.",
-    labels=("queue_name",),
+    labels=(labels.QUEUE_NAME,),
     scope=Scope.SHARED,
 )
 CELERY_CONSUMERS = Gauge(
     name="celery_active_consumer_count",
     help="Consumers of a queue.",
-    labels=("queue_name",),
+    labels=(labels.QUEUE_NAME,),
 )
 CELERY_WORKERS = Gauge(
     name="celery_active_worker_count",
     help="Workers consuming a queue.",
-    labels=("queue_name",),
+    labels=(labels.QUEUE_NAME,),
 )
 CELERY_PROCESSES = Gauge(
     name="celery_active_process_count",
     help="Pool processes consuming a queue.",
-    labels=("queue_name",),
+    labels=(labels.QUEUE_NAME,),
 )

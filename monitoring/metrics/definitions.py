@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
+from monitoring.metrics.domains import Label
+
 HOSTNAME = "hostname"
 """The label for the node name of a worker. It is not recorded but added by the reader, because a
 worker continues the metrics of a dead one of another name."""
@@ -26,19 +28,27 @@ class Metric:
         kind: Its Prometheus type.
         name: Its name in queries.
         help: One sentence, which gives the unit if the name does not.
-        labels: Label names, in the order in which values are given.
+        labels: The labels, in the order in which values are given.
         scope: Whether sidecars report parts of a total, or the same value.
+
+    Raises:
+        TypeError: A label has no domain.
     """
 
     kind: ClassVar[str]
 
     name: str
     help: str
-    labels: tuple[str, ...] = ()
+    labels: tuple[Label, ...] = ()
     scope: Scope = Scope.HOST
 
+    def __post_init__(self) -> None:
+        for label in self.labels:
+            if not isinstance(label, Label):
+                raise TypeError(f"the label {label} of {self.name} has no domain")
+
     @property
-    def recorded_labels(self) -> tuple[str, ...]:
+    def recorded_labels(self) -> tuple[Label, ...]:
         """The labels for which values are given when an event is recorded."""
         return tuple(label for label in self.labels if label != HOSTNAME)
 

@@ -10,15 +10,20 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from monitoring import metrics
-from monitoring.metrics.definitions import Counter, Histogram, Metric
+from monitoring.metrics.definitions import Counter, Gauge, Histogram, Metric, Scope
+from monitoring.metrics.domains import Bounds, Values
 from monitoring.metrics.initial import Series
+
+_MOST_SERIES = 2000
+"""Exposed series of a metric, of all processes of a host."""
 
 
 class Exposition(Collector):
     """Exposes a list of metrics in order, with samples from several sources.
 
-    A metric without samples is exposed too, with its type and help text, to distinguish an unknown
-    value from an unknown metric.
+    Labels are kept within their domains, whatever the sources read. A metric without samples is
+    exposed too, with its type and help text, to distinguish an unknown value from an unknown
+    metric.
 
     Args:
         sources: Collectors that provide the samples.
@@ -47,7 +52,8 @@ class Exposition(Collector):
         for definition in self._definitions:
             samples = _samples(definition, found)
             known = self._initial.get(definition.name, set())
-            yield _family(definition, samples + _zeros(definition, known, samples))
+            zeros = _zeros(definition, known, samples)
+            yield _family(definition, _bounded(definition, samples + zeros))
 
     def encode(self, accept: str) -> tuple[bytes, str]:
         """Read and encode all sources once.
@@ -98,7 +104,7 @@ def _summed_samples(
     """The samples of a histogram, summed over the labels that another one does not have."""
     totals: dict[tuple[str, tuple[tuple[str, str], ...]], float] = defaultdict(float)
     for sample in found.get(source.name, ()):
-        labels_left = dict(
+        labels_left: dict[str, str] = dict(
             zip(definition.labels, map(sample.labels.__getitem__, labels), strict=True)
         )
         if "le" in sample.labels:
@@ -131,6 +137,34 @@ def _zero(definition: Metric, labels: dict[str, str]) -> list[Sample]:
         Sample(f"{definition.name}_count", labels, 0.0),
         Sample(f"{definition.name}_sum", labels, 0.0),
     ]
+
+
+def _bounded(definition: Metric, samples: list[Sample]) -> list[Sample]:
+    """The samples with `other` in place of labels outside their domains."""
+    names = definition.labels
+    given = [tuple(str(sample.labels[name]) for name in names) for sample in samples]
+    bounds = Bounds(names, _MOST_SERIES)
+    # Sorted, so that it does not depend on the order of the sources which values are accepted.
+    admitted = {values: bounds.admit(values) for values in sorted(set(given))}
+    if all(values == found for values, found in admitted.items()):
+        return samples
+    return _combined(definition, zip(samples, map(admitted.__getitem__, given), strict=True))
+
+
+def _combined(definition: Metric, samples: Iterable[tuple[Sample, Values]]) -> list[Sample]:
+    """Samples with other labels; those that have become the same combine as several hosts do."""
+    is_shared = isinstance(definition, Gauge) and definition.scope is Scope.SHARED
+    found: dict[tuple[str, Values, str], Sample] = {}
+    for sample, values in samples:
+        le = sample.labels.get("le", "")
+        labels = dict(zip(definition.labels, values, strict=True)) | ({"le": le} if le else {})
+        key = sample.name, values, le
+        value = sample.value
+        if key in found:
+            before = found[key].value
+            value = max(before, value) if is_shared else before + value
+        found[key] = Sample(sample.name, labels, value)
+    return list(found.values())
 
 
 def _family(definition: Metric, samples: list[Sample]) -> Family:

@@ -14,11 +14,10 @@ from itertools import permutations, product
 
 from monitoring import metrics
 from monitoring.metrics.definitions import Counter, ExternalCounter, Histogram, Metric
-from monitoring.signals.deliveries import Reason
-from tasks.analysis.rubric import DEFAULT, rubric_ids
-from tasks.interviews.interview import AnalysisType, Stage
+from monitoring.metrics.domains import Label, OneOf
+from monitoring.metrics.labels import HOSTNAME, QUEUE_NAME, TASK
+from tasks.interviews.interview import AnalysisType
 from tasks.pipeline.queues import FETCH, QUEUES, REQUESTS
-from tasks.signals import AttemptOutcome
 
 Series = tuple[Metric, tuple[str, ...]]
 """A metric and the values of its labels."""
@@ -32,22 +31,16 @@ OPEN: frozenset[Metric] = frozenset(
         metrics.EXTERNAL_DURATION,
         metrics.EXTERNAL_REQUESTS,
         metrics.CIRCUIT_OPENINGS,
-        # Too many exception classes for each task and worker.
-        metrics.CELERY_FAILED,
     }
 )
 """Counters and histograms of which some series first appear with their first event."""
 
-_RECORDED = tuple(
+COUNTED: tuple[Counter | Histogram, ...] = tuple(
     metric
     for metric in metrics.ALL
     if isinstance(metric, Counter | Histogram) and not isinstance(metric, ExternalCounter)
 )
 """The counters and histograms of our processes."""
-
-_OUTCOMES = ("success", "error")
-_STATUSES = ("success", "failed", "cancelled")
-_OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +63,7 @@ class Configuration:
     """The label values that depend on the settings.
 
     Attributes:
+        types: The interview types that are accepted.
         speech: The speech providers, in order of preference.
         language: The language providers, in order of preference.
         calendars: The calendar providers, in order of preference.
@@ -80,6 +74,7 @@ class Configuration:
         routes: The routes of the API.
     """
 
+    types: Sequence[str] = ()
     speech: Sequence[str] = ()
     language: Sequence[str] = ()
     calendars: Sequence[str] = ()
@@ -92,16 +87,16 @@ class Configuration:
 
 def known_series(configuration: Configuration) -> Iterator[Series]:
     """All series with known labels, except those of Celery."""
-    yield from ((metric, ()) for metric in _RECORDED if not metric.labels)
-    yield from _pipeline()
+    for metric in COUNTED:
+        if all(isinstance(label.domain, OneOf) for label in metric.labels):
+            yield from _each(metric)
+    for ended in (metrics.INTERVIEW_DURATION, metrics.INTERVIEWS):
+        yield from _each(ended, type=configuration.types)
     yield from _providers(configuration)
     yield from _external(configuration)
     yield from _requests(configuration.routes)
-    yield from _each(metrics.CALLBACKS, ("delivered", "given_up", "unwanted"))
-    yield from _each(metrics.KAFKA_PRODUCED, configuration.produced, _OUTCOMES)
-    yield from _each(
-        metrics.KAFKA_CONSUMED, configuration.consumed, ("success", "rejected", "error")
-    )
+    yield from _each(metrics.KAFKA_PRODUCED, topic=configuration.produced)
+    yield from _each(metrics.KAFKA_CONSUMED, topic=configuration.consumed)
 
 
 def celery_series(hostname: str, queues: Iterable[str]) -> Iterator[Series]:
@@ -112,12 +107,9 @@ def celery_series(hostname: str, queues: Iterable[str]) -> Iterator[Series]:
         queues: The queues that it consumes.
     """
     for queue in queues:
-        for task in _TASKS.get(queue, ()):
-            labels = task, hostname, queue
-            for metric in _TASK_METRICS:
-                yield metric, labels
-            for reason in Reason:
-                yield metrics.CELERY_RELEASED, (*labels, reason)
+        tasks = _TASKS.get(queue, ())
+        for metric in _TASK_METRICS:
+            yield from _each(metric, name=tasks, hostname=(hostname,), queue_name=(queue,))
 
 
 def published_series(hostname: str) -> Iterator[Series]:
@@ -127,50 +119,33 @@ def published_series(hostname: str) -> Iterator[Series]:
         hostname: The node name of the process.
     """
     for queue, tasks in _TASKS.items():
-        for task in tasks:
-            yield metrics.CELERY_SENT, (task, hostname, queue)
+        yield from _each(metrics.CELERY_SENT, name=tasks, hostname=(hostname,), queue_name=(queue,))
 
 
 _TASKS = {queue: (REQUESTS, FETCH) if queue == REQUESTS else (queue,) for queue in QUEUES}
 """The tasks of each queue. The queue of a stage has the name of its task."""
 
-_TASK_METRICS = (
-    metrics.CELERY_RUNTIME,
-    metrics.CELERY_QUEUE_WAIT,
-    metrics.CELERY_RECEIVED,
-    metrics.CELERY_STARTED,
-    metrics.CELERY_SUCCEEDED,
-    metrics.CELERY_REJECTED,
-    metrics.CELERY_REVOKED,
-    metrics.CELERY_RETRIED,
+_TASK_METRICS = tuple(
+    metric
+    for metric in COUNTED
+    if {TASK, HOSTNAME, QUEUE_NAME} <= {*metric.labels} and metric is not metrics.CELERY_SENT
 )
 
 
-def _pipeline() -> Iterator[Series]:
-    types = (*sorted(rubric_ids() - {DEFAULT}), _OTHER)
-    for ended in (metrics.INTERVIEW_DURATION, metrics.INTERVIEWS):
-        yield from _each(ended, _STATUSES, types)
-    yield from _each(metrics.STAGE_DURATION, Stage, AttemptOutcome)
-    yield from _each(metrics.RESUMED, Stage, ("lease_lapsed", "message_lost", "retry"))
-    yield from _each(metrics.QUEUE_WAIT, QUEUES)
-    yield from _each(metrics.ANALYSIS_CONFIDENCE, AnalysisType)
-    yield from _each(metrics.SCHEDULINGS, ("success", "unscheduled", "error"))
-
-
 def _providers(given: Configuration) -> Iterator[Series]:
-    yield from _each(metrics.TRANSCRIPTIONS, given.speech, _OUTCOMES)
     for metric in _SPEECH_METRICS:
-        yield from _each(metric, given.speech)
-    yield from _each(metrics.TRANSCRIPTION_AUDIO, given.speech, ("batch",))
-    yield from _each(metrics.ANALYSES, AnalysisType, given.language, _OUTCOMES)
-    yield from _each(metrics.ANALYSIS_DURATION, AnalysisType, given.language)
-    yield from _each(metrics.CALENDAR_CALLS, given.calendars, _OUTCOMES)
-    yield from _each(metrics.EXTERNAL_BUDGET_SKIPS, (*given.speech, *given.language))
+        yield from _each(metric, provider=given.speech)
+    yield from _each(metrics.TRANSCRIPTION_AUDIO, provider=given.speech, mode=("batch",))
+    yield from _each(metrics.ANALYSES, provider=given.language)
+    yield from _each(metrics.ANALYSIS_DURATION, provider=given.language)
+    yield from _each(metrics.CALENDAR_CALLS, provider=given.calendars)
+    yield from _each(metrics.EXTERNAL_BUDGET_SKIPS, provider=(*given.speech, *given.language))
     yield from _fallbacks(given)
     yield from _costs(given)
 
 
 _SPEECH_METRICS = (
+    metrics.TRANSCRIPTIONS,
     metrics.TRANSCRIPTION_DURATION,
     metrics.TRANSCRIPTION_CONFIDENCE,
     metrics.TRANSCRIPTION_REAL_TIME_FACTOR,
@@ -189,14 +164,13 @@ def _fallbacks(given: Configuration) -> Iterator[Series]:
 
 def _costs(given: Configuration) -> Iterator[Series]:
     for provider in given.speech:
-        for model in given.models.get(provider, ()):
-            yield metrics.TRANSCRIPTION_COST, (provider, model)
-            yield metrics.EXTERNAL_UNPRICED, (provider, model)
+        models = given.models.get(provider, ())
+        for metric in (metrics.TRANSCRIPTION_COST, metrics.EXTERNAL_UNPRICED):
+            yield from _each(metric, provider=(provider,), model=models)
     for provider in given.language:
-        for model in given.models.get(provider, ()):
-            yield metrics.ANALYSIS_COST, (provider, model)
-            yield metrics.EXTERNAL_UNPRICED, (provider, model)
-            yield from _each(metrics.ANALYSIS_TOKENS, (provider,), (model,), ("input", "output"))
+        models = given.models.get(provider, ())
+        for metric in (metrics.ANALYSIS_COST, metrics.EXTERNAL_UNPRICED, metrics.ANALYSIS_TOKENS):
+            yield from _each(metric, provider=(provider,), model=models)
 
 
 _HTTP_STATUSES = (
@@ -222,6 +196,14 @@ def _requests(routes: Iterable[Route]) -> Iterator[Series]:
             yield metrics.HTTP_REQUESTS, (route.path, route.method, status)
 
 
-def _each(metric: Counter | Histogram, *values: Iterable[str]) -> Iterator[Series]:
-    for labels in product(*values):
-        yield metric, tuple(map(str, labels))
+def _each(metric: Counter | Histogram, **given: Sequence[str]) -> Iterator[Series]:
+    """The series with all combinations of values: those given, else those of a label's domain."""
+    for values in product(*(_values(label, given) for label in metric.labels)):
+        yield metric, values
+
+
+def _values(label: Label, given: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    if label in given:
+        return given[label]
+    assert isinstance(label.domain, OneOf), f"{label} can have any value"  # noqa: S101 - by caller
+    return label.domain.values

@@ -19,6 +19,7 @@ from prometheus_client.utils import floatToGoString
 from monitoring import metrics
 from monitoring.metrics.definitions import Counter, ExternalCounter, Histogram, Metric
 from monitoring.metrics.directory import slot_of, slots
+from monitoring.metrics.domains import Bounds
 from monitoring.metrics.files import Damaged, set_aside
 from monitoring.metrics.storage import OtherVersion, SeriesFile, read_series
 
@@ -28,15 +29,6 @@ Labels = tuple[str, ...]
 Totals = dict[tuple[str, Labels], list[float]]
 """Values of series, by metric name and label values; those of a histogram are its sum and the
 number of observations in each bucket."""
-
-OTHER = "other"
-"""The label for values outside a known set."""
-
-_LONGEST_LABEL = 128
-"""Characters of the longest label that is recorded."""
-
-_MOST_SERIES = 1000
-"""Series of a metric in one process; further ones are counted as `other`."""
 
 _MOST_SET_ASIDE = 3
 """How often a reader renames the same file, in case its writer always writes it like that."""
@@ -88,6 +80,7 @@ class Recorder(Collector):
         """
         self._lock = threading.RLock()
         self._series: dict[tuple[str, Labels], _Series] = {}
+        self._bounds: dict[str, Bounds] = {}
         self._path: Path | None = None
         self._close()
         self._continued: Path | None = None
@@ -222,16 +215,10 @@ class Recorder(Collector):
         return series
 
     def _bounded(self, metric: Metric, labels: Labels) -> Labels:
-        """The labels, `other` for values that are too long, and for all if there are too many.
-
-        Most values come from a known set. This is for those that do not, by mistake.
-        """
-        labels = tuple(
-            one if one.isprintable() and len(one) <= _LONGEST_LABEL else OTHER for one in labels
-        )
-        if sum(name == metric.name for name, _ in self._series) >= _MOST_SERIES:
-            return labels if (metric.name, labels) in self._series else (OTHER,) * len(labels)
-        return labels
+        bounds = self._bounds.get(metric.name)
+        if bounds is None:
+            bounds = self._bounds[metric.name] = Bounds(metric.recorded_labels)
+        return bounds.admit(labels)
 
     def _save(self, series: _Series) -> None:
         if series.position is not None and self._file is not None:
@@ -289,6 +276,8 @@ class Recorder(Collector):
             if known is None:
                 continue
             self._predecessor[known] = list(values)
+            # What was accepted before goes on, and takes up room.
+            self._bounded(_RECORDED[known[0]], known[1])
             series = self._series.setdefault(known, _Series(key, [0.0] * len(values)))
             series.values = [one + other for one, other in zip(series.values, values, strict=True)]
 
@@ -375,7 +364,7 @@ def families(totals: Totals) -> list[Family]:
         if family is None:
             family = Family(definition.family, definition.help, definition.kind)
             found[name] = family
-        named = dict(zip(definition.labels, labels, strict=True))
+        named: dict[str, str] = dict(zip(definition.labels, labels, strict=True))
         if isinstance(definition, Histogram):
             _add_histogram(family, definition, named, values)
         else:

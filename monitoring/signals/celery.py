@@ -1,23 +1,20 @@
 """Metrics of Celery tasks, from the publisher, the worker and its pool processes."""
 
-import builtins
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any
 
-from billiard import exceptions as pool_errors
 from billiard.exceptions import TimeLimitExceeded
 from celery import current_task, signals
-from celery import exceptions as celery_errors
 
 from monitoring import celery_signals, metrics
 from monitoring.headers import CHAIN_PUBLISHED_AT, PUBLISHED_AT
-from monitoring.metrics.recording import OTHER, Recorder
+from monitoring.metrics.domains import OTHER
+from monitoring.metrics.labels import TASK_ERRORS
+from monitoring.metrics.recording import Recorder
 from monitoring.signals import deliveries
-from tasks.errors import InterviewWorkerError
-from tasks.pipeline.queues import FETCH, QUEUES
 from tasks.signals import Signal
 
 message_returned: Signal[Any] = Signal("message_returned")
@@ -62,7 +59,7 @@ class _Celery:
             headers[CHAIN_PUBLISHED_AT] = chain or moment
 
     def after_publish(self, *, sender: str, routing_key: str, **_: object) -> None:
-        self._count(metrics.CELERY_SENT, _known_task(sender), _known_queue(routing_key))
+        self._count(metrics.CELERY_SENT, sender, routing_key)
 
     def begun(self, *, task: Any, **_: object) -> None:
         task.request.monitoring_started_at = time.perf_counter()
@@ -103,13 +100,9 @@ def _current_task() -> Any:
 
 
 def _queue_of(task: Any, delivery: Mapping[str, Any] | None) -> str:
+    """The queue of a message, which may have any routing key."""
     routing_key = (delivery or {}).get("routing_key")
-    return _known_queue(routing_key) if isinstance(routing_key, str) else _route(task)
-
-
-def _known_queue(name: str) -> str:
-    """The name if it is one of our queues: a message may have any routing key."""
-    return name if name in QUEUES else OTHER
+    return routing_key if isinstance(routing_key, str) else _route(task)
 
 
 @cache
@@ -118,21 +111,9 @@ def _route(task: Any) -> str:
     return name
 
 
-def _known_task(name: str) -> str:
-    return name if name in _TASKS else OTHER
-
-
-_TASKS = frozenset({*QUEUES, FETCH})
-
-_KNOWN = frozenset(
-    error.__name__
-    for home in (builtins, celery_errors, pool_errors)
-    for error in vars(home).values()
-    if isinstance(error, type) and issubclass(error, BaseException)
-)
+_KNOWN = {error: error.__name__ for error in TASK_ERRORS}
 
 
 def _class_of(error: BaseException) -> str:
-    """The class name of an error if it is in a bounded set, else `other`."""
-    name = type(error).__name__
-    return name if isinstance(error, InterviewWorkerError) or name in _KNOWN else "other"
+    """The name of an error's class, or of its nearest known base class; else `other`."""
+    return next((_KNOWN[base] for base in type(error).__mro__ if base in _KNOWN), OTHER)

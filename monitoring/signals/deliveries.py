@@ -17,7 +17,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from itertools import chain
 from typing import Any
 
@@ -26,23 +25,9 @@ from prometheus_client.metrics_core import Metric as Family
 
 from monitoring import metrics
 from monitoring.headers import PUBLISHED_AT
+from monitoring.metrics.labels import ReleaseReason
 from monitoring.metrics.recording import Recorder
 from tasks.signals import Signal
-
-
-class Reason(StrEnum):
-    """Why a delivery was released without being started."""
-
-    SHUTDOWN = "shutdown"
-    """The worker shut down; the broker redelivers it."""
-    CONNECTION_LOST = "connection_lost"
-    """The connection to the broker was lost; the broker redelivers it."""
-    REVOKED = "revoked"
-    """It was revoked or expired while the worker held it."""
-    REJECTED = "rejected"
-    """The worker rejected it."""
-    WORKER_LOST = "worker_lost"
-    """The worker was killed; the broker redelivers it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +48,7 @@ class Released:
     """The worker released a delivery; ignored if the delivery had been started."""
 
     request: Any
-    reason: Reason
+    reason: ReleaseReason
 
 
 delivery_started: Signal[Started] = Signal("delivery_started")
@@ -83,7 +68,7 @@ def connected(recorder: Recorder, labels: Callable[[Any], tuple[str, str]]) -> I
 
     def account_for(predecessor: Iterable[Family]) -> None:
         for lost, count in _unaccounted(predecessor):
-            recorder.count(metrics.CELERY_RELEASED, *lost, Reason.WORKER_LOST, amount=count)
+            recorder.count(metrics.CELERY_RELEASED, *lost, ReleaseReason.WORKER_LOST, amount=count)
 
     recorder.when_continued(account_for)
     deliveries = _Deliveries(recorder, labels)
@@ -120,12 +105,12 @@ class _Deliveries:
 
     def connection_lost(self, uncertain: Collection[Any]) -> None:
         kept = set(map(id, uncertain))
-        self._release_all(Reason.CONNECTION_LOST, exclude=kept)
+        self._release_all(ReleaseReason.CONNECTION_LOST, exclude=kept)
 
     def stopped(self) -> None:
-        self._release_all(Reason.SHUTDOWN)
+        self._release_all(ReleaseReason.SHUTDOWN)
 
-    def _release_all(self, reason: Reason, exclude: Collection[int] = ()) -> None:
+    def _release_all(self, reason: ReleaseReason, exclude: Collection[int] = ()) -> None:
         for key, request in tuple(self._unacked.items()):
             if key not in exclude:
                 self.released(Released(request, reason))

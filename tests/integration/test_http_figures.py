@@ -33,7 +33,7 @@ TEMPLATES = {
     ONE,
     *(f"{ONE}/{part}" for part in PARTS),
 }
-METHODS = {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "OTHER", "PATCH", "POST", "PUT", "TRACE"}
+METHODS = {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE", "other"}
 STATUSES = {"200", "204", "307", "400", "404", "405", "415", "422", "503"}
 
 

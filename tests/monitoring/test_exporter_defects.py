@@ -103,11 +103,11 @@ def test_nothing_is_lost_while_nobody_looks(app: Celery, directory: Path) -> Non
     assert found.value(metrics.CELERY_RECEIVED, *labels) == 20
 
 
-def test_errors_go_by_their_class(app: Celery, directory: Path) -> None:
+def test_errors_go_by_their_nearest_known_class(app: Celery, directory: Path) -> None:
     with working(app, directory, "one"):
         app.send_task(FAIL, queue=FAIL)
         wait_until(reaches(directory, metrics.CELERY_FAILED, 1), 20)
-    labels = (FAIL, node_name("one"), FAIL, "MyErr")
+    labels = (FAIL, node_name("one"), FAIL, "Permanent")
     assert look(directory).value(metrics.CELERY_FAILED, *labels) == 1
 
 

@@ -126,7 +126,7 @@ def test_counts_what_is_answered(served: Served) -> None:
     assert served.requests == {
         ("/", "GET", "202"): 2,
         ("/", "POST", "202"): 1,
-        ("/", "OTHER", "202"): 1,
+        ("/", "other", "202"): 1,
     }
     assert served.flying("/") == 0
 

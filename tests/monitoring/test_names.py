@@ -85,7 +85,6 @@ UNEVENTFUL = {
     "analysis_fallbacks_total",
     "analysis_review_agreement_ratio",
     "analysis_tokens_total",
-    "celery_task_failed_total",
 }
 """Metrics without samples after one interview without failures, since their labels are unknown."""
 

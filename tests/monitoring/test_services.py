@@ -165,9 +165,9 @@ def test_recordings_that_are_fetched_are_counted(recorder: Recorder, files: str)
             fetch(f"{files}{path}", max_bytes=limit)
     figures = figures_of(recorder)
     assert requests(figures) == {
-        ("audio_url", "GET recording", "200"): 2,  # one of them exceeded our size limit
-        ("audio_url", "GET recording", "404"): 1,
-        ("audio_url", "GET recording", "error"): 1,
+        ("audio_url", "/{recording}", "200"): 2,  # one of them exceeded our size limit
+        ("audio_url", "/{recording}", "404"): 1,
+        ("audio_url", "/{recording}", "error"): 1,
     }
     assert figures.value(metrics.EXTERNAL_ERRORS, "audio_url") == 1
 
@@ -177,7 +177,7 @@ def test_a_recording_that_does_not_come_is_an_error(recorder: Recorder, server: 
     with server() as url, pytest.raises(InvalidInput):
         fetch(url, timeout=0.2)
     figures = figures_of(recorder)
-    assert requests(figures) == {("audio_url", "GET recording", "error"): 1}
+    assert requests(figures) == {("audio_url", "/{recording}", "error"): 1}
     assert figures.value(metrics.EXTERNAL_ERRORS, "audio_url") == 1
 
 

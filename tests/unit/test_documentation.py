@@ -21,6 +21,26 @@ def test_every_metric_is_described(metric: Metric) -> None:
     assert f"| `{metric.name}{labels}` | {metric.kind} | {combined} | {metric.help} |" in TEXT
 
 
+def domains() -> list[str]:
+    """The rows of the table of labels."""
+    uses: dict[str, dict[str, list[str]]] = {}
+    for metric in metrics.ALL:
+        for label in metric.labels:
+            by_domain = uses.setdefault(label, {})
+            by_domain.setdefault(str(label.domain), []).append(f"`{metric.name}`")
+    return [
+        f"| `{label}` | {domain} | {', '.join(sorted(names)) if len(by_domain) > 1 else 'all'} |"
+        for label, by_domain in sorted(uses.items())
+        for domain, names in by_domain.items()
+    ]
+
+
+def test_the_values_of_every_label_are_described() -> None:
+    table = TEXT.partition("## Labels\n")[2].partition("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    assert rows == domains()
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/reference/dashboards.md"])
 def test_pictures_exist_and_are_small(page: str) -> None:
     pictures = re.findall(r"\(([^)]+\.png)\)", (ROOT / page).read_text())

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from worker.adapters.google import endpoints as google
 
 OPENAI, ANTHROPIC, CALDAV, WEBHOOK = "openai", "anthropic", "caldav", "webhook"
+AUDIO_URL = "audio_url"
 
 CHAT_COMPLETIONS = "/v1/chat/completions"
 MESSAGES = "/v1/messages"
@@ -18,6 +19,7 @@ CALDAV_CALENDAR = "/{home}/{calendar}"
 CALDAV_EVENT = "/{home}/{calendar}/{event}"
 
 CALLBACK = "/{callback}"
+RECORDING = "/{recording}"
 
 Endpoints = tuple[tuple[str, str], ...]
 """Pairs of a service and an endpoint."""
@@ -52,3 +54,4 @@ CALENDAR: Mapping[str, Endpoints] = {
 """What each calendar provider calls."""
 
 CALLBACKS: Endpoints = ((WEBHOOK, CALLBACK),)
+DOWNLOADS: Endpoints = ((AUDIO_URL, RECORDING),)

@@ -11,8 +11,8 @@ from typing import Any
 from billiard.pool import ACK, RUN
 from celery.concurrency import asynpool, prefork
 
+from monitoring.metrics.labels import ReleaseReason
 from monitoring.signals.deliveries import (
-    Reason,
     Released,
     Started,
     connection_lost,
@@ -54,7 +54,7 @@ class _Processes(asynpool.AsynPool):
         for number, job in tuple(self._forgotten.items()):
             if job._write_to is proc:  # noqa: SLF001 - billiard has no public name for it
                 del self._forgotten[number]
-                lost = Released(_request_of(job), Reason.CONNECTION_LOST)
+                lost = Released(_request_of(job), ReleaseReason.CONNECTION_LOST)
                 delivery_released.send(lost)
 
     def join(self) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 from celery import Task
 from celery.worker.request import Request
 
+from monitoring.metrics.labels import ReleaseReason
 from monitoring.signals.celery import message_returned
 from monitoring.signals.deliveries import (
-    Reason,
     Released,
     Started,
     delivery_released,
@@ -43,14 +43,14 @@ class InstrumentedRequest(Request):
     def acknowledge(self) -> None:
         """Acknowledge the message: it was run or revoked."""
         if not self.acknowledged:
-            delivery_released.send(Released(self, Reason.REVOKED))
+            delivery_released.send(Released(self, ReleaseReason.REVOKED))
         super().acknowledge()
 
     def reject(self, requeue: bool = False) -> None:
         """Reject the message, and let the broker redeliver it if `requeue` is true."""
         if not self.acknowledged:
             message_returned.send(self)
-            delivery_released.send(Released(self, Reason.REJECTED))
+            delivery_released.send(Released(self, ReleaseReason.REJECTED))
         super().reject(requeue)
 
 

@@ -52,6 +52,7 @@ def _configuration(settings: Settings, routes: tuple[Route, ...]) -> Configurati
     )
     kafka = settings.kafka_bootstrap_servers is not None
     return Configuration(
+        types=settings.interview_types,
         speech=speech,
         language=language,
         calendars=calendars,
@@ -86,5 +87,6 @@ def _endpoints(settings: Settings) -> endpoints.Endpoints:
         *(endpoints.LANGUAGE.get(one, ()) for one in settings.analysis_providers),
         *(endpoints.CALENDAR.get(one, ()) for one in settings.calendar_providers),
         endpoints.CALLBACKS if settings.webhook_secrets else (),
+        endpoints.DOWNLOADS,
     )
     return tuple(dict.fromkeys(pair for pairs in called for pair in pairs))

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import httpx2
 
 from tasks.errors import InvalidInput
+from worker.adapters.endpoints import AUDIO_URL, RECORDING
 from worker.adapters.http.calls import instrumented_call
 from worker.adapters.http.retry_after import parse_retry_after
 from worker.adapters.http.ssrf import ForbiddenAddress, SSRFGuardTransport, check_scheme
@@ -48,7 +49,7 @@ def download(
     _check(url)
     deadline = time.monotonic() + timeout
     with scratch_file() as (file, recording):
-        with instrumented_call("audio_url", "GET recording") as call:
+        with instrumented_call(AUDIO_URL, RECORDING) as call:
             try:
                 with _client(timeout, allow_private) as client, client.stream("GET", url) as answer:
                     call.status = answer.status_code
