@@ -144,7 +144,7 @@ def _bounded(definition: Metric, samples: list[Sample]) -> list[Sample]:
     if not definition.labels:
         return samples
     names = definition.labels
-    given = [tuple([sample.labels[name] for name in names]) for sample in samples]
+    given = [tuple([str(sample.labels[name]) for name in names]) for sample in samples]
     bounds = Bounds(names, _MOST_SERIES)
     # Sorted, so that it does not depend on the order of the sources which values are accepted.
     admitted = {values: bounds.admit(values) for values in sorted(set(given))}
