@@ -19,6 +19,8 @@ _FIGURES = {
     metrics.PROCESS_MAX_FDS: "max_fds",
     metrics.HEAP_USED: "heap_used",
     metrics.HEAP_TOTAL: "heap_total",
+    metrics.NODEJS_HEAP_USED: "heap_used",
+    metrics.NODEJS_HEAP_TOTAL: "heap_total",
     metrics.PROCESS_STARTED: "started",
 }
 

@@ -320,6 +320,16 @@ HEAP_TOTAL = Gauge(
     help="Private memory allocated: heap, arenas and stacks (VmData of Linux).",
     labels=_PROCESS,
 )
+NODEJS_HEAP_USED = Gauge(
+    name="nodejs_heap_size_used_bytes",
+    help="Alias of python_heap_size_used_bytes, for queries that use this name.",
+    labels=_PROCESS,
+)
+NODEJS_HEAP_TOTAL = Gauge(
+    name="nodejs_heap_size_total_bytes",
+    help="Alias of python_heap_size_total_bytes, for queries that use this name.",
+    labels=_PROCESS,
+)
 PROCESS_STARTED = Gauge(
     name="process_start_time_seconds",
     help="Start time of a process, in seconds since the epoch.",

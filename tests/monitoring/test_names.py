@@ -48,7 +48,8 @@ NAMES = {
         analysis_review_agreement_ratio{type} process_cpu_usage{role,process}
         process_memory_usage_bytes{role,process} process_open_fds{role,process}
         process_max_fds{role,process} python_heap_size_used_bytes{role,process}
-        python_heap_size_total_bytes{role,process}
+        python_heap_size_total_bytes{role,process} nodejs_heap_size_used_bytes{role,process}
+        nodejs_heap_size_total_bytes{role,process}
         process_start_time_seconds{role,process} interview_worker_build_info{version}
         mongodb_connections_active{type}
         mongodb_connections_available mongodb_up redis_connected_clients redis_memory_used_bytes
