@@ -388,6 +388,23 @@ CASES: tuple[Case, ...] = (
         fires=({"job": "interview-worker"},),
     ),
     Case("InterviewWorkerRedisMayEvict", {f"redis_eviction_allowed{{{JOB}}}": "0x60"}),
+    # Keys were evicted: of one Redis that two sidecars report, or before both started.
+    Case(
+        "InterviewWorkerRedisEvicted",
+        {
+            f'redis_evicted_keys_total{{{JOB}, instance="a"}}': "0x35 30x20",
+            f'redis_evicted_keys_total{{{JOB}, instance="b"}}': "0x35 30x20",
+        },
+        fires=({"job": "interview-worker"},),
+        shown="30",
+    ),
+    Case(
+        "InterviewWorkerRedisEvicted",
+        {
+            f'redis_evicted_keys_total{{{JOB}, instance="a"}}': "30446x60",
+            f'redis_evicted_keys_total{{{JOB}, instance="b"}}': "_x30 30446x30",
+        },
+    ),
     Case(
         "InterviewWorkerRedisNotPersistent",
         {
@@ -405,6 +422,27 @@ CASES: tuple[Case, ...] = (
     Case(
         "InterviewWorkerProbeFails",
         {'probe_success{job="blackbox", instance="https://api"}': "1x9 0 1x60"},
+    ),
+    # One of two hosts has lost its exporter; each restarts; a sidecar has an alert of its own.
+    Case(
+        "InterviewWorkerExporterDown",
+        {
+            'up{job="node", instance="a:9100"}': "1x9 0x60",
+            'up{job="node", instance="b:9100"}': "1x70",
+            'up{job="blackbox", instance="https://api"}': "1x9 0x60",
+        },
+        fires=(
+            {"job": "node", "instance": "a:9100"},
+            {"job": "blackbox", "instance": "https://api"},
+        ),
+    ),
+    Case(
+        "InterviewWorkerExporterDown",
+        {
+            'up{job="redis", instance="a:9121"}': "1x30 0x9 1x30",
+            'up{job="kafka", instance="a:9308"}': "1x30 0x9 1x30",
+            f'up{{{JOB}, instance="a"}}': "0x60",
+        },
     ),
     # No sidecar leads; one of two does; both do.
     Case(

@@ -41,6 +41,7 @@ PER_INSTANCE = {
     "InterviewWorkerDiskFilling",
     "InterviewWorkerCertificateExpiring",
     "InterviewWorkerProbeFails",
+    "InterviewWorkerExporterDown",
 }
 """Alerts that fire for each host, process or worker on purpose."""
 

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 
 from deployment.secrets import make
 from monitoring.stack.grafana.__main__ import PLACE
+from monitoring.stack.prometheus.alerts import EXPORTERS
 from tasks.interviews.interview import Stage
 from tasks.pipeline.queues import QUEUES
 from tasks.pipeline.runner import task_name
@@ -346,6 +347,14 @@ def test_prometheus_scrapes_all_exporters() -> None:
     jobs = yaml.safe_load(PROMETHEUS.read_text())["scrape_configs"]
     scraped = {target.partition(":")[0] for job in jobs for target in _addresses(job)}
     assert {name for name in SERVICES if name.endswith("-exporter")} <= scraped
+
+
+def test_an_alert_tells_that_an_exporter_is_down() -> None:
+    jobs = yaml.safe_load(PROMETHEUS.read_text())["scrape_configs"]
+    names = {job["job_name"] for job in jobs}
+    # Without the exporter of MongoDB, the alert on the database asks the sidecars.
+    others = {"interview-worker", "interview-worker-mongodb", "alertmanager", "prometheus"}
+    assert names == {*EXPORTERS, *others}
 
 
 def test_probed_url_and_its_module_exist() -> None:

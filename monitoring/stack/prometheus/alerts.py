@@ -23,6 +23,8 @@ from monitoring.stack.promql import API
 from monitoring.stack.thresholds import Severity
 
 _MONGODB = "interview-worker-mongodb"
+EXPORTERS = ("node", "blackbox", "redis", "kafka", "celery")
+"""Jobs of exporters: their alerts and queries are silent while they are down."""
 _MIN_RPS = 0.1
 """Minimum requests per second; below it, one failure would be a large share."""
 _MIN_EVENTS = 20
@@ -225,6 +227,15 @@ WARNING = (
         "Redis deletes keys when it has used up its memory, because of its maxmemory-policy.",
     ),
     Alert(
+        "InterviewWorkerRedisEvicted",
+        f"{increase(metrics.REDIS_EVICTED, '10m')} > 0",
+        "",
+        Severity.WARNING,
+        Priority.P2,
+        "Redis deleted keys",
+        "Redis deleted {{ $value | humanize }} keys within 10 minutes, as its memory is used up.",
+    ),
+    Alert(
         "InterviewWorkerRedisNotPersistent",
         f"{lowest(metrics.REDIS_PERSISTENT)} == 0",
         "5m",
@@ -339,6 +350,15 @@ INFO = (
         "Model without a price",
         "{{ $labels.model }} of {{ $labels.provider }} is not in the price list.",
         "/d/interview-worker-analysis",
+    ),
+    Alert(
+        "InterviewWorkerExporterDown",
+        f'up{{job=~"{"|".join(EXPORTERS)}"}} == 0',
+        "15m",
+        Severity.INFO,
+        Priority.P3,
+        "An exporter is down",
+        "Prometheus has not reached {{ $labels.job }} ({{ $labels.instance }}) for 15 minutes.",
     ),
     Alert(
         "InterviewWorkerMetricsMissing",
