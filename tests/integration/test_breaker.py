@@ -1,5 +1,6 @@
 """Tests of circuit breakers, in one process and shared between processes."""
 
+import json
 import multiprocessing
 import socket
 from collections.abc import Iterator
@@ -263,6 +264,20 @@ def test_states_can_be_read(redis_url: str, key_prefix: str, clock: Clock) -> No
         clock.passes(MINUTE)
         assert request(guard, KeyboardInterrupt())
         assert states.read()[CALL] == "half-open"
+
+
+def test_entries_of_others_are_left_out(redis_url: str, key_prefix: str) -> None:
+    foreign = ("not JSON", '["one"]', '{"a": 1}', "[1, 2]", "[" * 100_000, b"\xff")
+    strange = json.dumps(("strange", "/"))
+    with (
+        closing(Redis.from_url(redis_url)) as redis,
+        closing(breakers(redis_url, key_prefix)) as guard,
+        closing(CircuitReader(redis_url, key_prefix=key_prefix)) as states,
+    ):
+        request(guard)
+        redis.sadd(f"{key_prefix}circuits", *foreign, strange)
+        redis.hset(f"{key_prefix}circuit:{strange}", "state", "ajar")
+        assert states.read() == {CALL: "closed"}
 
 
 def test_requests_are_allowed_without_redis(caplog: pytest.LogCaptureFixture) -> None:

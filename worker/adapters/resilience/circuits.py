@@ -241,27 +241,52 @@ class CircuitReader:
     def read(self) -> Mapping[Circuit, str]:
         """The state of each circuit that was used in the past day.
 
+        Entries that are not ours are left out: others may write to Redis too.
+
         Raises:
             Transient: Redis does not answer.
         """
         try:
-            names: Any = self._redis.smembers(_index(self._prefix))
+            index: Any = self._redis.smembers(_index(self._prefix))
+            circuits = {name: circuit for name in index if (circuit := _circuit(name))}
             with self._redis.pipeline(transaction=False) as pipe:
-                for name in names:
+                for name in circuits:
                     pipe.hmget(_key(self._prefix, name.decode()), "state", "failures")
-                found = dict(zip(names, pipe.execute(), strict=True))
+                found = dict(zip(circuits, pipe.execute(), strict=True))
         except RedisError as error:
             raise Transient(f"Redis does not answer: {error}", code="broker_error") from error
-        states = {}
-        for name, (state, failures) in sorted(found.items()):
-            if state is not None or failures is not None:
-                service, endpoint = json.loads(name)
-                states[service, endpoint] = state.decode() if state else str(State.CLOSED)
-        return states
+        read = ((circuits[name], _state(answer)) for name, answer in sorted(found.items()))
+        return {circuit: state for circuit, state in read if state is not None}
 
     def close(self) -> None:
         """Close all connections."""
         self._redis.close()
+
+
+def _circuit(name: bytes) -> Circuit | None:
+    """The circuit of an entry of the index."""
+    try:
+        match json.loads(name):
+            case [str(service), str(endpoint)]:
+                return service, endpoint
+    except (ValueError, RecursionError):
+        pass
+    return None
+
+
+def _state(answer: object) -> State | None:
+    """The state in the answer to HMGET; None if the circuit has not been used for a day."""
+    match answer:
+        case [None, None]:
+            return None
+        case [None, _]:
+            return State.CLOSED
+        case [state, _] if state in _STATES:
+            return _STATES[state]
+    return None
+
+
+_STATES = {state.encode(): state for state in State}
 
 
 def _index(prefix: str) -> str:
