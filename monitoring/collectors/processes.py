@@ -1,16 +1,14 @@
 """Resource usage of the service's processes."""
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from monitoring import metrics
 from monitoring.collectors.families import family
-from monitoring.heartbeats import known_workers
-from monitoring.processes import ProcessSampler
+from monitoring.processes import ProcessSampler, ProcessStats
 
 _FIGURES = {
     metrics.PROCESS_CPU: "cpu",
@@ -26,26 +24,24 @@ _FIGURES = {
 
 
 class ProcessCollector(Collector):
-    """Resource usage of this process, and of live workers as reported in their heartbeats.
+    """Resource usage of this process."""
 
-    Args:
-        directory: The metrics directory.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self) -> None:
         self._watch = ProcessSampler()
 
     def collect(self) -> Iterator[Metric]:
-        """Sample this process, and read the heartbeats of all workers."""
+        """Sample this process."""
         own = self._watch.sample(os.getpid(), "sidecar", "sidecar")
-        workers = [one for one in known_workers(self._directory) if one.runs and not one.silent]
-        reported = (found for one in workers if one.heartbeat for found in one.heartbeat.processes)
-        processes = [found for found in (own, *reported) if found is not None]
-        for definition, figure in _FIGURES.items():
-            found = family(definition)
-            for process in processes:
-                value = getattr(process, figure)
-                if value is not None:
-                    found.add((process.role, process.process), value)
-            yield found
+        yield from usage([own] if own is not None else [])
+
+
+def usage(processes: Iterable[ProcessStats]) -> Iterator[Metric]:
+    """The metrics of the resource usage of processes."""
+    processes = tuple(processes)
+    for definition, figure in _FIGURES.items():
+        found = family(definition)
+        for process in processes:
+            value = getattr(process, figure)
+            if value is not None:
+                found.add((process.role, process.process), value)
+        yield found

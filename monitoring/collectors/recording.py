@@ -1,5 +1,6 @@
-"""Whether the processes on this host can store their metrics."""
+"""Whether the sidecar, and a process that starts, can store their metrics."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,39 +9,50 @@ from prometheus_client.registry import Collector
 
 from monitoring import metrics
 from monitoring.collectors.families import family
-from monitoring.heartbeats import Worker, known_workers
+from monitoring.metrics.files import check_can_create
 from monitoring.metrics.recording import Recorder
+
+log = logging.getLogger(__name__)
+
+_NEW = "new"
+"""The label of a process that would start now."""
 
 
 class RecordingCollector(Collector):
-    """Whether this process, and each process of the workers, can store its metrics.
+    """Whether this process, and one that would start now, can store its metrics.
 
-    A running worker whose heartbeat is missing cannot: it has the name of its slot if its own is
-    not known.
+    A worker that cannot create its first file is not seen by the sidecar.
 
     Args:
         directory: The metrics directory.
         recorder: The recorder of this process.
+
+    Attributes:
+        is_open: Whether a new process can store its metrics, as far as known.
     """
 
     def __init__(self, directory: Path, recorder: Recorder) -> None:
         self._directory = directory
         self._recorder = recorder
+        self.is_open = True
 
     def collect(self) -> Iterator[Metric]:
-        """Read the heartbeats of all workers."""
-        processes = {self._recorder.label: self._recorder.is_recording}
-        for worker in known_workers(self._directory, can_write=self._recorder.is_recording):
-            for process, is_recording in _recording(worker).items():
-                # Workers without a heartbeat may share a name.
-                processes[process] = processes.get(process, True) and is_recording
+        """Try to create a file."""
+        self._try()
         found = family(metrics.RECORDING_UP)
-        for process, is_recording in processes.items():
-            found.add((process,), is_recording)
+        found.add((self._recorder.label,), self._recorder.is_recording)
+        found.add((_NEW,), self.is_open)
         yield found
 
-
-def _recording(worker: Worker) -> dict[str, bool]:
-    if worker.silent:
-        return {(worker.hostname or worker.slot).partition("@")[0]: False}
-    return worker.heartbeat.recording if worker.heartbeat and worker.runs else {}
+    def _try(self) -> None:
+        was_open = self.is_open
+        try:
+            check_can_create(self._directory)
+        except OSError as error:
+            self.is_open = False
+            if was_open:
+                log.warning("a new process could not store its metrics: %s", error)
+        else:
+            self.is_open = True
+            if not was_open:
+                log.info("new processes can store their metrics again")

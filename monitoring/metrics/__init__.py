@@ -431,6 +431,10 @@ RECORDING_UP = Gauge(
     help="Whether a process can store its metrics, 1 or 0; otherwise it keeps them in memory.",
     labels=(labels.PROCESS,),
 )
+DAMAGED_FILES = Gauge(
+    name="monitoring_damaged_files",
+    help="Files in the metrics directory that were set aside as damaged, or cannot be read.",
+)
 
 ALL: tuple[Metric, ...] = tuple(value for value in globals().values() if isinstance(value, Metric))
 """All metrics, those of Celery first."""

@@ -20,22 +20,25 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from monitoring.metrics.files import Damaged, allocate, is_at, open_regular, set_aside
+from monitoring.metrics.files import ASIDE, Damaged, allocate, is_at, open_regular, set_aside
 
 WORKER = "worker"
 """The kind of slots of workers."""
+
+SIDECAR = "sidecar"
+"""The kind of slots of sidecars."""
 
 _LOCK_TIMEOUT = 1.0
 """Seconds to wait for a lock held by the children of a dead worker, or by a reader."""
 
 _MEMBERS = "members.lock"
 _CLAIMS = "claims.lock"
-_SLOT = re.compile(r"(?P<kind>[a-z]+)-(?P<number>[1-9][0-9]*)")
+_SLOT = re.compile(rf"(?P<kind>{WORKER}|{SIDECAR})-[1-9][0-9]*")
+_FILE = re.compile(rf"({WORKER}|{SIDECAR})(-[0-9]+)?(\.[0-9]+)?\.(db|heartbeat|lock)")
+"""The names of our files. Others may be those of another program, and are left alone."""
 _OWNER = re.compile(r"[^\s@]+@[^\s@]+")
 _LOCK_BYTES = 4096
 """The size of a slot's lock; allocated at once, so that owners can change on a full disk."""
-
-_DATA = frozenset({".db", ".heartbeat", ".lock"})
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,8 @@ class Place:
         deadline = time.monotonic() + _LOCK_TIMEOUT
         while True:
             with _claiming(self._directory):
-                known = [one for one in slots_of(self._directory) if one.kind == self._kind]
+                found = slots_of(self._directory)
+                known = [one for one in found if one.kind == self._kind]
                 before = [one for one in known if one.owner == self._owner]
                 if any(self._take(one) for one in self._latest_first(before)):
                     break
@@ -196,7 +200,7 @@ class Place:
                     self._take_other(known)
                     break
             time.sleep(0.02)
-        others = {one.owner.partition("@")[0] for one in known if one.held and one.owner}
+        others = {one.owner.partition("@")[0] for one in found if one.held and one.owner}
         name = self._owner.partition("@")[0]
         self._label = f"{name}#{self._name}" if name in others else name
 
@@ -259,12 +263,38 @@ def slots(directory: Path) -> Sequence[Slot]:
 def slots_of(directory: Path) -> Sequence[Slot]:
     """All slots of a directory, by name, for a process that has locked it."""
     found = []
-    for path in sorted(directory.glob("*.lock")):
+    for path in _files(directory, ".lock"):
         match = _SLOT.fullmatch(path.stem)
         slot = _read(path, match["kind"]) if match else None
         if slot is not None:
             found.append(slot)
     return found
+
+
+def metrics_files(directory: Path) -> Sequence[Path]:
+    """The files of metrics in a directory, by name.
+
+    Raises:
+        OSError: The directory cannot be read.
+    """
+    return list(_files(directory, ".db"))
+
+
+def damaged_files(directory: Path) -> Sequence[Path]:
+    """What was set aside in a directory.
+
+    Raises:
+        OSError: The directory cannot be read.
+    """
+    # Not Path.glob, which finds nothing in a directory that cannot be read.
+    return [path for path in directory.iterdir() if path.suffix == ASIDE]
+
+
+def _files(directory: Path, suffix: str) -> Iterator[Path]:
+    """Our files with a suffix, by name."""
+    for path in sorted(directory.iterdir()):
+        if path.suffix == suffix and _FILE.fullmatch(path.name):
+            yield path
 
 
 def slot_of(path: Path) -> str:
@@ -338,7 +368,7 @@ def _try(lock: int, kind: int, timeout: float = 0) -> bool:
 
 def _empty(directory: Path) -> None:
     for path in directory.iterdir():
-        if path.suffix in _DATA and path.name not in {_MEMBERS, _CLAIMS}:
+        if _FILE.fullmatch(path.name):
             # A directory in place of a file is dealt with by the process that wants the name.
             with suppress(OSError):
                 path.unlink()

@@ -28,20 +28,20 @@ class Exposition(Collector):
     Args:
         sources: Collectors that provide the samples.
         definitions: The metrics to expose; others are left out.
-        initial: Counters and histograms that are exposed at 0 until a source has samples of them.
+        initial: Returns the counters and histograms that are exposed at 0 until a source has
+            samples of them. It is called after the sources are read. A metric that no source has
+            reported, with or without samples, is unknown and not 0.
     """
 
     def __init__(
         self,
         sources: Iterable[Collector],
         definitions: Iterable[Metric] = metrics.ALL,
-        initial: Iterable[Series] = (),
+        initial: Callable[[], Iterable[Series]] = tuple,
     ) -> None:
         self._sources = tuple(sources)
         self._definitions = tuple(definitions)
-        self._initial: defaultdict[str, set[tuple[str, ...]]] = defaultdict(set)
-        for metric, labels in initial:
-            self._initial[metric.name].add(labels)
+        self._initial = initial
 
     def collect(self) -> Iterable[Family]:
         """Read all sources once."""
@@ -49,9 +49,13 @@ class Exposition(Collector):
         for source in self._sources:
             for family in source.collect():
                 found.setdefault(family.name, []).extend(family.samples)
+        initial: defaultdict[str, set[tuple[str, ...]]] = defaultdict(set)
+        for metric, labels in self._initial():
+            if _source(metric).family in found:
+                initial[metric.name].add(labels)
         for definition in self._definitions:
             samples = _samples(definition, found)
-            known = self._initial.get(definition.name, set())
+            known = initial.get(definition.name, set())
             zeros = _zeros(definition, known, samples)
             yield _family(definition, _bounded(definition, samples + zeros))
 
@@ -80,6 +84,15 @@ def metrics_application(exposition: Exposition) -> Callable[..., Awaitable[None]
     registry.register(exposition)
     application: Callable[..., Awaitable[None]] = make_asgi_app(registry)
     return application
+
+
+def _source(definition: Metric) -> Metric:
+    """The metric that is recorded, from which this one may be derived."""
+    if isinstance(definition, Counter) and definition.counts is not None:
+        return definition.counts
+    if isinstance(definition, Histogram) and definition.sums is not None:
+        return definition.sums[0]
+    return definition
 
 
 def _samples(definition: Metric, found: Mapping[str, list[Sample]]) -> list[Sample]:

@@ -11,6 +11,13 @@ from pathlib import Path
 _NO_SUPPORT = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
 _MODE = 0o644
 
+ASIDE = ".damaged"
+"""The suffix of files that were set aside."""
+
+_MOST_ASIDE = 5
+_PROBE = ".interview-worker-probe"
+_PROBE_BYTES = 4096
+
 
 class Damaged(Exception):
     """A file is not what this service writes."""
@@ -24,8 +31,9 @@ def open_regular(path: Path, flags: int) -> int:
         OSError: It cannot be opened.
     """
     try:
-        # Without O_NONBLOCK, opening a named pipe would wait for its other end.
-        file = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, _MODE)
+        # Without O_NONBLOCK, opening a named pipe would wait for its other end. A symbolic link may
+        # lead to a file of another program.
+        file = os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE)
     except OSError as error:
         if error.errno in (errno.EISDIR, errno.ELOOP, errno.ENXIO):
             raise Damaged("it is not a regular file") from error
@@ -88,14 +96,42 @@ def is_at(file: int, path: Path) -> bool:
 def set_aside(path: Path) -> Path:
     """Rename a damaged file so that its name is free; returns the new path.
 
-    There is one such file for each name: a previous one is replaced.
+    There is one such file for each name: a previous one is replaced. Only a directory cannot
+    replace a file, nor a file a directory, and these get a number.
 
     Raises:
         OSError: It cannot be renamed.
     """
-    aside = path.with_name(f"{path.name}.damaged")
-    path.replace(aside)
+    for number in range(1, _MOST_ASIDE):
+        with suppress(IsADirectoryError, NotADirectoryError, FileExistsError):
+            return _renamed(path, f".{number}{ASIDE}" if number > 1 else ASIDE)
+    return _renamed(path, f".{_MOST_ASIDE}{ASIDE}")
+
+
+def _renamed(path: Path, suffix: str) -> Path:
+    aside = path.with_name(path.name + suffix)
+    try:
+        path.replace(aside)
+    except OSError as error:
+        if error.errno == errno.ENOTEMPTY:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
+        raise
     return aside
+
+
+def check_can_create(directory: Path) -> None:
+    """Check that a new file can be created in a directory and written.
+
+    Raises:
+        OSError: It cannot: for lack of space or inodes, or of the permission.
+    """
+    probe = directory / _PROBE
+    file = os.open(probe, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE)
+    try:
+        allocate(file, _PROBE_BYTES)
+    finally:
+        os.close(file)
+        probe.unlink(missing_ok=True)
 
 
 def _allocated_by_system(file: int, size: int) -> bool:

@@ -6,7 +6,6 @@ import math
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -18,10 +17,10 @@ from prometheus_client.utils import floatToGoString
 
 from monitoring import metrics
 from monitoring.metrics.definitions import Counter, ExternalCounter, Histogram, Metric
-from monitoring.metrics.directory import slot_of, slots
 from monitoring.metrics.domains import Bounds
 from monitoring.metrics.files import Damaged, set_aside
-from monitoring.metrics.storage import OtherVersion, SeriesFile, read_series
+from monitoring.metrics.reading import Stored, StoredFiles
+from monitoring.metrics.storage import SeriesFile
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +29,6 @@ Totals = dict[tuple[str, Labels], list[float]]
 """Values of series, by metric name and label values; those of a histogram are its sum and the
 number of observations in each bucket."""
 
-_MOST_SET_ASIDE = 3
-"""How often a reader renames the same file, in case its writer always writes it like that."""
-
-_READS = 2
-"""How often a file is read before it counts as damaged: its writer may have been writing."""
 
 
 @dataclass(slots=True)
@@ -303,67 +297,42 @@ class Recorder(Collector):
 class RecordedMetrics(Collector):
     """The metrics that all processes have recorded in a directory.
 
-    A damaged file is renamed, so that it loses its own series only, and its writer starts anew.
-
     Args:
-        directory: The directory of the files.
+        directory: The directory of the files; see `StoredFiles` for those that cannot be read.
         own: The recorder of this process, whose values are read from memory, because its file
             may lack some of them; None to read all from files.
     """
 
     def __init__(self, directory: Path, own: Recorder | None = None) -> None:
-        self._directory = directory
+        self._files = StoredFiles(directory)
         self._own = own
-        self._faults: dict[Path, int] = {}
 
     def collect(self) -> Iterable[Family]:
-        """Merge the files."""
+        """Read and merge the files.
+
+        Metrics without series are among the results, unless there may be series that cannot be
+        read.
+        """
+        read = self._files.read(self._own.path if self._own else None)
         totals: Totals = {}
-        own = self._own.path if self._own is not None else None
-        owners = {slot.name: slot.owner for slot in slots(self._directory)}
-        for path in self._directory.glob("*.db"):
-            if path != own:
-                slot = slot_of(path)
-                _add(totals, _with_hostname(self._read(path), owners.get(slot) or slot))
+        for hostname, values in read.values:
+            _add(totals, _with_hostname(_totals(values), hostname))
         if self._own is not None:
             _add(totals, self._own.exposed())
-        return families(totals)
-
-    def _read(self, path: Path) -> Totals:
-        try:
-            found = _read_settled(path)
-        except FileNotFoundError:
-            return {}
-        except (Damaged, OSError) as error:
-            self._report(path, error)
-            return {}
-        known = ((_known(key, len(values)), values) for key, values in found.items())
-        return {key: list(values) for key, values in known if key is not None}
-
-    def _report(self, path: Path, error: Exception) -> None:
-        """Rename a damaged file; one that cannot be opened, or is of another version, is left."""
-        faults = self._faults[path] = self._faults.get(path, 0) + 1
-        if isinstance(error, OtherVersion | OSError) or faults > _MOST_SET_ASIDE:
-            if faults == 1:
-                log.warning("the metrics in %s are left out: %s", path, error)
-            return
-        try:
-            aside = set_aside(path)
-        except OSError as refusal:
-            log.warning("%s is damaged (%s) and cannot be renamed: %s", path, error, refusal)
-        else:
-            log.warning("%s is damaged (%s); it is now %s", path, error, aside.name)
+        damaged = Family(metrics.DAMAGED_FILES.family, metrics.DAMAGED_FILES.help, "gauge")
+        damaged.add_sample(metrics.DAMAGED_FILES.name, {}, read.damaged)
+        found = families(totals)
+        return [*(one for one in found if one.samples or read.is_complete), damaged]
 
 
 def families(totals: Totals) -> list[Family]:
-    """Metrics as prometheus_client exposes them."""
-    found: dict[str, Family] = {}
+    """Metrics as prometheus_client exposes them, also those without series."""
+    found = {
+        name: Family(definition.family, definition.help, definition.kind)
+        for name, definition in _RECORDED.items()
+    }
     for (name, labels), values in totals.items():
-        definition = _RECORDED[name]
-        family = found.get(name)
-        if family is None:
-            family = Family(definition.family, definition.help, definition.kind)
-            found[name] = family
+        definition, family = _RECORDED[name], found[name]
         named: dict[str, str] = dict(zip(definition.labels, labels, strict=True))
         if isinstance(definition, Histogram):
             _add_histogram(family, definition, named, values)
@@ -418,11 +387,10 @@ def _add(totals: Totals, found: Totals) -> None:
         )
 
 
-def _read_settled(path: Path) -> dict[bytes, tuple[float, ...]]:
-    for _ in range(_READS - 1):
-        with suppress(Damaged):
-            return read_series(path)
-    return read_series(path)
+def _totals(stored: Stored) -> Totals:
+    """The values of a file, without series that this version does not have."""
+    known = ((_known(key, len(values)), values) for key, values in stored.items())
+    return {key: list(values) for key, values in known if key is not None}
 
 
 def _is_recorded(definition: Metric) -> bool:

@@ -11,6 +11,7 @@ file is truncated or its disk fails, the call returns an error, where a memory m
 with SIGBUS.
 """
 
+import errno
 import math
 import os
 import struct
@@ -98,14 +99,18 @@ class SeriesFile:
         self._put(position, _doubles(len(values)).pack(*values))
 
     def check(self) -> None:
-        """Check that the file can be written and is still at its path.
+        """Check that the file can be written, is still at its path and was not overwritten.
 
         Raises:
-            OSError: It cannot be written, or it was removed or replaced.
+            OSError: It cannot be written, or was removed, replaced or overwritten.
         """
-        self._put(0, _HEADER.pack(_MAGIC, _VERSION, self._used, 0))
         if not is_at(self._file, self._path):
             raise FileNotFoundError(f"{self._path} was removed")
+        header = _HEADER.pack(_MAGIC, _VERSION, self._used, 0)
+        is_short = os.fstat(self._file).st_size < self._size
+        if is_short or os.pread(self._file, _HEADER.size, 0) != header:
+            raise OSError(errno.EIO, f"{self._path} was overwritten")
+        self._put(0, header)
 
     def close(self) -> None:
         """Close the file."""

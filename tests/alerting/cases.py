@@ -489,6 +489,19 @@ CASES: tuple[Case, ...] = (
         {f'monitoring_recording_up{{{JOB}, instance="a", process="all-1"}}': "1x9 0x2 1x60"},
     ),
     Case(
+        "InterviewWorkerMetricsDamaged",
+        {
+            f'monitoring_damaged_files{{{JOB}, instance="a"}}': "0x9 2x60",
+            f'monitoring_damaged_files{{{JOB}, instance="b"}}': "0x70",
+        },
+        fires=({"job": "interview-worker", "instance": "a"},),
+        shown="2",
+    ),
+    Case(
+        "InterviewWorkerMetricsDamaged",
+        {f'monitoring_damaged_files{{{JOB}, instance="a"}}': "0x9 1x2 0x60"},
+    ),
+    Case(
         "InterviewWorkerSlowProcessing",
         _buckets(
             _INTERVIEW,

@@ -37,6 +37,7 @@ PER_INSTANCE = {
     "InterviewWorkerSourceFails",
     "InterviewWorkerHighMemoryUsage",
     "InterviewWorkerMetricsMissing",
+    "InterviewWorkerMetricsDamaged",
     "InterviewWorkerMetricsNotStored",
     "InterviewWorkerDiskFilling",
     "InterviewWorkerCertificateExpiring",

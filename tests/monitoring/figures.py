@@ -59,17 +59,18 @@ class Figures:
 def figures_of(*sources: Collector) -> Figures:
     """Scrape collectors directly."""
     text, _ = Exposition(sources).encode("")
-    return _parsed(text.decode())
+    return parsed(text.decode())
 
 
 def scraped(url: str) -> Figures:
     """Scrape a sidecar, given its base URL."""
     answer = httpx2.get(f"{url}/metrics", timeout=patience(10))
     answer.raise_for_status()
-    return _parsed(answer.text)
+    return parsed(answer.text)
 
 
-def _parsed(text: str) -> Figures:
+def parsed(text: str) -> Figures:
+    """The samples of an exposition in plain text."""
     return Figures(
         {
             (sample.name, frozenset(sample.labels.items())): sample.value

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -53,13 +54,29 @@ def create(redis_url: str) -> Celery:
     return app
 
 
-def plain_worker(app: Celery, directory: Path, name: str, *options: str) -> Child:
-    """A process that runs such a worker, not started yet."""
+def plain_worker(
+    app: Celery,
+    directory: Path,
+    name: str,
+    *options: str,
+    log: Path | None = None,
+    command: Sequence[str] = (),
+) -> Child:
+    """A process that runs such a worker, not started yet.
+
+    Args:
+        app: The application.
+        directory: The metrics directory.
+        name: The name of the worker.
+        options: Further options of Celery.
+        log: The folder of its log; by default that of the metrics directory.
+        command: A program that runs the worker, with its arguments.
+    """
     program = [sys.executable, "-m", "tests.monitoring.plain_worker"]
     return Child(
         name,
-        [*program, app.conf.broker_url, str(directory), name, *options],
-        log=directory.with_name(f"{name}.log"),
+        [*command, *program, app.conf.broker_url, str(directory), name, *options],
+        log=(log or directory.parent) / f"{name}.log",
         env={"PYTHONPATH": str(ROOT)},
     )
 

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.metrics.directory import WORKER, Place, joined, slots
+from monitoring import metrics
+from monitoring.metrics.directory import SIDECAR, WORKER, Place, damaged_files, joined, slots
+from monitoring.metrics.files import set_aside
+from monitoring.metrics.recording import RecordedMetrics
+from tests.monitoring.figures import figures_of
 from tests.processes import ROOT, wait_until
 
 _MEMBER = """
@@ -91,6 +95,40 @@ def test_a_slot_is_taken_over_from_a_dead_worker(figures: Path) -> None:
             assert name == "worker-2"
         with member(figures, "other@three") as (name, _):
             assert name == "worker-1"
+
+
+def test_files_of_other_programs_are_left_alone(tmp_path: Path) -> None:
+    directory = tmp_path / "shared"
+    directory.mkdir()
+    foreign = ("customers.db", "app.lock", "app-1.lock", "worker-1.db.bak", "monitor.heartbeat")
+    for name in foreign:
+        (directory / name).write_bytes(b"SQLite format 3")
+    with joined(directory), member(directory, "all@one"):
+        found = figures_of(RecordedMetrics(directory))
+        assert found.value(metrics.DAMAGED_FILES) == 0
+        for name in foreign:
+            assert (directory / name).read_bytes() == b"SQLite format 3"
+        assert [slot.name for slot in slots(directory)] == ["worker-1"]
+
+
+def test_a_worker_is_told_from_a_sidecar_of_its_name(tmp_path: Path) -> None:
+    with joined(tmp_path), member(tmp_path, "all@one"):
+        place = Place(tmp_path, SIDECAR, "all@one")
+        place.check()
+        assert (place.slot, place.label) == ("sidecar-1", "all#sidecar-1")
+        place.leave()
+
+
+def test_a_damaged_file_may_be_set_aside_again_and_again(tmp_path: Path) -> None:
+    path = tmp_path / "worker-1.db"
+    for _ in range(4):
+        path.write_text("not a file of metrics")
+        set_aside(path)
+        (path / "with").mkdir(parents=True)
+        set_aside(path)
+    names = {found.name for found in damaged_files(tmp_path)}
+    assert "worker-1.db.damaged" in names
+    assert len(names) == 5
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00garbage", b"\n\n"])

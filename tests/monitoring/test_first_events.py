@@ -83,7 +83,7 @@ class _Quiet(WSGIRequestHandler):
 def exposed(recorder: Recorder) -> Iterator[str]:
     """Serve a process's metrics; gives host and port."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Exposition([recorder], initial=known()))
+    registry.register(Exposition([recorder], initial=known))
     server = make_server("127.0.0.1", 0, make_wsgi_app(registry), handler_class=_Quiet)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

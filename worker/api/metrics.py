@@ -1,10 +1,13 @@
 """The metrics endpoint, `/metrics`."""
 
 import asyncio
+from collections.abc import Iterable
+from functools import partial
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from monitoring.metrics.exposition import Exposition
+from monitoring.metrics.initial import Series
 from worker.api.context import Context, ContextDep
 from worker.api.templates import routes_of
 from worker.telemetry.series import configured_series, worker_series
@@ -27,5 +30,8 @@ def _encode(app: FastAPI, context: Context, accept: str) -> tuple[bytes, str]:
         # generate, and a price list that is replaced later must not end all metrics.
         app.state.configured_series = tuple(configured_series(context.settings, routes_of(app)))
     sources = context.monitoring.collector, app.state.in_flight
-    initial = (*app.state.configured_series, *worker_series(context.settings))
-    return Exposition(sources, initial=initial).encode(accept)
+    return Exposition(sources, initial=partial(_initial, app, context)).encode(accept)
+
+
+def _initial(app: FastAPI, context: Context) -> Iterable[Series]:
+    return (*app.state.configured_series, *worker_series(context.monitoring.workers()))

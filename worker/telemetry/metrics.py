@@ -15,7 +15,7 @@ from celery.worker.state import active_requests
 
 from monitoring.celery_signals import connected
 from monitoring.heartbeats import INTERVAL, HeartbeatWriter, WorkerState, child_label
-from monitoring.metrics.directory import WORKER, Place
+from monitoring.metrics.directory import SIDECAR, WORKER, Place
 from monitoring.metrics.files import Damaged
 from monitoring.metrics.recording import Recorder
 from monitoring.metrics.shared import SharedState
@@ -31,7 +31,7 @@ def node_name(name: str) -> str:
 
 
 @contextmanager
-def recording_metrics(directory: Path, name: str, kind: str = "sidecar") -> Iterator[Recorder]:
+def recording_metrics(directory: Path, name: str, kind: str = SIDECAR) -> Iterator[Recorder]:
     """Record this process's metrics in a directory while the context is active.
 
     A directory that cannot be used, for example because its disk is full, does not stop the

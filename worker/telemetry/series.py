@@ -1,9 +1,8 @@
 """The series that exist from the start of the sidecar, known from its settings and routes."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from monitoring.heartbeats import known_workers
+from monitoring.heartbeats import Worker
 from monitoring.metrics.initial import (
     Configuration,
     Route,
@@ -34,14 +33,12 @@ def configured_series(settings: Settings, routes: tuple[Route, ...]) -> Iterator
     yield from published_series(node_name("sidecar"))
 
 
-def worker_series(settings: Settings) -> Iterator[Series]:
-    """The known series of the workers that run on this host."""
-    # The collector of workers reports that the directory cannot be read.
-    with suppress(OSError):
-        for worker in known_workers(settings.metrics_directory):
-            if worker.runs and worker.hostname is not None:
-                yield from celery_series(worker.hostname, worker.queues)
-                yield from published_series(worker.hostname)
+def worker_series(workers: Iterable[Worker]) -> Iterator[Series]:
+    """The known series of those workers that run."""
+    for worker in workers:
+        if worker.runs and worker.hostname is not None:
+            yield from celery_series(worker.hostname, worker.queues)
+            yield from published_series(worker.hostname)
 
 
 def _configuration(settings: Settings, routes: tuple[Route, ...]) -> Configuration:

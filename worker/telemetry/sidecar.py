@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from time import monotonic
+from typing import TypeVar
 
 from monitoring import metrics
 from monitoring.collectors import Collector
@@ -23,9 +25,10 @@ from monitoring.collectors.processes import ProcessCollector
 from monitoring.collectors.recording import RecordingCollector
 from monitoring.collectors.workers import WorkerCollector
 from monitoring.health import Check, Details, Health
-from monitoring.heartbeats import known_workers, unready_workers
+from monitoring.heartbeats import Worker, known_workers, unready_workers
 from monitoring.metrics.recording import RecordedMetrics, Recorder, total
 from monitoring.processes import ProcessSampler
+from monitoring.single_flight import SingleFlight
 from tasks.errors import Transient
 from tasks.pipeline.queues import STAGES, Broker
 from tasks.scheduling.calendars import Calendars
@@ -34,6 +37,11 @@ from worker.adapters.mongo import MongoStatus
 from worker.adapters.resilience.circuits import CircuitReader
 from worker.bootstrap import Stores, breaker_states, broker
 from worker.settings import Settings
+
+T = TypeVar("T")
+
+_TIMEOUT = 1.0
+"""Seconds for which a request waits for the files of the metrics directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +53,17 @@ class SidecarMonitoring:
         database: Collects the MongoDB metrics only.
         health: Checks the dependencies.
         introspect: Returns memory use, request count and error rate of this process.
+        workers: Returns the workers on this host, as of the last collection.
         dead_workers: Returns the workers on this host that exited unexpectedly in the last ten
-            minutes, and whose queues no other worker on this host serves.
+            minutes, and whose queues no other worker on this host serves. There are none if this
+            is not known within a second: the service goes on without its metrics directory.
     """
 
     collector: Collector
     database: Collector
     health: Health
     introspect: Callable[[], Mapping[str, object]]
+    workers: Callable[[], Sequence[Worker]]
     dead_workers: Callable[[], Sequence[str]]
 
 
@@ -85,6 +96,8 @@ def open_monitoring(
         consumers = _consumers(settings, stack)
         circuits = breaker_states(settings)
         recorded = RecordedMetrics(figures, recorder)
+        recording = RecordingCollector(figures, recorder)
+        workers = WorkerCollector(figures, can_write, lambda: recording.is_open)
         mongo = Source("mongodb", MongoCollector(database), metrics.MONGODB_UP)
         sources = [
             Source("recorded", recorded),
@@ -93,9 +106,9 @@ def open_monitoring(
             Source("feedback", AgreementCollector(stores.interviews.agreement)),
             Source("events", OutboxCollector(stores.interviews, stores.requests)),
             Source("leadership", LeadershipCollector(leads)),
-            Source("workers", WorkerCollector(figures, can_write)),
-            Source("recording", RecordingCollector(figures, recorder)),
-            Source("processes", ProcessCollector(figures)),
+            Source("workers", workers),
+            Source("recording", recording),
+            Source("processes", ProcessCollector()),
             Source("host", HostCollector(version("interview-worker"))),
         ]
         checks = [
@@ -113,9 +126,23 @@ def open_monitoring(
             collector=GuardedCollectors(sources),
             database=GuardedCollectors([mongo]),
             health=Health(*checks),
-            introspect=lambda: _introspect(recorded),
-            dead_workers=lambda: unready_workers(known_workers(figures, can_write=can_write())),
+            introspect=lambda: _introspect(recorder),
+            workers=lambda: workers.seen,
+            dead_workers=_within_limit(
+                lambda: unready_workers(known_workers(figures, can_write=can_write())), ()
+            ),
         )
+
+
+def _within_limit(read: Callable[[], T], otherwise: T) -> Callable[[], T]:
+    """Limit the time of a read; returns a default if it fails or takes too long."""
+    flight = SingleFlight(read)
+
+    def ask() -> T:
+        found = flight.begin()(monotonic() + _TIMEOUT)
+        return otherwise if found.value is None else found.value
+
+    return ask
 
 
 def _consumers(settings: Settings, stack: ExitStack) -> ConsumerStatus | None:
@@ -170,8 +197,8 @@ def _circuits(circuits: CircuitReader | None) -> dict[str, str] | None:
     return {f"{service} {endpoint}": state for (service, endpoint), state in found.items()}
 
 
-def _introspect(recorded: RecordedMetrics) -> Mapping[str, object]:
-    found = list(recorded.collect())
+def _introspect(recorder: Recorder) -> Mapping[str, object]:
+    found = list(recorder.collect())
     requests = total(found, metrics.HTTP_REQUESTS)
     errors = total(found, metrics.HTTP_REQUESTS, lambda labels: labels["status"] >= "500")
     own = ProcessSampler().sample(os.getpid(), "sidecar", "sidecar")

@@ -272,6 +272,15 @@ WARNING = (
         "{{ $labels.process }} of {{ $labels.instance }} cannot store its metrics.",
     ),
     Alert(
+        "InterviewWorkerMetricsDamaged",
+        f"{highest(metrics.DAMAGED_FILES, 'instance')} > 0",
+        "5m",
+        Severity.WARNING,
+        Priority.P2,
+        "Files of metrics damaged",
+        "{{ $value }} files of metrics of {{ $labels.instance }} are damaged or cannot be read.",
+    ),
+    Alert(
         "InterviewWorkerInstanceDown",
         f"{UP} == 0",
         "5m",
