@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import api, monitoring, orchestration, telemetry, transcription
+from benchmarks import api, monitoring, orchestration, recording, telemetry, transcription
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ ALL = (
     Benchmark("orchestration", orchestration.rows),
     Benchmark("api", api.rows),
     Benchmark("monitoring", monitoring.rows),
+    Benchmark("recording", recording.rows),
     Benchmark("telemetry", telemetry.rows),
 )
 
