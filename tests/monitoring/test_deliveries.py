@@ -100,6 +100,11 @@ class Site:
     def wait(self, metric: Metric, value: float) -> None:
         wait_for(lambda: self.total(metric), value, 30)
 
+    def hostnames(self) -> set[str]:
+        """The names of the workers that own the metrics."""
+        found = self._look().by_labels(metrics.CELERY_RECEIVED)
+        return {hostname.partition("@")[0] for _, hostname, _ in found}
+
     def _look(self) -> Figures:
         return figures_of(RecordedMetrics(self.directory), WorkerCollector(self.directory))
 
@@ -188,6 +193,30 @@ def test_what_a_killed_worker_held_is_lost_to_the_next(
         # Redis keeps the messages of a dead worker until its visibility time-out expires.
         again = 4 if name == "rabbitmq" else 0
         found.settled(received=4 + again, started=1 + again, worker_lost=3)
+
+
+def test_what_a_killed_worker_held_is_lost_to_one_of_another_name(
+    valkey: str, tmp_path: Path
+) -> None:
+    with site(valkey, tmp_path) as found:
+        found.fill()
+        found.worker.kill()
+        found.gate.touch()
+        successor = plain_worker(found.app, found.directory, "two", "--concurrency=1")
+        successor.start()
+        try:
+            found.wait(metrics.CELERY_WORKER_UP, 1)
+            found.settled(received=4, started=1, worker_lost=3)
+            for _ in range(3):
+                found.send(NOTHING)
+            found.settled(received=7, started=4, worker_lost=3)
+            assert found.hostnames() == {"two"}
+            # The first one comes back beside it. Its figures are the other's now.
+            found.worker.start()
+            found.wait(metrics.CELERY_WORKER_UP, 2)
+            found.settled(received=7, started=4, worker_lost=3)
+        finally:
+            successor.kill()
 
 
 def test_a_connection_that_is_lost_releases_what_waits(valkey: str, tmp_path: Path) -> None:
