@@ -27,6 +27,7 @@ from worker.adapters.broker import (
     CeleryHeldMessages,
     RedisUnackedMessages,
 )
+from worker.adapters.broker.amqp_server import check_amqp
 from worker.adapters.broker.queues import open_broker
 from worker.adapters.broker.redis_address import is_redis
 from worker.adapters.broker.redis_server import check_redis
@@ -154,12 +155,16 @@ def check_providers(settings: Settings, *kinds: ProviderKind[Any]) -> None:
 
 
 def check_broker(settings: Settings) -> None:
-    """Check the broker at start, and log a warning if it may lose messages.
+    """Check the broker at start, and log what it lacks and whether it may lose messages.
 
     Raises:
         Permanent: `REDIS_URL` is not set or invalid, or names a Redis Cluster.
     """
-    check_redis(_required(settings.redis_url, "REDIS_URL"))
+    url = _required(settings.redis_url, "REDIS_URL")
+    if is_redis(url):
+        check_redis(url)
+    else:
+        check_amqp(url, settings.redelivery_seconds)
 
 
 @contextmanager

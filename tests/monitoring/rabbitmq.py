@@ -14,8 +14,13 @@ from worker.local.processes.ports import free_port
 
 
 @contextmanager
-def rabbitmq_server(place: Path) -> Iterator[tuple[Child, str]]:
-    """Run a server with its files in a directory; yields the process and its URL."""
+def rabbitmq_server(place: Path, options: str = "") -> Iterator[tuple[Child, str]]:
+    """Run a server with its files in a directory; yields the process and its URL.
+
+    Args:
+        place: The directory.
+        options: Erlang's options, such as `-rabbit consumer_timeout 2000`.
+    """
     (place / "plugins").write_text("[].\n")
     port, names = free_port(), free_port()
     # Erlang's name server would keep running if RabbitMQ started it.
@@ -41,6 +46,7 @@ def rabbitmq_server(place: Path) -> Iterator[tuple[Child, str]]:
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(place / "none"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(place / "plugins"),
             "RABBITMQ_PID_FILE": str(place / "pid"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": options,
         },
     )
     epmd.start()

@@ -6,7 +6,10 @@ from celery import Celery
 from kombu import Queue
 
 from tasks.pipeline.queues import FETCH, QUEUES, REQUESTS
-from worker.adapters.broker.transport import broker_settings
+from worker.adapters.broker.amqp_queues import amqp_queues
+from worker.adapters.broker.amqp_transport import amqp_settings
+from worker.adapters.broker.redis_address import is_redis
+from worker.adapters.broker.transport import redis_settings
 from worker.settings import Settings
 
 TASK_MODULES = (
@@ -16,9 +19,6 @@ TASK_MODULES = (
     "worker.celery_app.tasks",
 )
 """The modules that define tasks."""
-
-_VISIBILITY_MARGIN = 600
-"""Seconds between a stage's time limit and the redelivery of its message."""
 
 
 def create_app(settings: Settings) -> Celery:
@@ -40,7 +40,6 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "imports": TASK_MODULES,
-        "task_queues": [Queue(name) for name in QUEUES],
         "task_default_queue": REQUESTS,
         "task_routes": {**{name: {"queue": name} for name in QUEUES}, FETCH: {"queue": REQUESTS}},
         "task_create_missing_queues": False,
@@ -64,10 +63,14 @@ def _configuration(settings: Settings) -> dict[str, Any]:
 
 
 def _broker(settings: Settings) -> dict[str, Any]:
+    plain = [Queue(name) for name in QUEUES]
     if settings.redis_url is None:
-        return {"broker_url": None}
+        return {"broker_url": None, "task_queues": plain}
+    url = settings.redis_url.get_secret_value()
+    if not is_redis(url):
+        return {**amqp_settings(url), "task_queues": amqp_queues(settings.redelivery_seconds)}
     options = {
-        "visibility_timeout": settings.stage_time_limit + _VISIBILITY_MARGIN,
+        "visibility_timeout": settings.redelivery_seconds,
         "socket_timeout": 30,
         "socket_connect_timeout": 5,
         "socket_keepalive": True,
@@ -76,4 +79,4 @@ def _broker(settings: Settings) -> dict[str, Any]:
         "unacked_restore_throttle": 1,
         **({"global_keyprefix": settings.redis_key_prefix} if settings.redis_key_prefix else {}),
     }
-    return broker_settings(settings.redis_url.get_secret_value(), options)
+    return {**redis_settings(url, options), "task_queues": plain}

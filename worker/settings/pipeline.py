@@ -8,6 +8,9 @@ from pydantic_settings import NoDecode
 
 from worker.environment import EnvironmentSettings, Names
 
+_REDELIVERY_MARGIN = 600
+"""Seconds between a stage's time limit and the redelivery of its message."""
+
 
 class PipelineSettings(EnvironmentSettings):
     """Limits and retries of the stages, and the retention period."""
@@ -37,6 +40,11 @@ class PipelineSettings(EnvironmentSettings):
     retention_days: int | None = Field(
         None, ge=1, description="Days after which finished interviews are erased. Unset: never."
     )
+
+    @property
+    def redelivery_seconds(self) -> int:
+        """Seconds after which the broker redelivers a message that is not acknowledged."""
+        return self.stage_time_limit + _REDELIVERY_MARGIN
 
 
 class ProviderChoice(EnvironmentSettings):

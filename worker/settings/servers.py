@@ -11,7 +11,9 @@ class ServerSettings(EnvironmentSettings):
     """The addresses of servers. `interview-worker up` starts an embedded one for each unset one."""
 
     redis_url: SecretStr | None = Field(
-        None, description="Broker, such as redis://host:6379/0. Unset: embedded Valkey."
+        None,
+        description="Broker: redis://host:6379/0, or amqp://user:password@host/ for RabbitMQ. "
+        "Unset: embedded Valkey.",
     )
     redis_key_prefix: str = Field(
         "", description="Prefix of all keys in Redis, if other services share the database."

@@ -1,6 +1,7 @@
 """Queues of an AMQP 0-9-1 broker, such as RabbitMQ."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from kombu import Connection
@@ -33,21 +34,35 @@ class AmqpBroker(Broker):
 
     @override
     def backlog(self) -> Backlog:
-        connection: Any = Connection(self._url, connect_timeout=self._timeout, heartbeat=0)
-        try:
-            connection.ensure_connection(max_retries=0)
-            # py-amqp has a `read_timeout`, but starts to wait again after it.
-            connection.connection.sock.settimeout(self._timeout)
-            backlog = Backlog({queue: _state(connection, queue) for queue in self._queues})
-        except (OperationalError, *connection.connection_errors, ChannelError) as error:
-            # Closing would wait for a reply from the broker.
-            connection.collect()
-            raise Transient(f"the broker does not answer: {error}", code="broker_error") from error
-        connection.release()
-        return backlog
+        with connected(self._url, self._timeout) as connection:
+            return Backlog({queue: _state(connection, queue) for queue in self._queues})
 
     def close(self) -> None:
         """Do nothing: no connection is kept open."""
+
+
+@contextmanager
+def connected(url: str, timeout: float) -> Iterator[Any]:
+    """Connect to a broker for the duration of the context.
+
+    Args:
+        url: The broker's URL.
+        timeout: Seconds to wait for a connection, and for each answer.
+
+    Raises:
+        Transient: The broker does not answer, or refuses what is asked within the context.
+    """
+    connection: Any = Connection(url, connect_timeout=timeout, heartbeat=0)
+    try:
+        connection.ensure_connection(max_retries=0)
+        # py-amqp has a `read_timeout`, but starts to wait again after it.
+        connection.connection.sock.settimeout(timeout)
+        yield connection
+    except (OperationalError, *connection.connection_errors, ChannelError) as error:
+        # Closing would wait for a reply from the broker.
+        connection.collect()
+        raise Transient(f"the broker does not answer: {error}", code="broker_error") from error
+    connection.release()
 
 
 def _state(connection: Any, queue: str) -> QueueState:
@@ -57,9 +72,5 @@ def _state(connection: Any, queue: str) -> QueueState:
     except ChannelError as error:
         if error.code != _NOT_FOUND:
             raise
-        return QueueState(waiting=0, reserved=0, consumers=0, oldest_age=0, reserved_age=0)
-    return QueueState(
-        waiting=declared.message_count,
-        consumers=declared.consumer_count,
-        oldest_age=None if declared.message_count else 0,
-    )
+        return QueueState(waiting=0, consumers=0)
+    return QueueState(waiting=declared.message_count, consumers=declared.consumer_count)

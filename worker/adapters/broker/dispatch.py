@@ -10,6 +10,8 @@ from tasks.errors import Transient
 from tasks.interviews.interview import Priority, Stage
 from tasks.pipeline.queues import FETCH, REQUESTS
 from tasks.pipeline.runner import task_name
+from worker.adapters.broker.amqp_queues import AMQP_PRIORITIES
+from worker.adapters.broker.redis_address import is_redis
 
 PRIORITIES: Mapping[Priority, int] = {Priority.HIGH: 0, Priority.NORMAL: 3, Priority.LOW: 9}
 """Steps of kombu's Redis transport, one list each; the smallest number is delivered first."""
@@ -27,6 +29,8 @@ class CeleryDispatcher:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
+        url = app.conf.broker_url
+        self._priorities = PRIORITIES if not url or is_redis(url) else AMQP_PRIORITIES
 
     def dispatch(self, interview_id: str, first: Stage, priority: Priority) -> None:
         """Publish the chain of stages, from `first` to the last.
@@ -39,10 +43,12 @@ class CeleryDispatcher:
         self._send(
             task_name(first),
             args=(interview_id,),
-            **_options(first, priority),
+            **_options(first, self._priorities[priority]),
             # The rest of the chain in the format of the message, the last link first.
             # `celery.chain` builds the same from signatures, but takes longer.
-            chain=[_link(stage, interview_id, priority) for stage in reversed(links)],
+            chain=[
+                _link(stage, interview_id, self._priorities[priority]) for stage in reversed(links)
+            ],
         )
 
     def fetch(self, request_id: str) -> None:
@@ -51,7 +57,7 @@ class CeleryDispatcher:
         Raises:
             Transient: The broker cannot be reached.
         """
-        priority = PRIORITIES[Priority.NORMAL]
+        priority = self._priorities[Priority.NORMAL]
         self._send(FETCH, args=(request_id,), queue=REQUESTS, priority=priority)
 
     def _send(self, name: str, **message: Any) -> None:
@@ -61,11 +67,11 @@ class CeleryDispatcher:
             raise Transient(f"the broker does not respond: {error}", code="broker_error") from error
 
 
-def _options(stage: Stage, priority: Priority) -> dict[str, Any]:
-    return {"queue": task_name(stage), "priority": PRIORITIES[priority]}
+def _options(stage: Stage, priority: int) -> dict[str, Any]:
+    return {"queue": task_name(stage), "priority": priority}
 
 
-def _link(stage: Stage, interview_id: str, priority: Priority) -> dict[str, Any]:
+def _link(stage: Stage, interview_id: str, priority: int) -> dict[str, Any]:
     return {
         "task": task_name(stage),
         "args": [interview_id],

@@ -8,7 +8,7 @@ from redis.client import Pipeline
 from redis.exceptions import RedisError
 
 from tasks.pipeline.queues import RedisStats
-from worker.adapters.broker.redis_address import cluster_refused, is_redis
+from worker.adapters.broker.redis_address import cluster_refused
 from worker.adapters.broker.redis_url import check_files, open_redis
 
 log = logging.getLogger(__name__)
@@ -56,8 +56,6 @@ def check_redis(url: str) -> None:
         Permanent: The URL is invalid, a certificate or key cannot be loaded, or the server is a
             node of a Redis Cluster.
     """
-    if not is_redis(url):
-        return
     check_files(url)
     client = open_redis(url, _TIMEOUT)
     try:

@@ -103,18 +103,16 @@ class SentinelTransport(redis.SentinelTransport):
     Channel = SentinelChannel
 
 
-def broker_settings(url: str, options: Mapping[str, object]) -> dict[str, Any]:
-    """Celery's settings for a broker.
+def redis_settings(url: str, options: Mapping[str, object]) -> dict[str, Any]:
+    """Celery's settings for Redis.
 
     Args:
         url: The value of `REDIS_URL`.
-        options: Options of the transport, whatever the broker.
+        options: Options of the transport, wherever the server is.
 
     Raises:
         Permanent: The URL is invalid.
     """
-    if not is_redis(url):
-        return {"broker_url": url, "broker_transport": None, "broker_transport_options": options}
     address = parse_address(url)
     transport = SentinelTransport if address.master_name is not None else Transport
     return {
