@@ -58,6 +58,19 @@ class Query:
     limit: int = 50
 
 
+@dataclass(frozen=True, slots=True)
+class StageLoad:
+    """The interviews in a stage.
+
+    Attributes:
+        count: Their number, waiting or running.
+        waiting_since: When the oldest message of those that wait was published; None if none waits.
+    """
+
+    count: int
+    waiting_since: datetime | None = None
+
+
 class Outbox(Protocol):
     """A transactional outbox: stores events until they are published."""
 
@@ -127,6 +140,9 @@ class InterviewStore(Outbox, Protocol):
         self, stage: Stage, priority: Priority, before: datetime, limit: int
     ) -> Sequence[Interview]:
         """Interviews waiting for a stage whose message was published before a given time."""
+
+    def load(self) -> Mapping[Stage, StageLoad]:
+        """Count the active interviews in each stage."""
 
     def finished_before(self, tenant: str, before: datetime, limit: int) -> Sequence[str]:
         """The ids of a tenant's interviews that finished before a given time."""

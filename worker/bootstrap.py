@@ -61,6 +61,9 @@ from worker.plugins import CALENDAR, LANGUAGE, SPEECH, P, ProviderKind
 from worker.ports import HeldMessages
 from worker.settings import Settings
 
+REDIS, RABBITMQ = "redis", "rabbitmq"
+"""The kinds of brokers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stores:
@@ -268,6 +271,11 @@ def broker(settings: Settings) -> Broker:
         priorities,
         key_prefix=settings.redis_key_prefix,
     )
+
+
+def broker_name(settings: Settings) -> str:
+    """The name of the kind of broker in health checks and metrics."""
+    return REDIS if _redis(settings) else RABBITMQ
 
 
 def unacked_messages(settings: Settings) -> RedisUnackedMessages | None:

@@ -373,7 +373,16 @@ MONGODB_OPERATIONS = ExternalCounter(
     labels=(labels.MONGODB_OPERATION,),
     scope=_SHARED,
 )
-REDIS_UP = Gauge(name="redis_up", help="Whether the broker is reachable, 1 or 0.", scope=_SHARED)
+REDIS_UP = Gauge(
+    name="redis_up",
+    help="Whether Redis is reachable, 1 or 0; absent if the broker is another one.",
+    scope=_SHARED,
+)
+RABBITMQ_UP = Gauge(
+    name="rabbitmq_up",
+    help="Whether RabbitMQ is reachable, 1 or 0; absent if the broker is another one.",
+    scope=_SHARED,
+)
 REDIS_CLIENTS = Gauge(
     name="redis_connected_clients", help="Client connections to Redis.", scope=_SHARED
 )

@@ -139,6 +139,12 @@ CASES: tuple[Case, ...] = (
         fires=({"job": "interview-worker"},),
     ),
     Case("InterviewWorkerBrokerDown", {f"redis_up{{{JOB}}}": "1x9 0 1x60"}),
+    Case(
+        "InterviewWorkerBrokerDown",
+        {f"rabbitmq_up{{{JOB}}}": "1x9 0x60"},
+        fires=({"job": "interview-worker"},),
+    ),
+    Case("InterviewWorkerBrokerDown", {f"rabbitmq_up{{{JOB}}}": "1x70"}),
     # Latency: slow; slow, but with too few requests.
     Case(
         "InterviewWorkerHighLatency",
@@ -577,7 +583,12 @@ def missing_cases() -> list[Case]:
         )
         for name in MISSING
     ]
-    return [*gone, Case("InterviewWorkerMetricsMissing", there)]
+    rabbitmq = {name.replace("redis_up", "rabbitmq_up"): values for name, values in there.items()}
+    return [
+        *gone,
+        Case("InterviewWorkerMetricsMissing", there),
+        Case("InterviewWorkerMetricsMissing", rabbitmq),
+    ]
 
 
 _WINDOWS = (("1h", "70m", "1m"), ("6h", "7h", "5m"), ("1d", "30h", "30m"), ("3d", "80h", "1h"))

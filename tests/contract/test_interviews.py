@@ -25,7 +25,7 @@ from tasks.interviews import transitions
 from tasks.interviews.events import EventType
 from tasks.interviews.interview import AnalysisType, Interview, Priority, Stage, Status
 from tasks.interviews.transcript import Segment, Speaker, Transcript
-from tasks.ports import InterviewStore, Query
+from tasks.ports import InterviewStore, Query, StageLoad
 from tests.contract_servers.kinds import kind_named
 from tests.fakes.interviews import MemoryInterviews
 from tests.samples import a_report, an_interview
@@ -485,6 +485,27 @@ def test_finds_those_whose_message_is_old(store: InterviewStore) -> None:
     assert not unheard(Stage.TRANSCRIBE, Priority.NORMAL, sent)
     store.apply("one", transitions.begin(Stage.TRANSCRIBE, "run", now()))
     assert not unheard(Stage.TRANSCRIBE, Priority.NORMAL, later)
+
+
+def test_counts_the_interviews_in_each_stage(store: InterviewStore) -> None:
+    nothing = dict.fromkeys(Stage, StageLoad(0))
+    assert store.load() == nothing
+    sent = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    for number, priority in enumerate((Priority.NORMAL, Priority.LOW, Priority.HIGH)):
+        at = sent + timedelta(minutes=number)
+        made = an_interview(id=str(number), priority=priority, message_at=at, tenant="acme")
+        store.create(made, transitions.created(made))
+    assert store.load() == {**nothing, Stage.TRANSCRIBE: StageLoad(3, sent)}
+    # A running one counts, but does not wait.
+    running = begin(store, store.get("0"), Stage.TRANSCRIBE)
+    assert store.load()[Stage.TRANSCRIBE] == StageLoad(3, sent + timedelta(minutes=1))
+    finish(store, running, Stage.TRANSCRIBE)
+    found = store.load()
+    assert found[Stage.TRANSCRIBE] == StageLoad(2, sent + timedelta(minutes=1))
+    assert found[Stage.ANALYSE] == StageLoad(1, store.get("0").message_at)
+    for one in ("1", "2"):
+        store.apply(one, transitions.cancel(store.get(one), now()))
+    assert store.load()[Stage.TRANSCRIBE] == StageLoad(0)
 
 
 def test_lists_the_interviews_of_one_tenant(store: InterviewStore) -> None:

@@ -15,7 +15,7 @@ from tasks.interviews.events import Event, EventType, event_id
 from tasks.interviews.interview import FINAL, AnalysisType, Interview, Priority, Stage
 from tasks.interviews.transcript import Transcript
 from tasks.interviews.transitions import Change
-from tasks.ports import Query
+from tasks.ports import Query, StageLoad
 
 
 class MemoryInterviews:
@@ -100,6 +100,15 @@ class MemoryInterviews:
             and one.message_at < before
             and one.lease_until is one.next_attempt_at is None
         ][:limit]
+
+    def load(self) -> Mapping[Stage, StageLoad]:
+        return {stage: self._load(stage) for stage in Stage}
+
+    def _load(self, stage: Stage) -> StageLoad:
+        found = [one for one in self._active() if one.current_stage is stage]
+        waiting = [one for one in found if one.lease_until is one.next_attempt_at is None]
+        sent = [one.message_at for one in waiting if one.message_at is not None]
+        return StageLoad(len(found), min(sent, default=None))
 
     def _active(self) -> list[Interview]:
         alive = (_interview(d) for d in self._documents.values() if "erased_at" not in d)

@@ -53,7 +53,8 @@ NAMES = {
         process_start_time_seconds{role,process} interview_worker_build_info{version}
         mongodb_connections_active{type}
         mongodb_connections_available mongodb_up redis_connected_clients redis_memory_used_bytes
-        redis_up kafka_consumer_lag{topic,partition,group} kafka_up celery_worker_up{hostname}
+        redis_up rabbitmq_up kafka_consumer_lag{topic,partition,group} kafka_up
+        celery_worker_up{hostname}
         celery_worker_tasks_active{hostname} celery_queue_length{queue_name}
         celery_active_consumer_count{queue_name} celery_active_worker_count{queue_name}
         celery_active_process_count{queue_name} redis_eviction_allowed redis_persistence_enabled
@@ -86,8 +87,10 @@ UNEVENTFUL = {
     "analysis_fallbacks_total",
     "analysis_review_agreement_ratio",
     "analysis_tokens_total",
+    "rabbitmq_up",
 }
-"""Metrics without samples after one interview without failures, since their labels are unknown."""
+"""Metrics without samples after one interview without failures, since their labels are unknown or
+the broker is another one."""
 
 LINT = {
     "interviews_active_total": 'non-counter metrics should not have "_total" suffix',

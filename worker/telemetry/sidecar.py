@@ -21,6 +21,7 @@ from monitoring.collectors.kafka import KafkaCollector
 from monitoring.collectors.leadership import LeadershipCollector
 from monitoring.collectors.mongodb import MongoCollector
 from monitoring.collectors.outbox import OutboxCollector
+from monitoring.collectors.pipeline import PipelineCollector
 from monitoring.collectors.processes import ProcessCollector
 from monitoring.collectors.recording import RecordingCollector
 from monitoring.collectors.workers import WorkerCollector
@@ -35,13 +36,15 @@ from tasks.scheduling.calendars import Calendars
 from worker.adapters.kafka import KafkaStatus
 from worker.adapters.mongo import MongoStatus
 from worker.adapters.resilience.circuits import CircuitReader
-from worker.bootstrap import Stores, breaker_states, broker
+from worker.bootstrap import RABBITMQ, REDIS, Stores, breaker_states, broker, broker_name
 from worker.settings import Settings
 
 T = TypeVar("T")
 
 _TIMEOUT = 1.0
 """Seconds for which a request waits for the files of the metrics directory."""
+
+_BROKER_UP = {REDIS: metrics.REDIS_UP, RABBITMQ: metrics.RABBITMQ_UP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ def open_monitoring(
     with ExitStack() as stack:
         queues = broker(settings)
         stack.callback(queues.close)
+        kind = broker_name(settings)
         database = MongoStatus(stores.mongo.database)
         consumers = _consumers(settings, stack)
         circuits = breaker_states(settings)
@@ -101,7 +105,7 @@ def open_monitoring(
         mongo = Source("mongodb", MongoCollector(database), metrics.MONGODB_UP)
         sources = [
             Source("recorded", recorded),
-            Source("redis", BrokerCollector(queues, STAGES), metrics.REDIS_UP),
+            Source(kind, BrokerCollector(queues, STAGES), _BROKER_UP[kind]),
             mongo,
             Source("feedback", AgreementCollector(stores.interviews.agreement)),
             Source("events", OutboxCollector(stores.interviews, stores.requests)),
@@ -113,8 +117,10 @@ def open_monitoring(
         ]
         checks = [
             Check("database", lambda: _database(database), critical=True),
-            Check("redis", lambda: _redis(queues), critical=True),
+            Check(kind, lambda: _broker(queues), critical=True),
         ]
+        if kind != REDIS:
+            sources.append(Source("pipeline", PipelineCollector(stores.interviews.load)))
         if consumers is not None:
             sources.append(Source("kafka", KafkaCollector(consumers), metrics.KAFKA_UP))
         checks.append(Check("kafka", lambda: _kafka(consumers)))
@@ -163,7 +169,7 @@ def _database(status: DatabaseStatus) -> Details:
     }
 
 
-def _redis(queues: Broker) -> Details:
+def _broker(queues: Broker) -> Details:
     backlog = queues.backlog()
     waiting = {name: state.waiting for name, state in backlog.queues.items()}
     if backlog.redis is None:
@@ -189,9 +195,14 @@ def _external(calendars: Calendars, circuits: CircuitReader | None) -> Details:
 
 
 def _circuits(circuits: CircuitReader | None) -> dict[str, str] | None:
-    """The state of each circuit; None if Redis is unavailable, which the `redis` check reports."""
+    """The state of each circuit; None if it is unknown.
+
+    That is so if each process has its own circuits, and while Redis is unavailable.
+    """
+    if circuits is None:
+        return None
     try:
-        found = circuits.read() if circuits is not None else {}
+        found = circuits.read()
     except Transient:
         return None
     return {f"{service} {endpoint}": state for (service, endpoint), state in found.items()}

@@ -26,11 +26,12 @@ ROW = Row(
     (
         Panel(
             title="Stores",
-            description="Whether the sidecar can reach MongoDB, Redis and Kafka.",
+            description="Whether the sidecar can reach MongoDB, the broker and Kafka.",
             unit=units.NoUnit,
             queries=(
                 Query(lowest(metrics.MONGODB_UP), "MongoDB"),
                 Query(lowest(metrics.REDIS_UP), "Redis"),
+                Query(lowest(metrics.RABBITMQ_UP), "RabbitMQ"),
                 Query(lowest(metrics.KAFKA_UP), "Kafka"),
             ),
             visualization=Visualization.STATES,

@@ -1,6 +1,7 @@
 """Alert rules."""
 
 from monitoring import metrics
+from monitoring.metrics.definitions import Metric
 from monitoring.stack import thresholds
 from monitoring.stack.prometheus.expressions import (
     UP,
@@ -35,7 +36,9 @@ _MIN_REQUESTS = 3
 
 _ALL_DOWN = f"sum by (job) ({UP}) == 0"
 _DATABASE_DOWN = f"({highest(metrics.MONGODB_UP)} == 0)"
-_BROKER_DOWN = f"({highest(metrics.REDIS_UP)} == 0)"
+_BROKER_UPS = (metrics.REDIS_UP, metrics.RABBITMQ_UP)
+"""Each sidecar exposes that of its broker."""
+_BROKER_DOWN = " or ".join(f"{highest(one)} == 0" for one in _BROKER_UPS)
 
 _KNOWN = f"({_ALL_DOWN} or {highest(metrics.MONGODB_UP)} == 1)"
 """The state of MongoDB is reported by the sidecars, or unknown because all of them are down."""
@@ -73,7 +76,7 @@ CRITICAL = (
     ),
     Alert(
         thresholds.BROKER_DOWN.alert,
-        f"{highest(metrics.REDIS_UP)} == 0",
+        _BROKER_DOWN,
         "2m",
         Severity.CRITICAL,
         Priority.P1,
@@ -321,11 +324,20 @@ ALWAYS = (
 )
 """Metrics used by alerts that exist from the first scrape on, regardless of activity."""
 
-_MISSING = " or ".join(
-    f"label_replace({UP} == 1 unless on (job, instance) {series(one)}, "
-    f'"metric", "{one.name}", "", "")'
-    for one in ALWAYS
-)
+_EITHER: dict[Metric, tuple[Metric, ...]] = {metrics.REDIS_UP: _BROKER_UPS}
+"""Metrics of which one or another is exposed."""
+
+
+def _missing(metric: Metric) -> str:
+    there = " or ".join(series(one) for one in _EITHER.get(metric, (metric,)))
+    found = f"({there})" if metric in _EITHER else there
+    return (
+        f"label_replace({UP} == 1 unless on (job, instance) {found}, "
+        f'"metric", "{metric.name}", "", "")'
+    )
+
+
+_MISSING = " or ".join(map(_missing, ALWAYS))
 
 INFO = (
     Alert(

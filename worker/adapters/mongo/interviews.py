@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 from pymongo import DESCENDING, IndexModel
@@ -26,7 +27,7 @@ from tasks.interviews.interview import (
 )
 from tasks.interviews.transcript import Transcript
 from tasks.interviews.transitions import Change
-from tasks.ports import InterviewStore, Query
+from tasks.ports import InterviewStore, Query, StageLoad
 from worker.adapters.mongo.client import Document, DuplicateKey, mapped_errors
 from worker.adapters.mongo.outbox import MongoOutbox
 
@@ -178,16 +179,41 @@ class MongoInterviews(MongoOutbox, InterviewStore):
     def find_lost_messages(
         self, stage: Stage, priority: Priority, before: datetime, limit: int
     ) -> Sequence[Interview]:
-        statuses = {stage.status} | ({Status.QUEUED} if stage is Stage.TRANSCRIBE else set())
         return self._find(
             {
-                "status": {"$in": sorted(statuses)},
+                "status": {"$in": sorted(_statuses(stage))},
                 "priority": str(priority),
                 "wakes_at": None,
                 "message_at": {"$gt": LONG_AGO, "$lt": before},
             },
             limit,
         )
+
+    @override
+    def load(self) -> Mapping[Stage, StageLoad]:
+        with mapped_errors():
+            return {stage: self._load(stage) for stage in Stage}
+
+    def _load(self, stage: Stage) -> StageLoad:
+        statuses = _statuses(stage)
+        # One query for each prefix of the index, which is in the order of `message_at`.
+        oldest = [
+            found["message_at"]
+            for status, priority in product(statuses, Priority)
+            for found in self._documents.find(
+                {
+                    "status": str(status),
+                    "priority": str(priority),
+                    "wakes_at": None,
+                    "message_at": {"$gt": LONG_AGO},
+                },
+                {"message_at": True},
+                sort=[("message_at", 1)],
+                limit=1,
+            )
+        ]
+        count = sum(self._documents.count_documents({"status": str(one)}) for one in statuses)
+        return StageLoad(count, min(oldest, default=None))
 
     @override
     def finished_before(self, tenant: str, before: datetime, limit: int) -> Sequence[str]:
@@ -259,6 +285,11 @@ class MongoInterviews(MongoOutbox, InterviewStore):
         if status in change.when:
             raise Superseded(f"cannot {change.name}: the interview has moved on")
         raise IllegalTransition(f"cannot {change.name}: the interview is {status}")
+
+
+def _statuses(stage: Stage) -> set[Status]:
+    """The statuses of interviews whose current stage it is."""
+    return {stage.status} | ({Status.QUEUED} if stage is Stage.TRANSCRIBE else set())
 
 
 def to_interview(document: Document) -> Interview:
