@@ -18,8 +18,10 @@ from tests.processes import frozen
 from tests.requirements import needs
 from tests.timing import patience, wait_for, wait_until, within
 from worker.adapters.broker import CeleryDispatcher, CeleryHeldMessages
+from worker.adapters.broker.amqp_transport import Transport
 from worker.bootstrap import broker, check_broker
 from worker.local.processes.child import Child, stop_all
+from worker.local.processes.ports import free_port
 from worker.settings import Settings
 
 pytestmark = needs("rabbitmq-server", "epmd")
@@ -220,6 +222,18 @@ def test_a_broker_that_hangs_accepts_nothing_and_is_found_again(
     # The message that was sent meanwhile may have arrived.
     found = [message.payload[0][0] for message in take(app, TRANSCRIBE)]
     assert [name for name in found if name != "meanwhile"] == ["before", "after"]
+
+
+def test_another_server_is_used_while_the_first_is_away(server: tuple[Child, str]) -> None:
+    _, url = server
+    app = create(f"amqp://127.0.0.1:{free_port()}//;{url}")
+    dispatch(app, ("interview", Priority.NORMAL))
+    pool: Any = app.pool
+    with pool.acquire() as connection:
+        assert isinstance(connection.transport, Transport)
+    settings = Settings(redis_url=SecretStr(app.conf.broker_url))
+    assert waiting(broker(settings)) == 1
+    assert len(take(app, TRANSCRIBE)) == 1
 
 
 def test_a_worker_outlives_a_stage_that_takes_too_long_for_the_broker(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Queues of an AMQP 0-9-1 broker, such as RabbitMQ."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,19 +23,19 @@ class AmqpBroker(Broker):
     that the broker is gone.
 
     Args:
-        url: The broker's URL.
+        url: The broker's URL, or those of several servers.
         queues: The queues to read; a queue that is not declared yet counts as empty.
         timeout: Seconds to wait for a connection, and for each answer.
     """
 
     def __init__(self, url: str, queues: Sequence[str], *, timeout: float = 1.0) -> None:
-        self._url = url
+        self._servers = servers_of(url)
         self._queues = tuple(queues)
         self._timeout = timeout
 
     @override
     def backlog(self) -> Backlog:
-        with connected(self._url, self._timeout) as connection:
+        with connected(self._servers, self._timeout) as connection:
             return Backlog({queue: _state(connection, queue) for queue in self._queues})
 
     def close(self) -> None:
@@ -42,27 +43,55 @@ class AmqpBroker(Broker):
 
 
 @contextmanager
-def connected(url: str, timeout: float) -> Iterator[Any]:
+def connected(servers: deque[str], timeout: float) -> Iterator[Any]:
     """Connect to a broker for the duration of the context.
 
     Args:
-        url: The broker's URL.
+        servers: The URL of each server. One that answers is moved to the front, and one that fails
+            to the end.
         timeout: Seconds to wait for a connection, and for each answer.
 
     Raises:
-        Transient: The broker does not answer, or refuses what is asked within the context.
+        Transient: No server answers, or it refuses what is asked within the context.
     """
-    connection: Any = Connection(url, connect_timeout=timeout, heartbeat=0)
+    connection = _open(servers, timeout)
     try:
-        connection.ensure_connection(max_retries=0)
-        # py-amqp has a `read_timeout`, but starts to wait again after it.
-        connection.connection.sock.settimeout(timeout)
         yield connection
     except (OperationalError, *connection.connection_errors, ChannelError) as error:
-        # Closing would wait for a reply from the broker.
-        connection.collect()
-        raise Transient(f"the broker does not answer: {error}", code="broker_error") from error
+        _give_up(connection, servers)
+        raise _no_answer(error) from error
     connection.release()
+
+
+def servers_of(url: str) -> deque[str]:
+    """The URL of each server of a broker, which kombu separates by semicolons."""
+    return deque(one for one in url.split(";") if one)
+
+
+def _open(servers: deque[str], timeout: float) -> Any:
+    for remaining in reversed(range(len(servers))):
+        connection: Any = Connection(servers[0], connect_timeout=timeout, heartbeat=0)
+        try:
+            connection.ensure_connection(max_retries=0)
+        except (OperationalError, *connection.connection_errors) as error:
+            _give_up(connection, servers)
+            if not remaining:
+                raise _no_answer(error) from error
+        else:
+            # py-amqp has a `read_timeout`, but starts to wait again after it.
+            connection.connection.sock.settimeout(timeout)
+            return connection
+    raise Transient("the broker has no address", code="broker_error")
+
+
+def _give_up(connection: Any, servers: deque[str]) -> None:
+    # Closing would wait for a reply from the broker.
+    connection.collect()
+    servers.rotate(-1)
+
+
+def _no_answer(error: Exception) -> Transient:
+    return Transient(f"the broker does not answer: {error}", code="broker_error")
 
 
 def _state(connection: Any, queue: str) -> QueueState:

@@ -7,7 +7,7 @@ from amqp.exceptions import PreconditionFailed
 
 from tasks.errors import Transient
 from tasks.pipeline.queues import STAGES
-from worker.adapters.broker.amqp import connected
+from worker.adapters.broker.amqp import connected, servers_of
 from worker.adapters.broker.amqp_queues import StageQueue, stage_queue
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def check_amqp(url: str, seconds: int) -> None:
         seconds: The longest time that a message remains unacknowledged.
     """
     try:
-        with connected(url, _TIMEOUT) as connection:
+        with connected(servers_of(url), _TIMEOUT) as connection:
             server = connection.connection.server_properties
             plain = [
                 name for name in STAGES if _lacks_priorities(connection, stage_queue(name, seconds))

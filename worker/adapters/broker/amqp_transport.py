@@ -9,10 +9,9 @@ https://www.rabbitmq.com/docs/alarms
 """
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from amqp.exceptions import ChannelError, RecoverableConnectionError
-from kombu.transport import pyamqp
+from kombu.transport import TRANSPORT_ALIASES, pyamqp
 
 _CONFIRM_SECONDS = 5.0
 """Seconds to wait for the confirmation of a message."""
@@ -98,7 +97,7 @@ class Connection(pyamqp.Connection):
 
 
 class Transport(pyamqp.Transport):
-    """The AMQP transport with such connections; Celery's setting `broker_transport`."""
+    """The AMQP transport with such connections."""
 
     Connection = Connection
 
@@ -109,15 +108,22 @@ class SSLTransport(pyamqp.SSLTransport):
     Connection = Connection
 
 
+# By scheme, and not by Celery's setting `broker_transport`, which kombu forgets when it switches to
+# another server of the URL.
+TRANSPORT_ALIASES.update(
+    amqp=f"{Transport.__module__}:{Transport.__name__}",
+    amqps=f"{SSLTransport.__module__}:{SSLTransport.__name__}",
+)
+
+
 def amqp_settings(url: str) -> dict[str, Any]:
     """Celery's settings for an AMQP broker.
 
     Args:
         url: The value of `REDIS_URL`.
     """
-    transport = SSLTransport if urlsplit(url).scheme.lower() == "amqps" else Transport
     return {
         "broker_url": url,
-        "broker_transport": f"{transport.__module__}:{transport.__name__}",
+        "broker_transport": None,
         "broker_transport_options": {"confirm_publish": True},
     }
