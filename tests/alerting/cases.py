@@ -466,6 +466,25 @@ CASES: tuple[Case, ...] = (
             f'interview_worker_leader{{{JOB}, instance="b", duty="relay"}}': "0x10 1x60",
         },
     ),
+    # The database is down, so nobody can lead, and DatabaseDown pages.
+    Case(
+        "InterviewWorkerLeaderMissing",
+        {
+            f'interview_worker_leader{{{JOB}, instance="a", duty="relay"}}': "1x9 0x60",
+            f'interview_worker_leader{{{JOB}, instance="b", duty="relay"}}': "0x70",
+            f'mongodb_up{{{JOB}, instance="a"}}': "1x9 0x60",
+            f'mongodb_up{{{JOB}, instance="b"}}': "1x9 0x60",
+        },
+    ),
+    # The database is reachable.
+    Case(
+        "InterviewWorkerLeaderMissing",
+        {
+            f'interview_worker_leader{{{JOB}, instance="a", duty="relay"}}': "1x9 0x60",
+            f'mongodb_up{{{JOB}, instance="a"}}': "1x70",
+        },
+        fires=({"job": "interview-worker", "duty": "relay"},),
+    ),
     Case(
         "InterviewWorkerLeaderTwice",
         {

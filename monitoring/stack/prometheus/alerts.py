@@ -85,7 +85,8 @@ CRITICAL = (
     ),
     Alert(
         "InterviewWorkerLeaderMissing",
-        f"{total(metrics.LEADER, 'duty')} == 0",
+        # Leases are in the database, whose own alert pages.
+        f"{total(metrics.LEADER, 'duty')} == 0 unless on (job) {_DATABASE_DOWN}",
         "2m",
         Severity.CRITICAL,
         Priority.P1,
