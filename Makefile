@@ -80,7 +80,7 @@ contract-packages: ## Install the Debian packages that build those servers: Go, 
 
 # The rules run thirty times as fast. For some faults only: make alerts-check FAULTS='broker memory'
 .PHONY: alerts-check
-alerts-check: $(DEV) ## Inject faults into a real stack and check which alerts arrive
+alerts-check: $(DEV) ## Break a stack of two hosts and check which alerts arrive, in 40 minutes
 	$(BIN)/python -m tests.alerting.live.check $(FAULTS)
 
 .PHONY: coverage

@@ -67,6 +67,8 @@ PROGRAMS: dict[str, Program] = {
     "promtool": Program(("promtool",)),
     "alertmanager": Program(("prometheus-alertmanager", "alertmanager")),
     "amtool": Program(("amtool",)),
+    "node-exporter": Program(("prometheus-node-exporter", "node_exporter")),
+    "blackbox-exporter": Program(("prometheus-blackbox-exporter", "blackbox_exporter")),
     # Debian's wrapper on the PATH changes the user, and leaves the server running when it exits.
     "rabbitmq-server": Program(
         ("rabbitmq-server",),

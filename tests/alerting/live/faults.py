@@ -1,194 +1,235 @@
-"""Faults to inject, and the receivers to be notified."""
+"""The faults that are injected, and the alerts that they cause."""
 
-import os
-import signal
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.alerting.live.stack import Place
+from tests.alerting.live import injections as by
+from tests.alerting.live.injections import Injection
+from tests.alerting.live.stack import RABBITMQ, VALKEY, Place
+from tests.alerting.live.watch import is_installed
 
-_BURNS = frozenset(
-    f"InterviewWorker{name}BudgetBurn"
-    for name in ("Availability", "Latency", "Operations", "Freshness")
+_PREFIX = "InterviewWorker"
+
+BOTH, FIRST, NONE = (0, 1), (0,), ()
+"""The hosts that clients use while a fault lasts."""
+
+
+def named(*names: str) -> frozenset[str]:
+    """The full names of alerts."""
+    return frozenset(f"{_PREFIX}{name}" for name in names)
+
+
+def short(name: str) -> str:
+    """The name of an alert without the service's."""
+    return name.removeprefix(_PREFIX)
+
+
+_BURNS = named(
+    "AvailabilityBudgetBurn", "LatencyBudgetBurn", "OperationsBudgetBurn", "FreshnessBudgetBurn"
 )
 
 
-@dataclass(frozen=True)
+def _possible(place: Place) -> str:
+    del place
+    return ""
+
+
+def _needs_disk(place: Place) -> str:
+    return "" if place.hosts[-1].disk else "mounting a disk is not allowed"
+
+
+def _needs_faketime(place: Place) -> str:
+    del place
+    return "" if by.faketime() else "libfaketime is missing"
+
+
+def _needs_prober(place: Place) -> str:
+    del place
+    return "" if is_installed("blackbox-exporter") else "blackbox_exporter is missing"
+
+
+def _needs_exporters(place: Place) -> str:
+    missing = "" if is_installed("node-exporter") else "node_exporter is missing"
+    return missing or _needs_disk(place) or _needs_prober(place)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fault:
     """A fault, and the alerts that it causes.
 
     Attributes:
         name: The name of the fault.
         expected: The alerts that must arrive.
-        also: Further alerts that may arrive, because the fault causes them as well.
+        also: Further alerts that may arrive, because the fault may cause them as well.
         inject: Injects the fault for the duration of the context.
+        before: Prepares the stack before it is watched.
         patience: Seconds within which all expected alerts must arrive.
+        lasts: The minimum seconds for which the fault lasts.
+        used: The indexes of the hosts that clients use.
+        broker: The broker of the stack.
+        impossible: Returns why the fault cannot be injected here; empty if it can.
     """
 
     name: str
-    expected: frozenset[str]
-    also: frozenset[str]
-    inject: Callable[[Place], AbstractContextManager[None]]
-    patience: float = 90
+    expected: frozenset[str] = frozenset()
+    also: frozenset[str] = frozenset()
+    inject: Injection = by.nothing
+    before: Injection = by.nothing
+    patience: float = 60
+    lasts: float = 0
+    used: tuple[int, ...] = BOTH
+    broker: str = VALKEY
+    impossible: Callable[[Place], str] = _possible
 
-
-def _named(*names: str) -> frozenset[str]:
-    return frozenset(f"InterviewWorker{name}" for name in names)
-
-
-def _server_stopped(name: str) -> Callable[[Place], AbstractContextManager[None]]:
-    @contextmanager
-    def inject(place: Place) -> Iterator[None]:
-        server = place.running.process(name)
-        server.kill()
-        try:
-            yield
-        finally:
-            server.start()
-
-    return inject
-
-
-@contextmanager
-def _nothing(place: Place) -> Iterator[None]:
-    del place
-    yield
-
-
-def _submitted(what: str, pace: float) -> Callable[[Place], AbstractContextManager[None]]:
-    """Submit interviews with a scripted problem, one every `pace` seconds."""
-
-    @contextmanager
-    def inject(place: Place) -> Iterator[None]:
-        stop = threading.Event()
-
-        def submit() -> None:
-            number = 0
-            while not stop.wait(pace):
-                number += 1
-                place.submit(what, number)
-
-        thread = threading.Thread(target=submit)
-        with place.held():
-            thread.start()
-            try:
-                yield
-            finally:
-                stop.set()
-                thread.join()
-
-    return inject
-
-
-def _some(what: str, number: int) -> Callable[[Place], AbstractContextManager[None]]:
-    @contextmanager
-    def inject(place: Place) -> Iterator[None]:
-        with place.held():
-            for one in range(number):
-                place.submit(what, one)
-            yield
-
-    return inject
-
-
-@contextmanager
-def _slow_clients(place: Place) -> Iterator[None]:
-    """Eight clients that take six seconds to send each request."""
-    stop = threading.Event()
-
-    def upload() -> None:
-        host, _, port = place.running.stack.api_url.removeprefix("http://").partition(":")
-        while not stop.is_set():
-            with socket.create_connection((host, int(port)), timeout=30) as connection:
-                connection.sendall(
-                    b"POST /api/v1/interviews HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
-                    b"Content-Type: application/json\r\n\r\n{"
-                )
-                time.sleep(6)
-                connection.sendall(b'"a": 12}')
-                connection.recv(4096)
-
-    threads = [threading.Thread(target=upload) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-
-
-@contextmanager
-def _worker_killed(place: Place) -> Iterator[None]:
-    worker = place.running.process("worker-all")
-    os.kill(worker.pid, signal.SIGKILL)
-    try:
-        yield
-    finally:
-        worker.start()
-
-
-@contextmanager
-def _sidecar_killed(place: Place) -> Iterator[None]:
-    sidecar = place.running.process("server")
-    os.kill(sidecar.pid, signal.SIGKILL)
-    try:
-        yield
-    finally:
-        sidecar.start()
-
-
-HEALTHY = Fault("nothing", frozenset(), frozenset(), _nothing, 90)
-"""No fault, for the equivalent of 45 minutes."""
 
 FAULTS = (
+    Fault(name="nothing-before", lasts=45),
     Fault(
-        "database stopped",
-        _named("DatabaseDown", "CriticalErrorRate"),
-        _BURNS,
-        _server_stopped("mongodb"),
+        name="database-stopped",
+        # The first server errors of all processes.
+        before=by.born_again,
+        inject=by.server_stopped("mongodb"),
+        expected=named("DatabaseDown", "CriticalErrorRate", "AvailabilityBudgetBurn"),
+        also=_BURNS,
+        # A leader's lease lapses meanwhile.
+        lasts=35,
     ),
-    Fault("broker stopped", _named("BrokerDown"), _BURNS, _server_stopped("valkey")),
     Fault(
-        "Kafka stopped",
-        _named("FreshnessBudgetBurn", "SourceFails"),
-        frozenset(),
-        _server_stopped("kafka"),
+        name="broker-stopped",
+        inject=by.broker_stopped,
+        expected=named("BrokerDown"),
+        also=_BURNS | named("CriticalErrorRate"),
+        lasts=30,
     ),
-    # The sidecar exports the database's metrics too, whose alert has a shorter `for`.
-    Fault("sidecar killed", _named("Down"), _named("DatabaseDown"), _sidecar_killed),
-    Fault("worker killed", _named("WorkerMissing"), frozenset(), _worker_killed),
     Fault(
-        "calendar stopped",
-        _named("AIServiceDown"),
+        name="kafka-stopped",
+        inject=by.server_stopped("kafka"),
+        expected=named("FreshnessBudgetBurn", "SourceFails"),
+    ),
+    Fault(name="host-down", inject=by.leading_host_down, expected=named("InstanceDown")),
+    Fault(name="sidecars-killed", inject=by.sidecars_killed, expected=named("Down"), lasts=30),
+    Fault(name="worker-killed", inject=by.worker_killed, expected=named("WorkerMissing")),
+    Fault(
+        name="workers-killed",
+        inject=by.workers_killed,
+        expected=named("QueueUnserved", "WorkerMissing"),
+        # What waited is processed late.
+        also=named("OldestMessageTooOld", "SlowProcessing"),
+    ),
+    Fault(
+        name="calendar-stopped",
+        inject=by.server_stopped("radicale"),
+        expected=named("AIServiceDown", "CircuitOpen"),
         # Interviews are retried, take longer, and fail in the end.
-        _named("CircuitOpen", "DeadLettersGrowing", "SlowProcessing") | _BURNS,
-        _server_stopped("radicale"),
+        also=named("DeadLettersGrowing", "SlowProcessing", "OperationsBudgetBurn"),
     ),
     Fault(
-        "interviews fail",
-        _named("DeadLettersGrowing", "OperationsBudgetBurn"),
-        frozenset(),
-        _submitted("fail", 0.5),
+        name="first-failures",
+        before=by.born_again,
+        inject=by.some("fail", 8),
+        expected=named("DeadLettersGrowing", "OperationsBudgetBurn"),
+        used=NONE,
     ),
-    Fault("memory", _named("HighMemoryUsage"), frozenset(), _some("hog", 1)),
+    Fault(name="memory", inject=by.some("hog", 1), expected=named("HighMemoryUsage")),
     Fault(
-        "slow requests",
-        _named("HighLatency"),
-        _named("LatencyBudgetBurn"),
-        _slow_clients,
+        name="slow-requests",
+        inject=by.slow_clients,
+        expected=named("HighLatency", "LatencyBudgetBurn"),
+        patience=90,
+        used=NONE,
     ),
     Fault(
-        "stages hang",
-        _named("QueueStuck", "OldestMessageTooOld"),
-        frozenset(),
-        _some("hang", 2),
-        150,
+        name="stages-hang",
+        inject=by.hung,
+        expected=named("QueueStuck", "OldestMessageTooOld"),
+        also=named("SlowProcessing"),
+        patience=120,
     ),
-    Fault("slow stages", _named("SlowProcessing"), frozenset(), _submitted("slow", 1.5), 180),
+    Fault(
+        name="slow-stages",
+        inject=by.submitted("slow", 3),
+        expected=named("SlowProcessing"),
+        patience=150,
+    ),
+    Fault(
+        name="messages-purged",
+        inject=by.messages_purged,
+        expected=named("ReconcilerBusy"),
+        also=named("SlowProcessing"),
+    ),
+    Fault(
+        name="redis-evicts",
+        inject=by.redis_misconfigured,
+        expected=named("RedisMayEvict", "RedisNotPersistent"),
+    ),
+    Fault(
+        name="kafka-backlog",
+        inject=by.kafka_backlog,
+        expected=named("ConsumerLag"),
+        patience=90,
+    ),
+    Fault(
+        name="another-database",
+        inject=by.another_database,
+        expected=named("LeaderTwice"),
+        used=FIRST,
+    ),
+    Fault(name="lease-taken", inject=by.lease_taken, expected=named("LeaderMissing")),
+    Fault(
+        name="metrics-disk-full",
+        inject=by.metrics_disk_full,
+        expected=named("MetricsNotStored"),
+        impossible=_needs_disk,
+    ),
+    Fault(
+        name="foreign-service",
+        inject=by.foreign_service,
+        expected=named("MetricsMissing"),
+        used=FIRST,
+    ),
+    Fault(name="clock-ahead", before=by.clock_ahead, lasts=45, impossible=_needs_faketime),
+    Fault(
+        name="proxy-stopped",
+        inject=by.proxy_stopped,
+        expected=named("ProbeFails"),
+        impossible=_needs_prober,
+    ),
+    Fault(
+        # One after another they would take six minutes: their windows are hours.
+        name="costs-certificate-disk",
+        inject=by.all_of(
+            by.model_unlisted, by.budget_spent, by.certificate_expiring, by.metrics_disk_filling
+        ),
+        expected=named("UnpricedModel", "BudgetSpent", "CertificateExpiring", "DiskFilling"),
+        patience=180,
+        impossible=_needs_exporters,
+    ),
+    Fault(name="nothing-after", lasts=30),
+    Fault(name="rabbitmq-nothing", broker=RABBITMQ, lasts=45),
+    Fault(
+        name="rabbitmq-stopped",
+        broker=RABBITMQ,
+        inject=by.broker_stopped,
+        expected=named("BrokerDown"),
+        also=_BURNS | named("CriticalErrorRate"),
+    ),
+    Fault(
+        name="rabbitmq-workers-killed",
+        broker=RABBITMQ,
+        inject=by.workers_killed,
+        expected=named("QueueUnserved", "WorkerMissing"),
+        also=named("SlowProcessing"),
+    ),
+    Fault(
+        name="rabbitmq-first-failures",
+        broker=RABBITMQ,
+        before=by.born_again,
+        inject=by.some("fail", 8),
+        expected=named("DeadLettersGrowing", "OperationsBudgetBurn"),
+        used=NONE,
+    ),
 )
+"""All faults, in the order in which they are injected. A part of a name selects some of them."""
+
+NOT_HERE = {f"{_PREFIX}Watchdog": "always fires: each fault begins when it arrives"}
+"""Alerts that no fault provokes, and why."""

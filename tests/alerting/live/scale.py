@@ -14,16 +14,29 @@ FACTOR = 30
 SCRAPE = 2
 """Seconds between two scrapes, and the time-out of one: each source may take a second."""
 
+_PRODUCTION_SCRAPE = 15
+"""Seconds between two scrapes in production."""
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SHORTEST = 3 * SCRAPE
 """The minimum window in seconds, which contains two scrapes even if one is late."""
 
 _VALUES = {
     "InterviewWorkerOldestMessageTooOld": ("> 900", "> 30"),
-    "InterviewWorkerSlowProcessing": ("> 60", "> 2"),
+    # Two seconds would be less than an interview takes beside two hosts on one machine.
+    "InterviewWorkerSlowProcessing": ("> 60", "> 6"),
     "job:interview_events_stale:bool": ("> bool 300", "> bool 10"),
 }
 """Thresholds that are times, before and after scaling; all others are unchanged."""
+
+_LEAST_FOR = {
+    # A new leader is elected within ten seconds.
+    "InterviewWorkerLeaderMissing": 20,
+    # A process needs some seconds to start.
+    "InterviewWorkerInstanceDown": 20,
+    "InterviewWorkerWorkerMissing": 20,
+}
+"""The minimum `for` in seconds of alerts that allow for something which is not scaled."""
 
 _WINDOW = re.compile(r"\[(\d+)([smhd])\]")
 _OFFSET = re.compile(r"\boffset (\d+)([smhd])")
@@ -42,24 +55,33 @@ def rules(place: Path) -> Path:
 
 
 def _shorten(rule: dict[str, Any]) -> None:
-    before, after = _VALUES.get(rule.get("alert") or rule["record"], ("", ""))
+    name = rule.get("alert") or rule["record"]
+    before, after = _VALUES.get(name, ("", ""))
     assert before in rule["expr"]
     expr = rule["expr"].replace(before, after)
     expr = _WINDOW.sub(lambda found: f"[{_seconds(found, _SHORTEST)}s]", expr)
     rule["expr"] = _OFFSET.sub(lambda found: f"offset {_seconds(found, 1)}s", expr)
     if "for" in rule:
-        rule["for"] = shortened(rule["for"])
+        rule["for"] = shortened(rule["for"], _LEAST_FOR.get(name, 0))
 
 
-def shortened(time: str) -> str:
-    """Scale a duration such as 5m."""
+def shortened(time: str, least: int = 0) -> str:
+    """Scale a duration such as 5m, to this many seconds at least."""
+    return f"{_seconds(_parsed(time), least)}s"
+
+
+def _parsed(time: str) -> re.Match[str]:
     found = re.fullmatch(r"(\d+)([smhd])", time)
     assert found is not None, time
-    return f"{_seconds(found, 0)}s"
+    return found
+
+
+def _in_full(found: re.Match[str]) -> int:
+    return int(found[1]) * _UNITS[found[2]]
 
 
 def _seconds(found: re.Match[str], least: int) -> int:
-    return max(least, int(found[1]) * _UNITS[found[2]] // FACTOR)
+    return max(least, _in_full(found) // FACTOR)
 
 
 def routes(place: Path, receiver: str) -> Path:
@@ -83,10 +105,12 @@ def routes(place: Path, receiver: str) -> Path:
 
 def _shorten_route(route: dict[str, Any]) -> None:
     route.pop("mute_time_intervals", None)
-    for name in ("group_wait", "group_interval"):
-        if name in route:
-            route[name] = shortened(route[name])
-            if route[name] == "0s" and name == "group_interval":
-                route[name] = "1s"
+    if "group_wait" in route:
+        # A group waits for as many scrapes as in production, so that an alert which inhibits others
+        # arrives in time.
+        scrapes = _in_full(_parsed(route["group_wait"])) // _PRODUCTION_SCRAPE
+        route["group_wait"] = shortened(route["group_wait"], scrapes * SCRAPE)
+    if "group_interval" in route:
+        route["group_interval"] = shortened(route["group_interval"], 1)
     for child in route.get("routes", ()):
         _shorten_route(child)
