@@ -1,12 +1,13 @@
 """`make alerts-check`: inject faults into a real stack and record who is notified."""
 
+import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 
+import httpx2
 from rich.console import Console
 
 from tasks.errors import InterviewWorkerError
@@ -14,14 +15,18 @@ from tests.alerting.live.faults import FAULTS, Fault
 from tests.alerting.live.report import Outcome, by_alert, by_fault, line
 from tests.alerting.live.stack import Place, used_stack
 from tests.alerting.live.watch import Watch, watched
+from tests.processes import ROOT
 from tests.timing import allowed
 
+_PLACE = ROOT / "build" / "alerts-check"
+"""The directory of the log files, which stay until the next run."""
 _WARM = 8.0
 """Seconds of normal operation before a fault, as a baseline for the rates."""
 _MORE = 5.0
 """Seconds to wait for unexpected alerts after all expected ones have arrived."""
 _RESOLVES = 150.0
 """Seconds within which all alerts must end after a fault: the longest window takes two minutes."""
+_FAILURES = (AssertionError, InterviewWorkerError, OSError, httpx2.HTTPError)
 
 
 def run_fault(place: Place, fault: Fault, data: Path) -> Outcome:
@@ -64,18 +69,30 @@ def _holds(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def run_stack(broker: str, faults: Sequence[Fault], data: Path, out: Console) -> list[Outcome]:
-    """Inject faults one after another into a stack with one kind of broker."""
-    outcomes = []
-    with used_stack(data / "stack", broker) as place:
-        place.recover()
-        for fault in faults:
-            try:
-                outcomes.append(run_fault(place, fault, data / fault.name))
-            except (AssertionError, InterviewWorkerError, OSError) as error:
-                outcomes.append(Outcome(fault, error=f"{type(error).__name__}: {error}"))
-            out.print(line(outcomes[-1]))
+    """Inject faults one after another into a stack with one kind of broker.
+
+    If the stack cannot be started, or does not recover from a fault, all further faults fail.
+    """
+    outcomes = list[Outcome]()
+    try:
+        with used_stack(data / "stack", broker) as place:
             place.recover()
+            for fault in faults:
+                outcomes.append(_tried(place, fault, data / fault.name))
+                out.print(line(outcomes[-1]))
+                place.recover()
+    except _FAILURES as error:
+        left = faults[len(outcomes) :]
+        out.print(f"The stack is lost: {error}")
+        outcomes += [Outcome(fault, error=f"no stack: {error}") for fault in left]
     return outcomes
+
+
+def _tried(place: Place, fault: Fault, data: Path) -> Outcome:
+    try:
+        return run_fault(place, fault, data)
+    except _FAILURES as error:
+        return Outcome(fault, error=f"{type(error).__name__}: {error}")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -93,9 +110,9 @@ def main(arguments: Sequence[str]) -> int:
         out.print(f"No fault has this name: {', '.join(one.name for one in FAULTS)}")
         return 2
     began, outcomes = time.monotonic(), list[Outcome]()
-    with tempfile.TemporaryDirectory() as data:
-        for broker, faults in groupby(wanted, lambda fault: fault.broker):
-            outcomes += run_stack(broker, list(faults), Path(data) / broker, out)
+    shutil.rmtree(_PLACE, ignore_errors=True)
+    for broker, faults in groupby(wanted, lambda fault: fault.broker):
+        outcomes += run_stack(broker, list(faults), _PLACE / broker, out)
     out.print(by_fault(outcomes))
     if not arguments:
         out.print(by_alert(outcomes))

@@ -106,9 +106,9 @@ def routes(place: Path, receiver: str) -> Path:
 def _shorten_route(route: dict[str, Any]) -> None:
     route.pop("mute_time_intervals", None)
     if "group_wait" in route:
-        # A group waits for as many scrapes as in production, so that an alert which inhibits others
-        # arrives in time.
-        scrapes = _in_full(_parsed(route["group_wait"])) // _PRODUCTION_SCRAPE
+        # A group waits for two scrapes as in production, if not for longer, so that an alert which
+        # inhibits others arrives in time.
+        scrapes = min(2, _in_full(_parsed(route["group_wait"])) // _PRODUCTION_SCRAPE)
         route["group_wait"] = shortened(route["group_wait"], scrapes * SCRAPE)
     if "group_interval" in route:
         route["group_interval"] = shortened(route["group_interval"], 1)
