@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from kombu.transport import redis
 from redis import UnixDomainSocketConnection
+from redis.exceptions import ConnectionError  # noqa: A004 - redis-py's name
 from redis.sentinel import Sentinel
 
 from worker.adapters.broker.redis_address import RedisAddress, is_redis, parse_address
@@ -34,7 +35,15 @@ class _SharedClient(redis.Channel):
 
     @contextmanager
     def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:
-        """Yield the given client, or the channel's own."""
+        """Yield the given client, or the channel's own.
+
+        Raises:
+            ConnectionError: The connection was closed before the channel.
+        """
+        if client is None and getattr(self.connection, "client", None) is None:
+            # Celery closes a lost connection twice. If the first time ends halfway, the second one
+            # has no address any more, and kombu's AttributeError would end the worker.
+            raise ConnectionError("the connection to Redis is closed")
         if client is None:
             if self._shared_client is None or self._shared_client.connection_pool is not self.pool:
                 self._shared_client = self.Client(connection_pool=self.pool)
