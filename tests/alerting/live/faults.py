@@ -98,7 +98,8 @@ FAULTS = (
         name="broker-stopped",
         inject=by.broker_stopped,
         expected=named("BrokerDown"),
-        also=_BURNS | named("CriticalErrorRate"),
+        # What is submitted meanwhile is dispatched by the reconciler, and processed late.
+        also=_BURNS | named("CriticalErrorRate", "ReconcilerBusy", "SlowProcessing"),
         lasts=30,
     ),
     Fault(
@@ -211,7 +212,8 @@ FAULTS = (
         broker=RABBITMQ,
         inject=by.broker_stopped,
         expected=named("BrokerDown"),
-        also=_BURNS | named("CriticalErrorRate"),
+        # What is submitted meanwhile is dispatched by the reconciler, and processed late.
+        also=_BURNS | named("CriticalErrorRate", "ReconcilerBusy", "SlowProcessing"),
     ),
     Fault(
         name="rabbitmq-workers-killed",

@@ -17,14 +17,14 @@ from redis import Redis
 from monitoring import metrics
 from tasks.clock import now
 from tasks.errors import InterviewWorkerError
-from tests.alerting.live.stack import Host, Place
+from tests.alerting.live.stack import Host, Place, start_all
 from tests.alerting.live.worker import BILLED, UNLISTED
 from tests.monitoring.figures import scraped
 from tests.timing import wait_until
 from worker.adapters.kafka.connection import connect
 from worker.adapters.mongo import MongoLease, MongoLedger
 from worker.celery_app.config import create_app
-from worker.local.processes.child import Child
+from worker.local.processes.child import Child, stop_all
 
 Injection = Callable[[Place], AbstractContextManager[None]]
 
@@ -123,12 +123,11 @@ def _killed(children: Sequence[Child]) -> Iterator[None]:
 @contextmanager
 def born_again(place: Place) -> Iterator[None]:
     """Replace all processes by new ones, none of whose series has had an event."""
+    stop_all([child for host in place.hosts for child in host.processes], 15)
     for host in place.hosts:
-        host.stop()
         for file in host.metrics.iterdir():
             file.unlink()
-    for host in place.hosts:
-        host.start()
+    start_all(place.hosts)
     yield
 
 

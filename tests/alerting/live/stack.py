@@ -10,15 +10,16 @@ import sys
 import threading
 import time
 import wave
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count, cycle
 from pathlib import Path
 
 import httpx2
 import numpy as np
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from monitoring import metrics
 from tasks.errors import InterviewWorkerError
@@ -41,8 +42,10 @@ VALKEY, RABBITMQ = "valkey", "rabbitmq"
 """The brokers that can be watched."""
 
 _HOSTS = ("a", "b")
-_PACE = 0.8
-"""Seconds between two submissions."""
+_SUBMISSIONS = 3.0
+"""Seconds between two submissions to a host."""
+_READS = 1.0
+"""Seconds between two requests of one of its two readers."""
 _STOP_SECONDS = 15
 _SMALL = 64 << 20
 """The size in bytes of the disk of the last host's metrics; a host needs a tenth of it."""
@@ -87,15 +90,11 @@ class Host:
 
     def start(self) -> None:
         """Start the processes that do not run, and wait until they answer."""
-        for child in self.processes:
-            if not child.is_running:
-                child.start()
-        self._wait(self.processes)
+        start_all([self])
 
     def stop(self) -> None:
         """Stop both processes in an orderly way."""
-        stop_all([self.worker], _STOP_SECONDS)
-        stop_all([self.sidecar], _STOP_SECONDS)
+        stop_all(self.processes, _STOP_SECONDS)
 
     def kill(self) -> None:
         """Kill both processes, as a power failure does."""
@@ -122,13 +121,14 @@ class Host:
         try:
             for child in others:
                 child.start()
-            self._wait(others)
+            self.wait(others)
             yield
         finally:
             stop_all(others, _STOP_SECONDS)
             self.start()
 
-    def _wait(self, children: Sequence[Child]) -> None:
+    def wait(self, children: Sequence[Child]) -> None:
+        """Wait until a sidecar, and a worker if there is one, answer."""
         for child, service in zip(children, self.services, strict=False):
             child.wait_until(service.ready, patience(60))
 
@@ -140,6 +140,16 @@ class Host:
         except httpx2.HTTPError:
             return set()
         return {duty for (duty,), leads in found.items() if leads}
+
+
+def start_all(hosts: Sequence[Host]) -> None:
+    """Start the processes of hosts that do not run, and wait until they answer."""
+    for host in hosts:
+        for child in host.processes:
+            if not child.is_running:
+                child.start()
+    for host in hosts:
+        host.wait(host.processes)
 
 
 @dataclass(frozen=True)
@@ -197,26 +207,26 @@ class Place:
     def used(self, hosts: Sequence[Host]) -> Iterator[None]:
         """Send requests to hosts continuously, ignoring failures, while the context is active."""
         stop = threading.Event()
-        thread = threading.Thread(target=self._use, args=(hosts, stop))
-        thread.start()
+        threads = [
+            threading.Thread(target=use, args=(host, stop))
+            for host in hosts
+            for use in (self._submit_all, _read_all, _read_all)
+        ]
+        for thread in threads:
+            thread.start()
         try:
             yield
         finally:
             stop.set()
-            thread.join()
+            for thread in threads:
+                thread.join()
 
-    def _use(self, hosts: Sequence[Host], stop: threading.Event) -> None:
-        if not hosts:
-            return
-        with httpx2.Client(trust_env=False, timeout=10) as client:
-            for number, host in zip(count(), cycle(hosts), strict=False):
-                if stop.wait(_PACE):
-                    return
-                with contextlib.suppress(InterviewWorkerError):
-                    self.submit("go", number, host)
-                for _ in range(2):
-                    with contextlib.suppress(httpx2.HTTPError):
-                        client.get(f"{host.url}/api/v1/interviews?limit=5")
+    def _submit_all(self, host: Host, stop: threading.Event) -> None:
+        number = 0
+        while not stop.wait(_SUBMISSIONS):
+            number += 1
+            with contextlib.suppress(InterviewWorkerError):
+                self.submit("go", number, host)
 
     def leader_of(self, duty: str) -> Host:
         """Wait until a host leads a duty."""
@@ -228,8 +238,8 @@ class Place:
         for child in (self.broker, *self.running.stack.servers):
             if not child.is_running:
                 child.start()
+        start_all(self.hosts)
         for host in self.hosts:
-            host.start()
             wait_until(lambda host=host: self._works(host), 60)  # type: ignore[misc]
         wait_until(self._is_idle, 60, interval=0.5)
 
@@ -319,7 +329,7 @@ class _Plan:
         }
         name = f"all-{self.name}"
         argv = [sys.executable, "-m", "tests.alerting.live.worker", str(self.notes), name]
-        answers = is_answering(stack, name)
+        answers = _calmly(is_answering(stack, name))
         self.found = (
             replace(sidecar, name=f"server-{self.name}", env=own, ready=lambda: _lives(self.url)),
             replace(worker, name=f"worker-{name}", argv=argv, env=own, ready=answers),
@@ -346,6 +356,25 @@ class _Plan:
 
 def _services(plans: Sequence[_Plan], stack: Stack) -> list[Service]:
     return [service for plan in plans for service in plan.services(stack)]
+
+
+def _read_all(host: Host, stop: threading.Event) -> None:
+    with httpx2.Client(trust_env=False, timeout=10) as client:
+        while not stop.wait(_READS):
+            with contextlib.suppress(httpx2.HTTPError):
+                client.get(f"{host.url}/api/v1/interviews?limit=5")
+
+
+def _calmly(ready: Callable[[], bool]) -> Callable[[], bool]:
+    """A worker does not answer while the broker is down."""
+
+    def check() -> bool:
+        try:
+            return ready()
+        except (OperationalError, RedisError, OSError):
+            return False
+
+    return check
 
 
 def _lives(url: str) -> bool:

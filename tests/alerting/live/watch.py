@@ -126,7 +126,8 @@ def watched(stack: Place, place: Path) -> Iterator[Watch]:
         "global": {
             "scrape_interval": f"{SCRAPE}s",
             "scrape_timeout": f"{SCRAPE}s",
-            "evaluation_interval": "1s",
+            # Each evaluation costs as much as a scrape.
+            "evaluation_interval": f"{SCRAPE}s",
         },
         "rule_files": [str(rules(place / "rules"))],
         "alerting": {"alertmanagers": [{"static_configs": [_targets(manager)]}]},
