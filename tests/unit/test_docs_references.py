@@ -49,6 +49,7 @@ OTHER_VARIABLES = {
     "PEER": "Makefile",
     "XDG_CACHE_HOME": "tests/contract_servers/cache.py",
     "EXTRAS": "deployment/compose/core.yml",
+    "FAULTS": "Makefile",
     "FUZZ_SEED": "Makefile",
     "GRAFANA_URL": "deployment/compose/monitoring.yml",
     "LOAD": "Makefile",

@@ -90,7 +90,8 @@ FAULTS = (
         before=by.born_again,
         inject=by.server_stopped("mongodb"),
         expected=named("DatabaseDown", "CriticalErrorRate", "AvailabilityBudgetBurn"),
-        also=_BURNS,
+        # Requests wait for the database, and are slow for a while after it is back.
+        also=_BURNS | named("HighLatency"),
         # A leader's lease lapses meanwhile.
         lasts=35,
     ),
