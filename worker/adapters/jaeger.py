@@ -9,10 +9,14 @@ from typing import Any
 import httpx2
 
 from monitoring import SERVICE
+from tasks.clock import now
 from tasks.errors import Permanent, Transient
 
 _LIMIT = 50
 """The maximum number of traces: that of the interview, and those of requests that read it."""
+
+_PERIOD = timedelta(days=30)
+"""How far back traces are searched. Jaeger itself searches two days back."""
 
 _ROOT = "POST /api/v1/interviews"
 
@@ -55,12 +59,15 @@ class Jaeger:
     def spans(self, interview_id: str) -> Sequence[FoundSpan]:
         """Return the spans of the trace of an interview; none if it was not sampled.
 
+        Traces that started more than 30 days ago are not found.
+
         Raises:
             Transient: Jaeger does not respond.
             Permanent: The server at this URL is not Jaeger.
         """
         tags = json.dumps({"interview.id": interview_id})
-        query = {"service": SERVICE, "tags": tags, "limit": str(_LIMIT), "lookback": "30d"}
+        start = round((now() - _PERIOD).timestamp() * 1_000_000)
+        query = {"service": SERVICE, "tags": tags, "limit": str(_LIMIT), "start": str(start)}
         try:
             answer = self._http.get("/api/traces", params=query)
             answer.raise_for_status()
