@@ -9,7 +9,7 @@ from opentelemetry.util.types import Attributes, AttributeValue
 
 from monitoring.redaction import redact
 
-_ALLOWED_PREFIXES = (
+ALLOWED_PREFIXES = (
     "interview.",
     "messaging.",
     "gen_ai.",
@@ -82,5 +82,5 @@ def _allowed_attributes(attributes: Attributes) -> dict[str, AttributeValue]:
     return {
         name: redact(value)[:_MAX_LENGTH] if isinstance(value, str) else value
         for name, value in known.items()
-        if name.startswith(_ALLOWED_PREFIXES)
+        if name.startswith(ALLOWED_PREFIXES)
     }

@@ -6,9 +6,15 @@ from dataclasses import dataclass, field
 
 from tests.contract_servers import golang, maven
 from tests.contract_servers.cache import NotAvailable, found
+from tests.contract_servers.tracing import COLLECTOR, JAEGER
 
 _FERRETDB = "github.com/FerretDB/FerretDB"
 _PROMETHEUS = "github.com/prometheus/prometheus"
+_JAEGER = "github.com/jaegertracing/jaeger"
+_COLLECTOR = (
+    "github.com/open-telemetry/opentelemetry-collector-contrib/extension/healthcheckextension"
+)
+"""The part whose version is that of the collector's image."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,14 @@ def _promtool() -> Mapping[str, str]:
     return {"PATH": os.pathsep.join((str(program.parent), os.environ.get("PATH", "")))}
 
 
+def _jaeger() -> Mapping[str, str]:
+    return {JAEGER: str(golang.built("jaeger", _JAEGER, f"{_JAEGER}/cmd/jaeger"))}
+
+
+def _collector() -> Mapping[str, str]:
+    return {COLLECTOR: str(golang.built("collector", _COLLECTOR)), **_jaeger()}
+
+
 def _missing(reason: str) -> Callable[[], Mapping[str, str]]:
     def refuse() -> Mapping[str, str]:
         raise NotAvailable(reason)
@@ -153,8 +167,20 @@ PEERS: tuple[Peer, ...] = (
         ("tests/alerting/test_rules.py",),
     ),
     Peer(
+        "jaeger",
+        golang.version_of("jaeger", _JAEGER),
+        _jaeger,
+        ("tests/contract_servers/traces.py",),
+    ),
+    Peer(
+        "collector",
+        golang.version_of("collector", _COLLECTOR),
+        _collector,
+        ("tests/contract_servers/traces.py", "tests/contract_servers/sampling.py"),
+    ),
+    Peer(
         "pint",
         "",
-        _missing("the module proxy refused its Go module (github.com/cloudflare/pint: 403)"),
+        _missing("the module proxy refuses all versions of github.com/cloudflare/pint (403)"),
     ),
 )

@@ -2,7 +2,6 @@
 
 import json
 import re
-import wave
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 from kafka import KafkaProducer
@@ -21,6 +19,7 @@ from monitoring import metrics
 from monitoring.stack.elasticsearch.fields import FIELDS
 from tasks.interviews.interview import Interview, Stage, Status
 from tests.monitoring.figures import Figures, busy, scraped
+from tests.monitoring.planted import ADDRESS, NUMBER, PLANTED, TOKEN, named, noise, particulars
 from tests.monitoring.scripted_stack import scripted_stack
 from tests.monitoring.scripted_worker import CANARY, RECYCLE_AFTER
 from tests.processes import ROOT, wait_for, wait_until
@@ -30,12 +29,6 @@ from tests.stack import RunningStack
 from worker.cli.commands import app
 
 SCHEMA = ROOT / "monitoring" / "logs" / "line.schema.json"
-
-_ADDRESS = "zebulon@canarybird.example"
-_TOKEN = "canarytokencanarytoken"
-_NUMBER = "+49 30 901820555"
-_PLANTED = ("canary", "zebulon", "901820555", "garbage collector")
-"""In lower case; the last words are spoken in the recording."""
 
 _SCRIPT = (
     *(f"go-none-{number}" for number in range(8)),
@@ -95,44 +88,16 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         yield Story(interviews, figures, lines, collected, answer, told_of, timeline)
 
 
-def noise(place: Path) -> Path:
-    path = place / "clip.wav"
-    samples = np.random.default_rng(3).normal(0, 1000, 16000).astype(np.int16)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16000)
-        file.writeframes(samples.tobytes())
-    return path
-
-
-def named(clip: Path, name: str) -> Path:
-    recording = clip.with_name(name)
-    recording.hardlink_to(clip)
-    return recording
-
-
-def particulars(name: str) -> dict[str, Any]:
-    return {
-        "type": "technical",
-        "candidate": {"name": CANARY, "email": _ADDRESS},
-        "interviewers": [{"name": CANARY, "email": f"{name}@canarybird.example"}],
-        "consent": {"id": "c", "at": "2026-01-01T00:00:00Z"},
-        # Nothing listens on this port.
-        "callback_url": f"http://127.0.0.1:9/canary?token={_TOKEN}",
-    }
-
-
 def knock(url: str, interview_id: str) -> httpx2.Response:
     """Send requests with sensitive data in every place; returns the response to a valid one."""
-    headers = {"Authorization": f"Bearer {_TOKEN}", "X-Request-ID": "story-1"}
+    headers = {"Authorization": f"Bearer {TOKEN}", "X-Request-ID": "story-1"}
     api = f"{url}/api/v1/interviews"
-    bad = {**particulars("x"), "audio_url": f"http://127.0.0.1:9/a?sig={_TOKEN}", "canary": CANARY}
+    bad = {**particulars("x"), "audio_url": f"http://127.0.0.1:9/a?sig={TOKEN}", "canary": CANARY}
     with httpx2.Client(headers=headers) as client:
-        assert client.get(f"{api}/{CANARY}?email={_ADDRESS}").status_code == 422
+        assert client.get(f"{api}/{CANARY}?email={ADDRESS}").status_code == 422
         assert client.post(api, json=bad).status_code == 422
-        assert client.get(f"{url}/{_ADDRESS}/{_NUMBER}").status_code == 404
-        return client.get(f"{api}/{interview_id}?of={_ADDRESS}")
+        assert client.get(f"{url}/{ADDRESS}/{NUMBER}").status_code == 404
+        return client.get(f"{api}/{interview_id}?of={ADDRESS}")
 
 
 def traced(running: RunningStack, collected: Collector, interview_id: str) -> str:
@@ -152,7 +117,7 @@ def traced(running: RunningStack, collected: Collector, interview_id: str) -> st
 def ask_by_kafka(servers: str) -> None:
     producer = KafkaProducer(bootstrap_servers=servers)
     try:
-        bad = {"candidate": {"name": CANARY, "email": _ADDRESS, "phone": _NUMBER}}
+        bad = {"candidate": {"name": CANARY, "email": ADDRESS, "phone": NUMBER}}
         producer.send("interviews.requested", json.dumps(bad).encode()).get(10)
         producer.send("interviews.requested", f"{CANARY}, not JSON".encode()).get(10)
     finally:
@@ -181,7 +146,7 @@ def test_every_line_is_as_the_schema_says(story: Story) -> None:
     assert seen == {field.line for field in FIELDS} - {"userId"}
 
 
-@pytest.mark.parametrize("what", _PLANTED)
+@pytest.mark.parametrize("what", PLANTED)
 def test_nothing_about_people_is_told(story: Story, what: str) -> None:
     assert [line for _, line in story.lines if what in line.lower()] == []
     spans = [span for span in story.collector.spans if what in str(span.raw).lower()]

@@ -4,12 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
+from tests.compose import load
 from tests.contract_servers import __main__ as command
 from tests.contract_servers import cache
 from tests.contract_servers.cache import PINNED, NotAvailable
 from tests.contract_servers.peers import PEERS, Peer
 from tests.contract_servers.results import Result, read, summary
+from tests.contract_servers.tracing import CONFIGURATION
 from tests.processes import ROOT
 
 REPORT = """<testsuites><testsuite>
@@ -93,10 +96,22 @@ def test_a_peer_lacks_something_for_tests_that_there_are() -> None:
 def test_what_is_pinned_names_no_registry() -> None:
     pinned = [file for file in PINNED.rglob("*") if file.is_file()]
     assert {file.name for file in pinned} == {
-        "go.mod",
-        "go.sum",
-        "main.go",
-        "pom.xml",
-        "SHA256SUMS",
+        *("go.mod", "go.sum", "main.go", "main_others.go", "components.go", "manifest.yaml"),
+        *("pom.xml", "SHA256SUMS"),
     }
     assert not [file for file in pinned if re.search(r"https?://", file.read_text())]
+
+
+def test_the_collector_is_the_one_in_compose_with_the_parts_that_we_configure() -> None:
+    (peer,) = (peer for peer in PEERS if peer.name == "collector")
+    image = load()["services"]["otel-collector"]["image"]
+    assert image == f"otel/opentelemetry-collector-contrib:{peer.version}"
+    configured = yaml.safe_load(CONFIGURATION.read_text())
+    built = yaml.safe_load((PINNED / "collector" / "manifest.yaml").read_text())
+    for kind in ("receiver", "processor", "exporter", "extension"):
+        modules = [part["gomod"].split()[0].rsplit("/", 1)[1] for part in built[f"{kind}s"]]
+        wanted = {name.partition("/")[0].replace("_", "") for name in configured[f"{kind}s"]}
+        assert {module.removesuffix(kind) for module in modules} == wanted
+    modules = [part["gomod"] for kind in configured if kind != "service" for part in built[kind]]
+    pinned = (PINNED / "collector" / "go.mod").read_text()
+    assert [module for module in modules if module not in pinned] == []
