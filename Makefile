@@ -149,6 +149,10 @@ logs: ## Follow the logs of all containers
 smoke: $(DEV) ## Process an interview in the containers; needs a container engine
 	$(BIN)/python -m pytest -ra tests/smoke
 
+.PHONY: image-size
+image-size: $(DEV) ## Build the image and check its size; needs docker, podman or buildah
+	@$(BIN)/python -m tests.image
+
 ##@ Develop
 
 .PHONY: types

@@ -10,6 +10,7 @@ import shlex
 import stat
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from tasks.interviews.interview import Stage
 from tasks.pipeline.queues import QUEUES
 from tasks.pipeline.runner import task_name
 from tests.compose import COMPOSE_FILE, RESOURCES, included, load
+from tests.image import number_of_bytes
 from tests.processes import ROOT
 from worker.settings import Settings, load_settings
 
@@ -142,6 +144,28 @@ def test_base_images_are_pinned() -> None:
     assert bases
     for base in bases:
         assert re.search(r":v?\d+\.\d+\.\d+(-slim-bookworm|-debian-\d\.\d)?$", base)
+
+
+def test_the_user_of_the_image_is_a_number() -> None:
+    # Kubernetes' runAsNonRoot refuses an image whose user is a name.
+    user = re.findall(r"^USER (\S+)", DOCKERFILE, re.MULTILINE)[-1]
+    assert re.fullmatch(r"\d+:\d+", user)
+    assert {SERVICES[name]["user"] for name in OURS} == {user}
+
+
+def test_image_and_compose_have_the_same_extras() -> None:
+    (extras,) = re.findall(r"^ARG EXTRAS=(\S+)", DOCKERFILE, re.MULTILINE)
+    for name in OURS:
+        assert SERVICES[name]["build"]["args"]["EXTRAS"] == f"${{EXTRAS:-{extras}}}"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert set(extras.split(",")) <= project["optional-dependencies"].keys()
+
+
+@pytest.mark.parametrize(
+    ("shown", "size"), [("704 MB", 704e6), ("1.12 GB", 1.12e9), ("38.4 kB", 38400)]
+)
+def test_size_of_an_image_is_read_as_buildah_shows_it(shown: str, size: float) -> None:
+    assert number_of_bytes(shown) == pytest.approx(size)
 
 
 @EACH
