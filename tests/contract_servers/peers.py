@@ -157,6 +157,7 @@ PEERS: tuple[Peer, ...] = (
             "tests/integration/test_kafka.py",
             "tests/monitoring/test_stores.py",
             "tests/monitoring/test_services.py",
+            "tests/contract_servers/sessions.py",
         ),
         only="kafka or (lag and not mongodb)",
     ),
@@ -177,6 +178,14 @@ PEERS: tuple[Peer, ...] = (
         golang.version_of("collector", _COLLECTOR),
         _collector,
         ("tests/contract_servers/traces.py", "tests/contract_servers/sampling.py"),
+    ),
+    Peer(
+        "opensearch",
+        "",
+        _missing(
+            "Maven returned no distribution of it; besides, it has no index.lifecycle.name, which "
+            "the index template sets"
+        ),
     ),
     Peer(
         "pint",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from kafka import KafkaConsumer
-from kafka.errors import KafkaError
+from kafka.errors import InvalidSessionTimeoutError, KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from monitoring.trace_context import continue_trace
@@ -43,12 +43,15 @@ class KafkaRequests:
             group: The consumer group, which shares the partitions among its members.
             max_poll_interval: The longest a message may take, in seconds, before Kafka gives it to
                 another member of the group. Tansu holds a new member back for half of
-                it.
+                it. It is also the session timeout, 30 at most, which the broker must allow:
+                Apache Kafka admits no session below 6 seconds (`group.min.session.timeout.ms`).
         """
         self._bootstrap_servers = bootstrap_servers
         self._topic = topic
         self._group = group
         self._max_poll_interval_ms = int(max_poll_interval * 1000)
+        # Tansu does not admit a member whose session time-out exceeds its poll interval.
+        self._session_ms = min(_SESSION_MS, self._max_poll_interval_ms)
 
     def run(self, handle: Handle, stop: threading.Event, *, reject: Reject) -> None:
         """Handle messages until stopped; reconnect while Kafka is unavailable.
@@ -67,13 +70,11 @@ class KafkaRequests:
                     while not stop.is_set():
                         self._step(consumer, handle, reject)
             except KafkaError as error:
-                log.warning("connecting to Kafka again: %s", error)
+                log.warning("connecting to Kafka again: %s", self._explained(error))
                 stop.wait(_RETRY_MS / 1000)
 
     def _connected(self) -> Any:
         ensure_topic(self._bootstrap_servers, self._topic)
-        # Tansu does not admit a member whose session time-out exceeds its poll interval.
-        session_ms = min(_SESSION_MS, self._max_poll_interval_ms)
         consumer = connect(
             KafkaConsumer,
             self._bootstrap_servers,
@@ -82,8 +83,8 @@ class KafkaRequests:
             auto_offset_reset="earliest",
             isolation_level="read_committed",
             max_poll_interval_ms=self._max_poll_interval_ms,
-            session_timeout_ms=session_ms,
-            heartbeat_interval_ms=session_ms // 6,
+            session_timeout_ms=self._session_ms,
+            heartbeat_interval_ms=self._session_ms // 6,
             reconnect_backoff_max_ms=1000,
         )
         consumer.subscribe([self._topic])
@@ -102,6 +103,14 @@ class KafkaRequests:
                 else:
                     consumer.commit({partition: OffsetAndMetadata(record.offset + 1)})
                     self._announce(status)
+
+    def _explained(self, error: KafkaError) -> str:
+        if isinstance(error, InvalidSessionTimeoutError):
+            return (
+                f"it refuses a session timeout of {self._session_ms / 1000:g} seconds; allow it by "
+                "the broker's group.min.session.timeout.ms and group.max.session.timeout.ms"
+            )
+        return str(error)
 
     def _announce(self, status: str) -> None:
         record_consumed.send(RecordConsumed(self._topic, status))
