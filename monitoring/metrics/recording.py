@@ -30,7 +30,6 @@ Totals = dict[tuple[str, Labels], list[float]]
 number of observations in each bucket."""
 
 
-
 @dataclass(slots=True)
 class _Series:
     """A series of this process.

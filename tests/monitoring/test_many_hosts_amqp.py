@@ -64,10 +64,7 @@ class Hosts:
 
     def submit(self, names: Sequence[str]) -> list[str]:
         """Submit interviews, to each host in turn."""
-        return [
-            submit(replace(self.running, api=self.apis[number % 2]), self.clip, name)
-            for number, name in enumerate(names)
-        ]
+        return [submit(self.apis[number % 2], self.clip, name) for number, name in enumerate(names)]
 
     def wait(self, interviews: Sequence[str]) -> None:
         for one in interviews:
