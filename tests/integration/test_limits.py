@@ -14,9 +14,10 @@ from pymongo.database import Database
 
 from tests.conftest import Document
 from tests.integration.test_access import api, bearer
-from tests.integration.test_api import PATH, problem
+from tests.integration.test_api import PATH, particulars, problem
+from tests.servers.dripping import DRIPS, dripping
 from tests.sidecar import serving
-from tests.timing import allowed, wait_until, within
+from tests.timing import allowed, patience, wait_until, within
 from worker.adapters.mongo import MongoKeys, PortableInterviews
 from worker.adapters.resilience.rate_limit import RateLimit
 from worker.ports import Scope
@@ -164,10 +165,39 @@ def answer_to_half_a_body(address: str, path: str, media_type: str) -> bytes:
         f"POST {path} HTTP/1.1\r\nHost: {host.netloc}\r\nContent-Type: {media_type}\r\n"
         "Content-Length: 1000\r\n\r\n--x"
     )
-    with socket.create_connection((host.hostname, host.port), timeout=allowed(10)) as connection:
+    with socket.create_connection((host.hostname, host.port), timeout=allowed(5)) as connection:
         connection.sendall(head.encode())
         answer = b""
         # The connection is closed as well, so the read ends.
         while piece := connection.recv(65536):
             answer += piece
     return answer
+
+
+def test_slow_servers_do_not_keep_the_api_from_answering(
+    settings: Settings, tmp_path: Path
+) -> None:
+    hanging = settings.with_environment({"AUDIO_URL_TIMEOUT": f"{allowed(5):g}"})
+    with (
+        dripping(*DRIPS["body"]) as audio_url,
+        serving(hanging, tmp_path) as url,
+        ThreadPoolExecutor(60) as threads,
+        httpx2.Client(base_url=url, timeout=patience(60), trust_env=False) as client,
+    ):
+        posts = [
+            threads.submit(client.post, PATH, json=particulars(audio_url=audio_url))
+            for _ in range(60)
+        ]
+        wait_until(lambda: waiting(client) > 50)
+        with within(1, before=allowed(5)):
+            assert client.get(PATH).status_code == 200
+        assert not any(post.done() for post in posts)
+        codes = {post.result().json()["code"] for post in posts}
+    assert codes <= {"audio_url_timeout", "busy"}
+
+
+def waiting(client: httpx2.Client) -> float:
+    text = client.get("/metrics").text
+    in_flight = f'http_requests_in_flight{{path="{PATH}"}}'
+    (line,) = (line for line in text.splitlines() if line.startswith(in_flight))
+    return float(line.rpartition(" ")[2])

@@ -18,7 +18,7 @@ from tasks.ports import CallbackSender
 from worker.adapters.endpoints import CALLBACK, WEBHOOK
 from worker.adapters.http.calls import instrumented_call
 from worker.adapters.http.retry_after import parse_retry_after
-from worker.adapters.http.ssrf import ForbiddenAddress, pin_address, resolve_public_address
+from worker.adapters.http.ssrf import ForbiddenAddress, pin_public_address, resolve_public_address
 
 _POINTER = "/callback_url"
 _WAIT_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
@@ -64,7 +64,7 @@ class WebhookSender(CallbackSender):
 
     def _request(self, callback: Callback) -> httpx2.Request:
         body = cloud_event_json(callback.event)
-        request = httpx2.Request(
+        return httpx2.Request(
             "POST",
             callback.url,
             content=body.encode(),
@@ -74,9 +74,6 @@ class WebhookSender(CallbackSender):
                 **self._signed(callback.event.id, body),
             },
         )
-        if not self._allow_private:
-            pin_address(request, resolve_public_address(request.url))
-        return request
 
     def _signed(self, message_id: str, body: str) -> dict[str, str]:
         moment = now()
@@ -90,6 +87,8 @@ class WebhookSender(CallbackSender):
     async def _post(self, request: httpx2.Request) -> tuple[int, httpx2.Headers]:
         transport = httpx2.AsyncHTTPTransport(verify=self._tls, trust_env=False)
         async with asyncio.timeout(self._timeout), transport:
+            if not self._allow_private:
+                await pin_public_address(request)
             # The body of the response is not read.
             answer = await transport.handle_async_request(request)
             await answer.aclose()

@@ -1,5 +1,6 @@
 """The ASGI application."""
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -15,7 +16,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from monitoring.http import HttpMonitor, RequestsInFlight
 from monitoring.metrics.recording import Recorder
 from tasks.interviews.interview import Submission
-from worker.api import audit, health, interviews, log_level, metrics, problems
+from worker.api import audit, health, interviews, log_level, metrics, problems, submissions
 from worker.api.context import Context
 from worker.api.headers import SecurityHeaders
 from worker.api.limits import BodyLimit
@@ -70,6 +71,7 @@ def create_api(
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(SecurityHeaders)
     app.state.shutting_down = threading.Event()
+    app.state.fetches = asyncio.Semaphore(submissions.FETCHES)
     app.state.in_flight = RequestsInFlight()
     app.state.configured_series = None
     # The middleware added last is the outermost.

@@ -19,6 +19,9 @@ from worker.ports import Scope
 
 router = APIRouter(prefix="/health", tags=["health"])
 
+_THREAD_TIMEOUT = 1.0
+"""Seconds within which a request must get a thread, or the sidecar is not ready."""
+
 _NEVER_STORED = {"Cache-Control": "no-store"}
 _REFUSED = documented(401, 403, 422)
 _UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: {"description": "The service is down"}}
@@ -66,7 +69,19 @@ async def ready(request: Request, context: ContextDep) -> Response:
     reasons = [f"{name} is down" for name in found.missing]
     dead = await asyncio.to_thread(context.monitoring.dead_workers)
     reasons += [f"worker {name} is down" for name in dead]
+    if not await _has_free_thread():
+        reasons.append("all threads of the API are busy")
     return _answer({"status": "down" if reasons else "ok", "reasons": reasons}, ready=not reasons)
+
+
+async def _has_free_thread() -> bool:
+    """Whether a request would soon get a thread of the API's pool."""
+    try:
+        async with asyncio.timeout(_THREAD_TIMEOUT):
+            await run_in_threadpool(lambda: None)
+    except TimeoutError:
+        return False
+    return True
 
 
 def _details(found: HealthReport) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """Parsing of submissions: a multipart upload, or JSON with an `audio_url`."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -13,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
-from tasks.errors import InvalidAudio, InvalidInput
+from tasks.errors import InvalidAudio, InvalidInput, Transient
 from tasks.interviews.interview import Interview, Source, Submission
 from worker.adapters.http.download import download
 from worker.adapters.scratch import mapped_disk_errors, scratch_file
@@ -31,6 +32,9 @@ _CHUNK = 1 << 20
 
 _MIN_RATE = 4 << 20
 """The slowest rate, in bytes per second, at which a recording is probed and stored."""
+
+FETCHES = 8
+"""The number of recordings that are fetched at a time, of the 40 threads of the API."""
 
 _LATENCY = timedelta(seconds=60)
 """The longest time that all other steps take."""
@@ -65,11 +69,30 @@ async def accept(
             return await run_in_threadpool(_accept_upload, form, intake, once, source)
     if media_type == "application/json":
         body = await _body(request)
-        return await run_in_threadpool(_accept_url, body, intake, once, source)
+        async with _turn(request.app.state.fetches, longest=intake.download_limits["timeout"]):
+            return await run_in_threadpool(_accept_url, body, intake, once, source)
     raise InvalidInput(
         "post multipart/form-data with audio and interview, or application/json with audio_url",
         code="unsupported_media_type",
     )
+
+
+@asynccontextmanager
+async def _turn(fetches: asyncio.Semaphore, longest: float) -> AsyncIterator[None]:
+    """Wait for one of the few places for fetches, so that they leave threads for other requests.
+
+    Raises:
+        Transient: There was none in time.
+    """
+    try:
+        async with asyncio.timeout(longest):
+            await fetches.acquire()
+    except TimeoutError:
+        raise Transient("too many recordings are being fetched", code="busy") from None
+    try:
+        yield
+    finally:
+        fetches.release()
 
 
 def _accept_upload(

@@ -1,6 +1,6 @@
 """Download of recordings from an `audio_url`, with protection against SSRF."""
 
-import time
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -15,7 +15,7 @@ from worker.adapters.http.calls import instrumented_call
 from worker.adapters.http.retry_after import parse_retry_after
 from worker.adapters.http.ssrf import ForbiddenAddress, SSRFGuardTransport, check_scheme
 from worker.adapters.scratch import scratch_file
-from worker.ports import DownloadFailed
+from worker.ports import DownloadFailed, DownloadLimits
 
 _POINTER = "/audio_url"
 _UNREACHABLE = "audio_url_unreachable"
@@ -47,21 +47,40 @@ def download(
         InvalidInput: The URL is invalid or forbidden, or the recording cannot be downloaded.
     """
     _check(url)
-    deadline = time.monotonic() + timeout
+    limits = DownloadLimits(max_bytes=max_bytes, timeout=timeout, allow_private=allow_private)
     with scratch_file() as (file, recording):
         with instrumented_call(AUDIO_URL, RECORDING) as call:
             try:
-                with _client(timeout, allow_private) as client, client.stream("GET", url) as answer:
-                    call.status = answer.status_code
-                    _check_answer(answer, max_bytes)
-                    _save(answer, file, max_bytes, deadline)
+                # asyncio limits the whole exchange. A time-out for each read would let a server
+                # keep the connection open by sending a byte now and then.
+                call.status = asyncio.run(_fetch(url, file, limits))
+            except _Refused as refusal:
+                call.status = refusal.status
+                raise refusal.error from None
             except ForbiddenAddress as error:
                 raise _forbidden(error.message) from error
             except (TimeoutError, httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
-                call.status = None  # an incomplete response does not count
                 raise _unreachable(error, timeout) from error
         file.flush()
         yield recording, _name(url)
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, error: InvalidInput) -> None:
+        super().__init__(error.message)
+        self.status = status
+        self.error = error
+
+
+async def _fetch(url: str, file: IO[bytes], limits: DownloadLimits) -> int:
+    async with asyncio.timeout(limits["timeout"]), _client(limits) as client:
+        async with client.stream("GET", url) as answer:
+            try:
+                _check_answer(answer, limits["max_bytes"])
+                await _save(answer, file, limits["max_bytes"])
+            except InvalidInput as error:
+                raise _Refused(answer.status_code, error) from error
+        return answer.status_code
 
 
 def _check(url: str) -> None:
@@ -73,11 +92,11 @@ def _check(url: str) -> None:
         raise _forbidden(error.message) from error
 
 
-def _client(timeout: float, allow_private: bool) -> httpx2.Client:
-    transport = httpx2.HTTPTransport if allow_private else SSRFGuardTransport
-    return httpx2.Client(
+def _client(limits: DownloadLimits) -> httpx2.AsyncClient:
+    transport = httpx2.AsyncHTTPTransport if limits["allow_private"] else SSRFGuardTransport
+    return httpx2.AsyncClient(
         transport=transport(trust_env=False),
-        timeout=min(timeout, 10.0),
+        timeout=limits["timeout"],
         follow_redirects=True,
         max_redirects=_REDIRECTS,
         trust_env=False,
@@ -93,19 +112,26 @@ def _check_answer(answer: httpx2.Response, max_bytes: int) -> None:
         raise InvalidInput(
             f"the server answered {answer.status_code}", pointer=_POINTER, code=_UNREACHABLE
         )
+    encoding = answer.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        # Not asked for, and a small answer could decode to more than memory holds.
+        raise InvalidInput(
+            f"the server answered with the content encoding {encoding[:40]}, but only identity is "
+            "accepted",
+            pointer=_POINTER,
+            code="audio_url_encoding",
+        )
     declared = answer.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes:
         raise _too_large(max_bytes)
 
 
-def _save(answer: httpx2.Response, file: IO[bytes], max_bytes: int, deadline: float) -> None:
+async def _save(answer: httpx2.Response, file: IO[bytes], max_bytes: int) -> None:
     written = 0
-    for piece in answer.iter_bytes(_CHUNK):
+    async for piece in answer.aiter_raw(_CHUNK):
         written += len(piece)
         if written > max_bytes:
             raise _too_large(max_bytes)
-        if time.monotonic() > deadline:
-            raise TimeoutError
         file.write(piece)
 
 

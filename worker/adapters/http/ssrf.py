@@ -1,8 +1,9 @@
 """Protection against server-side request forgery (SSRF)."""
 
-import ipaddress
 import socket
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
+import anyio
 import httpx2
 
 from tasks.errors import Permanent
@@ -14,14 +15,64 @@ class ForbiddenAddress(Permanent):
     code = "forbidden_address"
 
 
-class SSRFGuardTransport(httpx2.HTTPTransport):
+_SPECIAL_IPV4 = tuple(
+    map(
+        IPv4Network,
+        (
+            "0.0.0.0/8",
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.0.0.0/24",
+            "192.0.2.0/24",
+            "192.31.196.0/24",
+            "192.52.193.0/24",
+            "192.88.99.0/24",
+            "192.168.0.0/16",
+            "192.175.48.0/24",
+            "198.18.0.0/15",
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+            # Multicast, and reserved.
+            "224.0.0.0/4",
+            "240.0.0.0/4",
+        ),
+    )
+)
+"""https://www.iana.org/assignments/iana-ipv4-special-registry/"""
+
+_GLOBAL_IPV6 = IPv6Network("2000::/3")
+"""All that is allocated: https://www.iana.org/assignments/ipv6-address-space/"""
+
+_SPECIAL_IPV6 = tuple(
+    map(
+        IPv6Network,
+        (
+            # Protocol assignments, with Teredo, benchmarking and ORCHID.
+            "2001::/23",
+            "2001:db8::/32",
+            "2002::/16",
+            "2620:4f:8000::/48",
+            "3fff::/20",
+        ),
+    )
+)
+"""https://www.iana.org/assignments/iana-ipv6-special-registry/, inside `_GLOBAL_IPV6`"""
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+"""The prefix that translates to IPv4 (RFC 6052); the address is in the last 32 bits."""
+
+
+class SSRFGuardTransport(httpx2.AsyncHTTPTransport):
     """A transport that connects to public addresses only, on every hop of a redirect."""
 
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request to an address of its host, if all its addresses are public."""
         check_scheme(request.url.scheme)
-        pin_address(request, resolve_public_address(request.url))
-        return super().handle_request(request)
+        await pin_public_address(request)
+        return await super().handle_async_request(request)
 
 
 def check_scheme(scheme: str) -> None:
@@ -40,7 +91,7 @@ def resolve_public_address(url: httpx2.URL) -> str:
     Connect only to the returned address: the next DNS answer may be a different one.
 
     Raises:
-        Forbidden: One of the addresses is not public.
+        ForbiddenAddress: One of the addresses is not public.
         httpx2.ConnectError: The host is not known.
     """
     if _is_this_machine(url.host):
@@ -55,8 +106,18 @@ def resolve_public_address(url: httpx2.URL) -> str:
     return addresses[0]
 
 
-def pin_address(request: httpx2.Request, address: str) -> None:
-    """Make a request connect to an address, without another DNS lookup."""
+async def pin_public_address(request: httpx2.Request) -> None:
+    """Make a request connect to a public address, without another DNS lookup.
+
+    It can be cancelled while the name is resolved.
+
+    Raises:
+        ForbiddenAddress: One of the host's addresses is not public.
+        httpx2.ConnectError: The host is not known.
+    """
+    address = await anyio.to_thread.run_sync(
+        lambda: resolve_public_address(request.url), abandon_on_cancel=True
+    )
     # The host name stays in the Host header and in the TLS handshake.
     request.extensions = {**request.extensions, "sni_hostname": request.url.host}
     request.url = request.url.copy_with(host=address)
@@ -69,12 +130,19 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _is_public(address: str) -> bool:
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(parsed, ipaddress.IPv6Address):
-        # IPv6 addresses with an embedded IPv4 address lead to the latter.
-        inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo or (None, None))[1]
-        if inner is not None:
-            return inner.is_global
-        if parsed in ipaddress.ip_network("64:ff9b::/96"):
-            return ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF).is_global
-    return parsed.is_global and not parsed.is_multicast
+    """Whether an address is one of a host on the internet, by IANA's registries.
+
+    What the registries do not list is allocated by them later, so only what is allocated today is
+    public. `ipaddress.is_global` is as old as the Python that runs.
+    """
+    parsed = ip_address(address.partition("%")[0])
+    if isinstance(parsed, IPv6Address):
+        translated = parsed.ipv4_mapped or _behind_nat64(parsed)
+        if translated is None:
+            return parsed in _GLOBAL_IPV6 and not any(parsed in one for one in _SPECIAL_IPV6)
+        parsed = translated
+    return not any(parsed in one for one in _SPECIAL_IPV4)
+
+
+def _behind_nat64(address: IPv6Address) -> IPv4Address | None:
+    return IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None

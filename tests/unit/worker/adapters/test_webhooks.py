@@ -18,6 +18,7 @@ from tasks.interviews.events import Event, EventType, cloud_event
 from tests.timing import allowed, within
 from tests.webhooks import SECRET, Receiver, receiving
 from worker.adapters import webhooks
+from worker.adapters.http import ssrf
 from worker.adapters.webhooks import WebhookSender, check_callback_url
 
 OTHER_SECRET = f"whsec_{b64encode(b'another secret of 32 random byte').decode()}"
@@ -191,11 +192,24 @@ def test_a_name_that_comes_to_lead_inside_is_not_posted_to(
 def test_the_connection_goes_to_the_address_that_was_checked(
     monkeypatch: pytest.MonkeyPatch, receiver: Receiver
 ) -> None:
-    monkeypatch.setattr(webhooks, "resolve_public_address", lambda _: "127.0.0.1")
+    monkeypatch.setattr(ssrf, "resolve_public_address", lambda _: "127.0.0.1")
     port = receiver.url.rpartition(":")[2].partition("/")[0]
     callback = to(f"http://public.example:{port}/hook")
     sender(allow_private=False).send(callback)
     assert receiver.headers[0]["host"] == callback.receiver == f"public.example:{port}"
+
+
+def test_a_name_server_that_does_not_answer_is_left_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: ended.wait(60))
+    try:
+        with within(1, before=30):
+            error = refused("https://slow.example/", timeout=0.5, allow_private=False)
+    finally:
+        ended.set()
+    assert "no answer within" in error.message
 
 
 def test_a_host_that_is_not_known_today_may_be_tomorrow(monkeypatch: pytest.MonkeyPatch) -> None:

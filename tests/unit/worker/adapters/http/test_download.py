@@ -1,15 +1,18 @@
-"""Download of recordings: public addresses only, and limited in size."""
+"""Download of recordings: public addresses only, and limited in size and time."""
 
+import gzip
 import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx2
 import pytest
 
 from tasks.errors import InvalidInput
-from tests.timing import allowed
+from tests.servers.dripping import DRIPS, dripping
+from tests.timing import allowed, within
 from worker.adapters.http import ssrf
 from worker.adapters.http.download import download
 from worker.ports import DownloadLimits
@@ -32,6 +35,11 @@ class Handler(BaseHTTPRequestHandler):
             self.send_response(200)
             self.send_header("Content-Length", "1001")
             self.end_headers()
+        elif self.path == "/packed":
+            self.send_response(200)
+            self.send_header("Content-Encoding", "gzip, gzip")
+            self.end_headers()
+            self.wfile.write(gzip.compress(gzip.compress(b"x")))
         elif self.path == "/broken":
             self.send_response(200)
             self.send_header("Content-Length", "500")
@@ -77,6 +85,7 @@ def test_fetches(server: str) -> None:
         ("/broken", "audio_url_unreachable"),
         ("/declared", "too_large"),
         ("/large", "too_large"),
+        ("/packed", "audio_url_encoding"),
     ],
 )
 def test_says_why_it_cannot(server: str, path: str, code: str) -> None:
@@ -103,6 +112,34 @@ def test_says_why_it_cannot(server: str, path: str, code: str) -> None:
         "http://[fd00::1]/a",
         "http://100.64.0.1/a",
         "http://224.0.0.1/a",
+        "http://192.0.0.8/a",
+        "http://192.0.0.9/a",
+        "http://192.88.99.1/a",
+        "http://198.19.0.1/a",
+        "http://203.0.113.7/a",
+        "http://240.0.0.1/a",
+        "http://255.255.255.255/a",
+        # IPv4 inside IPv6: compatible, translated, NAT64 of a local network, 6to4, Teredo, ISATAP.
+        "http://[::127.0.0.1]/a",
+        "http://[::ffff:0:127.0.0.1]/a",
+        "http://[::ffff:0:8.8.8.8]/a",
+        "http://[64:ff9b::a00:1]/a",
+        "http://[64:ff9b:1::7f00:1]/a",
+        "http://[64:ff9b:1::808:808]/a",
+        "http://[2002:808:808::]/a",
+        "http://[2001:0:4136:e378:8000:63bf:3fff:fdd2]/a",
+        "http://[fe80::5efe:127.0.0.1]/a",
+        # Reserved, deprecated, documentation, benchmarking, segment routing, multicast.
+        "http://[::]/a",
+        "http://[100::1]/a",
+        "http://[fec0::1]/a",
+        "http://[5f00::1]/a",
+        "http://[3fff::1]/a",
+        "http://[4000::1]/a",
+        "http://[2001:db8::1]/a",
+        "http://[2001:2::1]/a",
+        "http://[2001:20::1]/a",
+        "http://[ff02::1]/a",
         "https://user@127.0.0.1/a",
         "ftp://example.com/a",
         "file:///etc/passwd",
@@ -113,6 +150,13 @@ def test_says_why_it_cannot(server: str, path: str, code: str) -> None:
 )
 def test_reaches_nothing_inside(url: str) -> None:
     assert code_of(url, LIMITS) == "audio_url_forbidden"
+
+
+@pytest.mark.parametrize(
+    "host", ["93.184.215.14", "[2606:4700:4700::1111]", "[64:ff9b::808:808]", "[::ffff:8.8.8.8]"]
+)
+def test_public_addresses_are_allowed(host: str) -> None:
+    assert ssrf.resolve_public_address(httpx2.URL(f"http://{host}/a")) == host.strip("[]")
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST.", "hooks.localhost"])
@@ -165,3 +209,35 @@ def test_a_closed_port_is_unreachable() -> None:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/a"
         assert code_of(url, OPEN) == "audio_url_unreachable"
+
+
+@pytest.mark.parametrize("what", DRIPS)
+def test_a_server_that_keeps_sending_is_left_in_time(what: str) -> None:
+    limits: DownloadLimits = {**OPEN, "timeout": 0.5}
+    with (
+        dripping(*DRIPS[what]) as url,
+        within(1, before=30),
+        pytest.raises(InvalidInput) as caught,
+        download(url, **limits),
+    ):
+        pass
+    # Redirects may reach their number first.
+    assert caught.value.code in {"audio_url_timeout", "audio_url_unreachable"}
+
+
+def test_a_name_server_that_does_not_answer_is_left_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = threading.Event()
+
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        ended.wait(60)
+        raise socket.gaierror("no such host")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    try:
+        with within(1, before=30):
+            code = code_of("http://slow.example/a", {**LIMITS, "timeout": 0.5})
+    finally:
+        ended.set()
+    assert code == "audio_url_timeout"
