@@ -12,6 +12,7 @@ import httpx2
 
 from tasks.clock import now
 from tasks.errors import Permanent, Transient
+from worker.urls import mask_url
 
 _SERVICE = {"name": "service", "value": "interview-worker", "isRegex": False, "isEqual": True}
 
@@ -89,7 +90,8 @@ class Alertmanager:
             answer = self._http.request(method, path, **options)
         except httpx2.HTTPError as error:
             raise Transient(
-                f"Alertmanager at {self._url} does not answer ({error}); is ALERTMANAGER_URL right?"
+                f"Alertmanager at {mask_url(self._url)} does not answer ({error}); "
+                "is ALERTMANAGER_URL right?"
             ) from error
         if answer.is_error:
             raise Permanent(f"Alertmanager answered {answer.status_code}: {answer.text.strip()}")

@@ -11,6 +11,7 @@ import httpx2
 from monitoring import SERVICE
 from tasks.clock import now
 from tasks.errors import Permanent, Transient
+from worker.urls import mask_url
 
 _LIMIT = 50
 """The maximum number of traces: that of the interview, and those of requests that read it."""
@@ -74,12 +75,12 @@ class Jaeger:
             traces = answer.json()["data"]
             found = [[_span(one) for one in trace["spans"]] for trace in traces]
         except httpx2.TransportError as error:
-            raise Transient(f"JAEGER_URL: {self._url} does not answer") from error
+            raise Transient(f"JAEGER_URL: {mask_url(self._url)} does not answer") from error
         except httpx2.HTTPStatusError as error:
             status = error.response.status_code
-            raise Permanent(f"JAEGER_URL: {self._url} answers {status}") from error
+            raise Permanent(f"JAEGER_URL: {mask_url(self._url)} answers {status}") from error
         except (ValueError, LookupError, TypeError) as error:
-            raise Permanent(f"JAEGER_URL: {self._url} is not Jaeger") from error
+            raise Permanent(f"JAEGER_URL: {mask_url(self._url)} is not Jaeger") from error
         begun = [spans for spans in found if any(one.name == _ROOT for one in spans)]
         return [one for spans in begun or found for one in spans]
 

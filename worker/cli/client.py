@@ -20,6 +20,7 @@ from worker.cli.http_retry import send_with_retry
 from worker.local.stack_file import running_api
 from worker.ports import Entry
 from worker.settings import Settings
+from worker.urls import mask_url
 
 _PREFIX = "/api/v1/interviews"
 _AUDIT = "/api/v1/audit"
@@ -135,7 +136,7 @@ class ApiClient:
             answer = send()
         except httpx2.HTTPError as error:
             raise Transient(
-                f"the API at {self.base_url} does not respond ({error}); is it running? "
+                f"the API at {mask_url(self.base_url)} does not respond ({error}); is it running? "
                 "Start it with `interview-worker up`, or set API_URL"
             ) from error
         if missing and answer.status_code == httpx2.codes.NOT_FOUND:

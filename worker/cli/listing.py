@@ -10,7 +10,8 @@ from rich.text import Text
 
 from tasks.interviews.interview import Interview, StageRecord, Status
 from worker.ports import Entry
-from worker.settings import Settings, mask_url
+from worker.settings import Settings
+from worker.urls import mask_url
 
 _COLOURS = {Status.COMPLETED: "green", Status.FAILED: "red", Status.CANCELLED: "yellow"}
 
@@ -93,11 +94,12 @@ def _shown(name: str, value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, SecretStr):
-        # A URL is shown without its password; other secrets are hidden entirely.
         return mask_url(value.get_secret_value()) if name.endswith("_url") else "***"
     if isinstance(value, dict):
         value = tuple(f"{key}={each}" for key, each in value.items())
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    # Any URL may contain credentials.
+    return mask_url(text) if "://" in text else text
 
 
 def _moment(at: datetime) -> str:

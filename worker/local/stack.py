@@ -20,7 +20,8 @@ from worker.local.processes.child import Child
 from worker.local.processes.ports import free_port
 from worker.local.stack_file import published_addresses
 from worker.local.supervisor import Service, Supervisor
-from worker.settings import Settings, mask_url
+from worker.settings import Settings
+from worker.urls import mask_url
 
 _PROGRAM = str(Path(sys.executable).with_name("interview-worker"))
 _RELEASE_SECONDS = 10.0

@@ -15,7 +15,7 @@ from worker.settings.pipeline import PipelineSettings, ProviderChoice
 from worker.settings.servers import ServerSettings
 from worker.settings.telemetry import TelemetrySettings
 
-__all__ = ["Settings", "is_loopback", "load_settings", "mask_url"]
+__all__ = ["Settings", "is_loopback", "load_settings"]
 
 
 # Pydantic lists the fields of the last base first.
@@ -59,14 +59,6 @@ def load_settings() -> Settings:
         Permanent: A value is invalid; the message is one line that names the setting.
     """
     return read_settings(Settings)
-
-
-def mask_url(url: str) -> str:
-    """A URL without its user, password and query."""
-    scheme, separator, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    _, at, host = authority.rpartition("@")
-    return f"{scheme}{separator}{'***@' if at else ''}{host}{slash}{path.partition('?')[0]}"
 
 
 def _as_text(value: object) -> str:

@@ -13,7 +13,8 @@ from worker.adapters.language.settings import OpenAISettings
 from worker.adapters.providers import Context
 from worker.cli.listing import settings_table
 from worker.environment import ProviderSettings
-from worker.settings import Settings, load_settings, mask_url
+from worker.settings import Settings, load_settings
+from worker.urls import mask_url
 
 
 class AcmeSettings(ProviderSettings):
@@ -93,15 +94,31 @@ def test_a_wrong_value_is_one_line_that_names_the_setting(
     assert "\n" not in caught.value.message
 
 
-def test_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MONGODB_URL", "mongodb://user:s3cret@db.example/interviews?password=s3cret")
-    monkeypatch.setenv("REDIS_URL", "redis://:s3cret@broker.example:6379/0")
-    shown = StringIO()
-    Console(file=shown, width=200).print(settings_table(load_settings()))
-    assert "s3cret" not in shown.getvalue()
-    assert "db.example/interviews" in shown.getvalue()
+_ADDRESSES = [name for name in Settings.model_fields if name.endswith(("_url", "_endpoint"))]
+
+
+@pytest.mark.parametrize("name", _ADDRESSES)
+def test_shows_no_secret_of_a_url(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    schemes = {"mongodb_url": "mongodb", "redis_url": "redis"}
+    url = f"{schemes.get(name, 'https')}://user:s3cret@server.example/a?key=s3cret"
+    monkeypatch.setenv(name.upper(), url)
+    shown = table_of_settings()
+    assert "s3cret" not in shown
+    assert "server.example/a" in shown
+
+
+def test_shows_all_settings_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METRICS_TOKEN", "s3cret-s3cret-s3cret-s3cret-s3cret")
+    shown = table_of_settings()
+    assert "s3cret" not in shown
     for name in Settings.model_fields:
-        assert name.upper() in shown.getvalue()
+        assert name.upper() in shown
+
+
+def table_of_settings() -> str:
+    shown = StringIO()
+    Console(file=shown, width=400).print(settings_table(load_settings()))
+    return shown.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -111,6 +128,13 @@ def test_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
         ("redis://h", "redis://h"),
         ("https://u:p@h/a/b?token=x", "https://***@h/a/b"),
         ("mongodb://u:p@a@h1,h2/db", "mongodb://***@h1,h2/db"),
+        ("mongodb://u:pa/ss@h/db", "mongodb://***@h/db"),
+        ("mongodb://u:p?a#ss@h/db?x=s", "mongodb://***@h/db"),
+        ("mongodb://u:12/34@h/db", "mongodb://***@h/db"),
+        ("https://token@h/a", "https://***@h/a"),
+        ("https://h:8080/a#token", "https://h:8080/a"),
+        ("https://h/dav/anna@b.example/", "https://h/dav/anna@b.example/"),
+        ("u:p@h", "***@h"),
     ],
 )
 def test_masks(url: str, expected: str) -> None:
