@@ -22,6 +22,7 @@ from worker.adapters.kafka import KafkaEvents, KafkaRequests, RequestMessage
 from worker.adapters.mongo import MongoLease
 from worker.adapters.resilience.rate_limit import RateLimit
 from worker.api.application import create_api
+from worker.api.connections import server_config
 from worker.api.context import Context
 from worker.api.shutdown import GracefulServer
 from worker.api.token import TokenGuard
@@ -86,12 +87,10 @@ def serve(settings: Settings) -> None:
     ):
         check_broker(settings)
         api = create_api(settings, partial(open_context, recorder=recorder), recorder)
-        config = uvicorn.Config(
+        config = server_config(
             traced_api(api, provider),
             host=settings.api_host,
             port=settings.api_port,
-            log_config=None,
-            access_log=False,
             timeout_graceful_shutdown=int(settings.shutdown_grace),
         )
         GracefulServer(config, settings.shutdown_delay, api.state.shutting_down).run()
@@ -230,9 +229,7 @@ def _database_metrics(settings: Settings, watched: SidecarMonitoring) -> Iterato
     only = [one for one in metrics.ALL if one.name.startswith("mongodb_")]
     figures = metrics_application(Exposition([watched.database], only))
     application = TokenGuard(figures, settings.metrics_token)
-    server = uvicorn.Server(
-        uvicorn.Config(application, log_config=None, access_log=False, lifespan="off")
-    )
+    server = uvicorn.Server(server_config(application, lifespan="off"))
 
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listener]}, name="mongodb-metrics", daemon=True

@@ -56,3 +56,9 @@ def test_local_times_are_documented_without_zone(client: TestClient) -> None:
     start = schemas["WorkingHours"]["properties"]["start"]
     assert "format" not in start
     assert start["pattern"]
+
+
+def test_a_list_of_many_types_is_rejected(client: TestClient) -> None:
+    problem(client.get(PATH, params={"type": ["a"] * 400}), 422, "invalid", "/type")
+    problem(client.get(PATH, params={"status": ["failed"] * 400}), 422, "invalid", "/status")
+    assert client.get(PATH, params={"type": [f"type-{n}" for n in range(20)]}).status_code == 200

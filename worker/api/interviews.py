@@ -35,6 +35,9 @@ router = APIRouter(
     responses=RESPONSES,
 )
 
+_MAX_TYPES = 20
+"""The largest number of types in a query."""
+
 TypeName = Annotated[str, Field(min_length=1, max_length=64)]
 
 
@@ -88,8 +91,12 @@ async def submit(
 def list_interviews(
     context: ContextDep,
     caller: Reader,
-    status: Annotated[list[Status] | None, Query(description="Only these statuses")] = None,
-    type: Annotated[list[TypeName] | None, Query(description="Only these types")] = None,  # noqa: A002
+    status: Annotated[
+        list[Status] | None, Query(description="Only these statuses", max_length=len(Status))
+    ] = None,
+    type: Annotated[  # noqa: A002
+        list[TypeName] | None, Query(description="Only these types", max_length=_MAX_TYPES)
+    ] = None,
     created_from: Annotated[Moment | None, Query(description="Created at or after")] = None,
     created_before: Annotated[Moment | None, Query(description="Created before")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
