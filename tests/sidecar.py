@@ -12,6 +12,9 @@ from worker.local.processes.child import Child
 from worker.local.processes.ports import free_port
 from worker.settings import Settings
 
+LOOPBACK = "http://127.0.0.1"
+"""The URL of the API in tests without a server; an open API answers no other host."""
+
 
 @contextmanager
 def running(name: str, settings: Settings, place: Path, health: str) -> Iterator[Child]:

@@ -22,6 +22,7 @@ from worker.adapters.kafka import KafkaEvents, KafkaRequests, RequestMessage
 from worker.adapters.mongo import MongoLease
 from worker.adapters.resilience.rate_limit import RateLimit
 from worker.api.application import create_api
+from worker.api.browsers import BrowserGuard
 from worker.api.connections import server_config
 from worker.api.context import Context
 from worker.api.shutdown import GracefulServer
@@ -54,11 +55,12 @@ from worker.ports import Lease
 from worker.reconcile.interviews import Reconciler
 from worker.reconcile.requests import RequestReconciler
 from worker.security.api_keys import KeyRing
-from worker.settings import Settings, is_loopback
+from worker.settings import Settings
 from worker.telemetry.logs import change_level, configured_logging
 from worker.telemetry.metrics import recording_metrics
 from worker.telemetry.sidecar import SidecarMonitoring, open_monitoring
 from worker.telemetry.tracing import check_tracing, configured_tracing
+from worker.urls import is_loopback
 
 log = logging.getLogger(__name__)
 
@@ -228,7 +230,8 @@ def _database_metrics(settings: Settings, watched: SidecarMonitoring) -> Iterato
         ) from error
     only = [one for one in metrics.ALL if one.name.startswith("mongodb_")]
     figures = metrics_application(Exposition([watched.database], only))
-    application = TokenGuard(figures, settings.metrics_token)
+    guarded = TokenGuard(figures, settings.metrics_token)
+    application = guarded if settings.keys_required else BrowserGuard(guarded)
     server = uvicorn.Server(server_config(application, lifespan="off"))
 
     thread = threading.Thread(

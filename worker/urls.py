@@ -1,6 +1,7 @@
-"""URLs in messages and tables."""
+"""URLs and host names."""
 
 import re
+from ipaddress import ip_address
 
 
 def mask_url(url: str) -> str:
@@ -16,3 +17,13 @@ def mask_url(url: str) -> str:
     if "@" in authority or ":" in before:
         rest = f"***@{after}"
     return scheme + separator + re.split(r"[?#]", rest, maxsplit=1)[0]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reachable from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from pymongo.database import Database
 
 from tests.conftest import Document
+from tests.sidecar import LOOPBACK
 from worker.api.application import create_api
 from worker.server import open_context
 from worker.settings import Settings
@@ -49,5 +50,7 @@ def settings(
 @pytest.fixture
 def client(settings: Settings) -> Iterator[TestClient]:
     """The API."""
-    with TestClient(create_api(settings, open_context), raise_server_exceptions=False) as client:
+    with TestClient(
+        create_api(settings, open_context), base_url=LOOPBACK, raise_server_exceptions=False
+    ) as client:
         yield client

@@ -22,7 +22,7 @@ from tasks.interviews import transitions
 from tests.conftest import Document
 from tests.integration.test_api import PATH, problem, submitted
 from tests.processes import wait_until
-from tests.sidecar import running
+from tests.sidecar import LOOPBACK, running
 from worker.adapters.mongo import Mongo, MongoInterviews, MongoKeys
 from worker.api.application import create_api
 from worker.celery_app.worker import run_flower
@@ -38,7 +38,9 @@ OPINION = {"type": "overall", "agrees": True, "by": "Ines"}
 
 def api(settings: Settings, **environment: str) -> AbstractContextManager[TestClient]:
     changed = settings.with_environment(environment)
-    return TestClient(create_api(changed, open_context), raise_server_exceptions=False)
+    return TestClient(
+        create_api(changed, open_context), base_url=LOOPBACK, raise_server_exceptions=False
+    )
 
 
 @pytest.fixture

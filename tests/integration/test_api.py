@@ -27,6 +27,7 @@ from tasks.interviews.transcript import Transcript
 from tests.conftest import Document
 from tests.contract.test_interviews import TRANSCRIPT
 from tests.samples import SAMPLES, SCREENING, TECHNICAL, a_report
+from tests.sidecar import LOOPBACK
 from worker.adapters.mongo import MongoInterviews
 from worker.settings import Settings
 
@@ -256,7 +257,9 @@ def test_interview_is_accepted_without_a_broker(settings: Settings, store: Mongo
     from worker.server import open_context
 
     away = settings.with_environment({"REDIS_URL": "redis://127.0.0.1:9/0"})
-    with TestClient(create_api(away, open_context), raise_server_exceptions=False) as client:
+    with TestClient(
+        create_api(away, open_context), base_url=LOOPBACK, raise_server_exceptions=False
+    ) as client:
         interview_id = submitted(client)["id"]
     # The reconciler will find that its message is missing.
     later = now() + timedelta(minutes=1)

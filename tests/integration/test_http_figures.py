@@ -13,6 +13,7 @@ from monitoring import metrics
 from monitoring.metrics.recording import Recorder
 from tests.integration.test_api import PATH, submitted
 from tests.monitoring.figures import figures_of
+from tests.sidecar import LOOPBACK
 from worker.api.application import create_api
 from worker.server import open_context
 from worker.settings import Settings
@@ -45,7 +46,9 @@ def recorder() -> Recorder:
 @pytest.fixture
 def client(settings: Settings, recorder: Recorder) -> Iterator[TestClient]:
     api = create_api(settings, open_context, recorder)
-    with TestClient(api, raise_server_exceptions=False, follow_redirects=False) as client:
+    with TestClient(
+        api, base_url=LOOPBACK, raise_server_exceptions=False, follow_redirects=False
+    ) as client:
         yield client
 
 

@@ -17,6 +17,7 @@ from monitoring.http import HttpMonitor, RequestsInFlight
 from monitoring.metrics.recording import Recorder
 from tasks.interviews.interview import Submission
 from worker.api import audit, health, interviews, log_level, metrics, problems, submissions
+from worker.api.browsers import BrowserGuard
 from worker.api.context import Context
 from worker.api.headers import SecurityHeaders
 from worker.api.limits import BodyLimit
@@ -68,6 +69,8 @@ def create_api(
         uploads=interviews.router.prefix,
         timeout=settings.body_timeout,
     )
+    if not settings.keys_required:
+        app.add_middleware(BrowserGuard)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(SecurityHeaders)
     app.state.shutting_down = threading.Event()

@@ -16,11 +16,13 @@ from worker.adapters.broker.transport import flower_settings
 from worker.bootstrap import check_broker, check_providers
 from worker.celery_app import child  # noqa: F401 - its signal handlers open the adapters after the fork
 from worker.celery_app.config import create_app
+from worker.celery_app.flower import protect_flower
 from worker.celery_app.log_context import binding_task_context
-from worker.settings import Settings, is_loopback
+from worker.settings import Settings
 from worker.telemetry.logs import configured_logging, worker_logging
 from worker.telemetry.metrics import recording_worker
 from worker.telemetry.tracing import check_tracing
+from worker.urls import is_loopback
 
 _AT_ONCE = 0.001
 """Seconds; `setitimer` with 0 would disarm the timer."""
@@ -113,6 +115,8 @@ def run_flower(settings: Settings) -> None:
     # Flower exposes its own metrics only, so dropped log lines are not counted here.
     with configured_logging(settings, "flower", Recorder()):
         check_broker(settings)
+        if settings.flower_basic_auth is None:
+            protect_flower()
         _start_flower(app, arguments, settings)
 
 

@@ -9,13 +9,13 @@ from worker.adapters.calendars.settings import CalDavSettings, GoogleCalendarSet
 from worker.adapters.language.settings import AnthropicSettings, OpenAISettings
 from worker.adapters.speech.settings import GoogleSpeechSettings, WhisperSettings
 from worker.environment import read_settings
-from worker.settings.http import HttpSettings, is_loopback
+from worker.settings.http import HttpSettings
 from worker.settings.intake import IntakeSettings
 from worker.settings.pipeline import PipelineSettings, ProviderChoice
 from worker.settings.servers import ServerSettings
 from worker.settings.telemetry import TelemetrySettings
 
-__all__ = ["Settings", "is_loopback", "load_settings"]
+__all__ = ["Settings", "load_settings"]
 
 
 # Pydantic lists the fields of the last base first.

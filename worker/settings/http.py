@@ -1,11 +1,11 @@
 """Settings of the HTTP API and of Flower."""
 
-from ipaddress import ip_address
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
 from worker.environment import EnvironmentSettings
+from worker.urls import is_loopback
 
 
 class HttpSettings(EnvironmentSettings):
@@ -50,13 +50,3 @@ class HttpSettings(EnvironmentSettings):
                 f"AUTH: open access is for loopback addresses only, and API_HOST is {self.api_host}"
             )
         return self
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is reachable from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
