@@ -25,7 +25,7 @@ _NAMES = {
     # Child processes have their own warning filters.
     *("PYTHONWARNINGS", "PYTHONDEVMODE"),
     "PYTEST_ADDOPTS",  # applies to this run of pytest, not to runs that it starts
-    *("FORWARDED_ALLOW_IPS", "WEB_CONCURRENCY"),  # read by uvicorn
+    "WEB_CONCURRENCY",  # read by uvicorn
 }
 
 

@@ -240,6 +240,7 @@ class Action(StrEnum):
     ERASE = "erase"
     KEY_CREATE = "key.create"
     KEY_REVOKE = "key.revoke"
+    LOG_LEVEL = "log_level.change"
 
 
 class Actor(BaseModel):

@@ -94,6 +94,7 @@ def serve(settings: Settings) -> None:
             host=settings.api_host,
             port=settings.api_port,
             timeout_graceful_shutdown=int(settings.shutdown_grace),
+            forwarded_allow_ips=list(settings.forwarded_allow_ips),
         )
         GracefulServer(config, settings.shutdown_delay, api.state.shutting_down).run()
 

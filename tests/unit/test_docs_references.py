@@ -65,7 +65,6 @@ OTHER_VARIABLES = {
 
 OF_LIBRARIES = {
     "CT2_FORCE_CPU_ISA": "CTranslate2",
-    "FORWARDED_ALLOW_IPS": "uvicorn",
     "OPENBLAS_CORETYPE": "OpenBLAS",
     "OTEL_TRACES_SAMPLER_ARG": "OpenTelemetry",
     "TMPDIR": "Python",

@@ -9,6 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityS
 
 from tasks.context import bind
 from tasks.errors import NotFound
+from tasks.interviews.interview import DEFAULT_TENANT
 from worker.api.context import Context, ContextDep
 from worker.ports import Scope
 from worker.security.api_keys import ANYONE, Caller
@@ -98,15 +99,36 @@ def _own_interview(
     return str(interview_id)
 
 
-def _scoped(dependency: Any, scope: Scope) -> Any:
-    return Security(dependency, scopes=[scope])
+def require_operator(caller: Caller) -> None:
+    """Refuse an admin of a tenant that does not run the service, for what concerns all tenants.
+
+    Raises:
+        HTTPException: 403.
+    """
+    if caller.tenant != DEFAULT_TENANT:
+        raise HTTPException(
+            403, f"this concerns all tenants: an admin of the tenant {DEFAULT_TENANT} is required"
+        )
+
+
+def _scoped(dependency: Any, *scopes: Scope) -> Any:
+    return Security(dependency, scopes=list(scopes))
+
+
+def _operator(caller: Annotated[Caller, _scoped(_caller, Scope.ADMIN)]) -> Caller:
+    require_operator(caller)
+    return caller
 
 
 Reader = Annotated[Caller, _scoped(_caller, Scope.READ)]
 Writer = Annotated[Caller, _scoped(_caller, Scope.WRITE)]
 Remover = Annotated[Caller, _scoped(_caller, Scope.ERASE)]
 Admin = Annotated[Caller, _scoped(_caller, Scope.ADMIN)]
+Operator = Annotated[Caller, _scoped(_operator, Scope.ADMIN)]
+# Of an operation that returns what it changed.
+Editor = Annotated[Caller, _scoped(_caller, Scope.READ, Scope.WRITE)]
 
 ReadId = Annotated[str, _scoped(_own_interview, Scope.READ)]
 WriteId = Annotated[str, _scoped(_own_interview, Scope.WRITE)]
+EditId = Annotated[str, _scoped(_own_interview, Scope.READ, Scope.WRITE)]
 EraseId = Annotated[str, _scoped(_own_interview, Scope.ERASE)]

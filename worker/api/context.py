@@ -34,7 +34,11 @@ class Context:
     """Changes the log level of all processes; returns the names of those that confirmed it."""
 
     def record(
-        self, caller: Caller, action: Action, interview_id: str, detail: str | None = None
+        self,
+        caller: Caller,
+        action: Action,
+        interview_id: str | None = None,
+        detail: str | None = None,
     ) -> None:
         """Record an action in the audit trail, before it is performed.
 

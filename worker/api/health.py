@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from monitoring.health import HealthReport, HealthStatus
-from worker.api.access import authorise
+from worker.api.access import authorise, require_operator
 from worker.api.context import ContextDep
 from worker.api.problems import documented
 from worker.ports import Scope
@@ -32,14 +32,15 @@ async def health(
     request: Request,
     context: ContextDep,
     verbose: Annotated[
-        bool, Query(description="Include the details of each check; requires the `admin` scope")
+        bool,
+        Query(description="Include details; requires an admin of the tenant `default`"),
     ] = False,
 ) -> Response:
     """The health of the service and of its dependencies: ok, degraded or down."""
     if verbose:
         # In the API's pool, as it queries the database; asyncio's pool is reserved for monitoring.
         presented = request.headers.get("authorization")
-        await run_in_threadpool(authorise, context, presented, Scope.ADMIN)
+        require_operator(await run_in_threadpool(authorise, context, presented, Scope.ADMIN))
     found = await asyncio.to_thread(context.monitoring.health.check)
     body: dict[str, object] = {
         "status": found.condition,

@@ -18,7 +18,7 @@ from tasks.interviews.interview import Interview, Source, Status
 from tasks.interviews.people import Moment
 from tasks.interviews.transcript import Transcript
 from worker.api import subtitles
-from worker.api.access import EraseId, Reader, ReadId, Remover, WriteId, Writer
+from worker.api.access import EditId, Editor, EraseId, Reader, ReadId, Remover, WriteId, Writer
 from worker.api.context import ContextDep
 from worker.api.cursors import cursor_after, parse_cursor
 from worker.api.idempotency import IdempotencyKey
@@ -172,13 +172,13 @@ def get_invitation(interview_id: ReadId, caller: Reader, context: ContextDep) ->
 
 
 @router.post("/{interview_id}/cancel")
-def cancel(interview_id: WriteId, context: ContextDep) -> Interview:
+def cancel(interview_id: EditId, context: ContextDep) -> Interview:
     """Cancel an interview; a running stage stops at its next step."""
     return operations.cancel(context.stores.interviews, interview_id)
 
 
 @router.post("/{interview_id}/retry", status_code=202)
-def retry(interview_id: WriteId, context: ContextDep) -> Interview:
+def retry(interview_id: EditId, context: ContextDep) -> Interview:
     """Retry a failed interview from the stage that failed."""
     return operations.retry(context.stores.interviews, context.dispatcher, interview_id)
 
@@ -192,7 +192,7 @@ class ReviewRequest(Decision):
 
 @router.post("/{interview_id}/review")
 def review(
-    interview_id: WriteId, request: ReviewRequest, caller: Writer, context: ContextDep
+    interview_id: EditId, request: ReviewRequest, caller: Editor, context: ContextDep
 ) -> Report:
     """Confirm the analysis, or override parts of it; the original values are kept."""
     decision = Decision.model_validate(request.model_dump(exclude={"by", "reason"}))

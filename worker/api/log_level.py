@@ -4,9 +4,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from monitoring.logs import LevelName
-from worker.api.access import Admin
+from worker.api.access import Operator
 from worker.api.context import ContextDep
 from worker.api.problems import RESPONSES
+from worker.ports import Action
 
 router = APIRouter(prefix="/api/v1/log-level", tags=["logs"], responses=RESPONSES)
 
@@ -24,7 +25,7 @@ class ChangedLevel(LogLevel):
 
 
 @router.put("")
-def change_log_level(context: ContextDep, caller: Admin, wanted: LogLevel) -> ChangedLevel:
+def change_log_level(context: ContextDep, caller: Operator, wanted: LogLevel) -> ChangedLevel:
     """Change the log level of this process and of all running workers."""
-    del caller
+    context.record(caller, Action.LOG_LEVEL, detail=wanted.level)
     return ChangedLevel(level=wanted.level, processes=sorted(context.change_level(wanted.level)))

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from worker.environment import EnvironmentSettings
+from worker.environment import EnvironmentSettings, Names
 from worker.urls import is_loopback
 
 
@@ -29,6 +29,10 @@ class HttpSettings(EnvironmentSettings):
     )
     rate_limit: int = Field(
         600, ge=0, description="Requests per minute and key, or address if open; 0: no limit."
+    )
+    forwarded_allow_ips: Names = Field(
+        (),
+        description="Proxies whose X-Forwarded-For is believed: addresses or networks, or *.",
     )
     body_timeout: float = Field(
         20, gt=0, description="Seconds to wait for a request's body, plus one per 8 KiB."
