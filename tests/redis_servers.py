@@ -67,13 +67,13 @@ def answering(child: Child, client: Redis, what: Callable[[Any], object] = Redis
     child.wait_until(answered, patience(10))
 
 
-def certificates(place: Path) -> None:
-    """Write `ca.pem`, `cert.pem` and `key.pem`: a certificate for localhost and its authority."""
+def certificates(place: Path, name: str = "DNS:localhost") -> None:
+    """Write `ca.pem`, `cert.pem` and `key.pem`: a certificate for a name, and its authority."""
     place.mkdir(parents=True, exist_ok=True)
     new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
     _openssl(place, *new, "-days", "2", "-subj", "/CN=Tests", "-keyout", "ca.key", "-out", "ca.pem")
     leaf = ("-subj", "/CN=localhost", "-keyout", "key.pem", "-out", "cert.pem")
-    names = ("-addext", "subjectAltName=DNS:localhost")
+    names = ("-addext", f"subjectAltName={name}")
     no_authority = ("-addext", "basicConstraints=critical,CA:FALSE")
     signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-days", "2")
     _openssl(place, *new, *signed, *leaf, *names, *no_authority)

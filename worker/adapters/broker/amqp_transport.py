@@ -8,6 +8,7 @@ https://www.rabbitmq.com/docs/confirms#publisher-confirms
 https://www.rabbitmq.com/docs/alarms
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from amqp.exceptions import ChannelError, RecoverableConnectionError
@@ -103,9 +104,32 @@ class Transport(pyamqp.Transport):
 
 
 class SSLTransport(pyamqp.SSLTransport):
-    """The same with TLS."""
+    """The same with TLS, which verifies the certificate and the name of the server.
+
+    The parameters of the URL are those of Redis, such as `ssl_ca_certs`.
+    """
 
     Connection = Connection
+
+    def establish_connection(self) -> Any:
+        """Connect; kombu calls this for each connection."""
+        client: Any = self.client
+        given = client.ssl
+        client.ssl = _tls(given if isinstance(given, dict) else {})
+        try:
+            return super().establish_connection()
+        finally:
+            # The next connection may be to another server.
+            client.ssl = given
+
+
+def _tls(given: Mapping[str, object]) -> dict[str, object]:
+    """The parameters of py-amqp for those of a URL."""
+    found = {name.removeprefix("ssl_"): value for name, value in given.items()}
+    if found.pop("check_hostname", True):
+        # kombu replaces None by the name in the URL; py-amqp does not check it by default.
+        found["server_hostname"] = None
+    return found
 
 
 # By scheme, and not by Celery's setting `broker_transport`, which kombu forgets when it switches to
