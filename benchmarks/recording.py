@@ -29,7 +29,7 @@ from worker.local.embedded.servers import EmbeddedServers
 
 Row = tuple[str, str, str, str, bool]
 
-_TIMES = 200_000
+_TIMES = 50_000
 _ROUNDS = 5
 _LARGEST_SHARE = 0.05
 _LABELS = ("whisper", "success")
