@@ -104,8 +104,8 @@ def test_a_disk_that_breaks_down_and_is_replaced_loses_no_figures(
         with disks.small_disk(disk):
             site.counts_all()
             wait_for(site.counted_anew, 20, 20)
-        # One line of each process.
-        assert site.says(IN_MEMORY) <= 1 + len(children_of(site.worker.pid))
+            # One line of each process.
+            assert site.says(IN_MEMORY) <= 1 + len(children_of(site.worker.pid))
 
 
 def test_blocks_are_allocated_where_the_system_cannot_do_it(app: Celery, tmp_path: Path) -> None:
