@@ -193,7 +193,9 @@ def in_world(expression: str, job: str) -> str:
 
 def loosened(expression: str) -> str:
     """An expression without its thresholds, so that it has a result."""
-    return re.sub(r"(==|>=|<=|>|<)( bool)? ?[-\d.e+]+(?![\w(])", "> -1e9", expression)
+    # An exception that always applies would leave no result.
+    condition, _, _ = expression.partition(" unless on (job) ")
+    return re.sub(r"(==|>=|<=|>|<)( bool)? ?[-\d.e+]+(?![\w(])", "> -1e9", condition)
 
 
 def differences(expression: str) -> str:
