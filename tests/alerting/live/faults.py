@@ -162,7 +162,7 @@ FAULTS = (
     Fault(
         name="redis-evicts",
         inject=by.redis_misconfigured,
-        expected=named("RedisMayEvict", "RedisNotPersistent"),
+        expected=named("RedisEvicted", "RedisMayEvict", "RedisNotPersistent"),
     ),
     Fault(
         name="kafka-backlog",
@@ -182,6 +182,11 @@ FAULTS = (
         inject=by.metrics_disk_full,
         expected=named("MetricsNotStored"),
         impossible=_needs_disk,
+    ),
+    Fault(
+        name="metrics-damaged",
+        inject=by.metrics_damaged,
+        expected=named("MetricsDamaged"),
     ),
     Fault(
         name="foreign-service",
@@ -204,6 +209,12 @@ FAULTS = (
         ),
         expected=named("UnpricedModel", "BudgetSpent", "CertificateExpiring", "DiskFilling"),
         patience=180,
+        impossible=_needs_exporters,
+    ),
+    Fault(
+        name="exporter-hung",
+        inject=by.exporter_hung,
+        expected=named("ExporterDown"),
         impossible=_needs_exporters,
     ),
     Fault(name="nothing-after", lasts=30),

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 from kafka import KafkaProducer
 from redis import Redis
 
@@ -20,6 +21,7 @@ from tasks.errors import InterviewWorkerError
 from tests.alerting.live.stack import Host, Place, start_all
 from tests.alerting.live.worker import BILLED, UNLISTED
 from tests.monitoring.figures import scraped
+from tests.processes import frozen
 from tests.timing import wait_until
 from worker.adapters.kafka.connection import connect
 from worker.adapters.mongo import MongoLease, MongoLedger
@@ -330,6 +332,31 @@ def metrics_disk_filling(place: Place) -> Iterator[None]:
         stop.set()
         thread.join()
         ballast.unlink()
+
+
+@contextmanager
+def metrics_damaged(place: Place) -> Iterator[None]:
+    """Overwrite a file of metrics; it is set aside, and an operator deletes it."""
+    metrics_of = place.hosts[-1].metrics
+    (metrics_of / "worker-1.db").write_bytes(bytes(range(256)))
+    try:
+        yield
+    finally:
+        for file in metrics_of.glob("*.damaged"):
+            file.unlink()
+
+
+@contextmanager
+def exporter_hung(place: Place) -> Iterator[None]:
+    """Freeze node_exporter, so that Prometheus gets no answer."""
+    del place
+    (pid,) = (
+        child.pid
+        for child in psutil.Process().children(recursive=True)
+        if "node-exporter" in child.cmdline()[0] or "node_exporter" in child.cmdline()[0]
+    )
+    with frozen(pid):
+        yield
 
 
 @contextmanager
