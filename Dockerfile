@@ -61,6 +61,7 @@ ARG WHISPER_MODEL=tiny.en
 ENV PATH=/opt/interview-worker/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HF_HUB_OFFLINE=1 \
+    ORT_DISABLE_TELEMETRY=1 \
     WHISPER_MODEL=$WHISPER_MODEL \
     DATA_DIR=/data \
     API_HOST=0.0.0.0

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import pytest
 from tasks.errors import Permanent, Superseded
 from tasks.interviews.interview import Channels
 from tasks.interviews.transcript import Speaker, Transcript
+from tests.clips import noise
+from tests.processes import ROOT
 from tests.recordings import repeat, silence, write
 from tests.samples import SCREENING, TECHNICAL
 from worker.adapters.media import SAMPLE_RATE, probe
@@ -233,3 +236,33 @@ def _peak() -> float:
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert found is not None
     return int(found[1]) / 1000
+
+
+_TRANSCRIBE = """
+import sys
+from pathlib import Path
+from worker.adapters.media import probe
+from worker.adapters.speech.whisper import WhisperProvider
+
+recording = Path(sys.argv[1])
+WhisperProvider("tiny.en", cpu_threads=1).transcribe(
+    recording, probe(recording, name="a", max_duration=60), None, lambda _: None
+)
+"""
+
+
+def test_no_library_keeps_anything_about_its_use(tmp_path: Path) -> None:
+    """ONNX Runtime and others report to their makers, and keep an identifier for that."""
+    home = tmp_path / "home"
+    home.mkdir()
+    recording = noise(tmp_path / "a.wav")
+    environment = {"HOME": str(home), "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", _TRANSCRIBE, recording],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(home.rglob("*")) == []

@@ -66,6 +66,7 @@ OTHER_VARIABLES = {
 OF_LIBRARIES = {
     "CT2_FORCE_CPU_ISA": "CTranslate2",
     "OPENBLAS_CORETYPE": "OpenBLAS",
+    "ORT_DISABLE_TELEMETRY": "ONNX Runtime",
     "OTEL_TRACES_SAMPLER_ARG": "OpenTelemetry",
     "TMPDIR": "Python",
 }

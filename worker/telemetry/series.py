@@ -68,13 +68,14 @@ def _models(settings: Settings) -> Mapping[str, Sequence[str]]:
         price = prices.find(provider, model)
         return price.model if price else model, _OTHER
 
+    # The models of plugins are unknown, and nothing is billed for local models.
+    chosen = (*settings.transcription_providers, *settings.analysis_providers)
     return {
-        provider: as_billed(provider, model)
-        for provider, model in (
-            ("google", settings.google_speech_model),
-            ("openai", settings.openai_model),
-            ("anthropic", settings.anthropic_model),
-        )
+        **dict.fromkeys(chosen, (_OTHER,)),
+        **dict.fromkeys(("whisper", "local"), ()),
+        "google": as_billed("google", settings.google_speech_model),
+        "openai": as_billed("openai", settings.openai_model),
+        "anthropic": as_billed("anthropic", settings.anthropic_model),
     }
 
 

@@ -1,6 +1,7 @@
 """Loading of Whisper models."""
 
 import importlib.util
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ def load_model(name: str, *, cpu_threads: int) -> "WhisperModel":
         MissingExtra: faster-whisper is not installed.
         Permanent: The model cannot be found or loaded.
     """
+    # Both are read on import. ONNX Runtime detects voices, and else sends events to its maker:
+    # https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md
+    os.environ |= {"ORT_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
     try:
         from faster_whisper import WhisperModel
     except ModuleNotFoundError as error:
