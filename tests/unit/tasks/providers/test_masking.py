@@ -12,6 +12,7 @@ from tasks.interviews.transcript import Transcript
 from tasks.providers.language import LanguageProviders
 from tests.fakes.language import CALL, FakeLanguage
 from tests.talk import talk
+from tests.timing import within
 from worker.adapters.patterns import PatternMasker
 
 MAYA = Person(name="Maya Will-Example", email="maya@example.com")
@@ -28,6 +29,8 @@ RUBRIC = rubric_for("screening")
         ("It is maya at example dot co dot uk.", "It is [EMAIL_1]."),
         ("Call +49 30 901820 or +1 212-456-7890.", "Call [PHONE_1] or [PHONE_2]."),
         ("Call me on 020 7946 0018 tonight", "Call me on [PHONE_1] tonight"),
+        ("Call (212) 456-7890.", "Call [PHONE_1]."),
+        ("To maya@example.com,ines@mail.example", "To [EMAIL_1],[EMAIL_2]"),
         ("My name is Robin Smith. Robin Smith it is.", "My name is [PERSON_1]. [PERSON_1] it is."),
         ("I will do it in 2019, for 250 users and 10000 requests.", None),
         ("Latency fell from 900 to 120 milliseconds at 95 percent.", None),
@@ -50,6 +53,40 @@ def test_whoever_was_introduced_is_hidden_from_then_on() -> None:
 def test_what_was_not_hidden_is_not_revealed() -> None:
     mask = PatternMasker().mask((MAYA,))
     assert mask.reveal("[PERSON_1] and [PHONE_9]") == "[PERSON_1] and [PHONE_9]"
+
+
+LONG = 50_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * LONG,
+        "a@" * LONG,
+        "a." * LONG,
+        "a@" + "a." * LONG,
+        "a at " * LONG,
+        "a at b" + " dot ab" * LONG,
+        "My name is" + " " * LONG,
+        "My name is A. " * LONG,
+        " ".join(f"My name is N{n:b}.".replace("0", "o").replace("1", "i") for n in range(5000)),
+        " ".join(f"a{n}@example.com" for n in range(5000)),
+        "1" * LONG,
+        "12 " * LONG,
+        "+" * LONG,
+        "(" * LONG,
+        "(1" * LONG,
+        "1-" * LONG,
+        " ".join(f"030 {n:06}" for n in range(5000)),
+        "[EMAIL_1] " * LONG,
+    ],
+    ids=lambda text: text[:12],
+)
+def test_time_is_linear_in_the_length_of_the_text(text: str) -> None:
+    mask = PatternMasker().mask((MAYA,))
+    # Quadratic patterns take minutes.
+    with within(8, before=60):
+        assert mask.reveal(mask.hide(text)) == text
 
 
 class Overheard(FakeLanguage):
