@@ -75,7 +75,7 @@ def test_reads_and_changes_are_recorded(
     guarded: TestClient, keys: MongoKeys, store: MongoInterviews
 ) -> None:
     admin = bearer(keys, Scope.ADMIN)
-    reader, writer = bearer(keys, Scope.READ), bearer(keys, Scope.WRITE)
+    reader, writer = bearer(keys, Scope.READ), bearer(keys, Scope.READ, Scope.WRITE)
     interview_id = analysed(store, submitted_by(guarded, writer)["id"])
     path = f"{PATH}/{interview_id}"
     before = now()

@@ -35,7 +35,7 @@ TEMPLATES = {
     *(f"{ONE}/{part}" for part in PARTS),
 }
 METHODS = {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE", "other"}
-STATUSES = {"200", "204", "307", "400", "404", "405", "415", "422", "503"}
+STATUSES = {"200", "204", "307", "400", "403", "404", "405", "415", "422", "503"}
 
 
 @pytest.fixture
