@@ -42,12 +42,15 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     esac
 
 # What no process reads: debug symbols (90 MB), a second copy of ONNX Runtime for C programs (35 MB),
-# and the descriptions of Google's other services (110 MB). Only these packages' own modules are
-# stripped: strip damages libraries that were moved into a wheel, such as numpy's.
+# the descriptions of Google's other services (110 MB), and packages' tests, type stubs and C sources
+# (25 MB). Only two packages' own modules are stripped: strip damages libraries that were moved into
+# a wheel, such as numpy's.
 RUN find /opt/interview-worker -path '*/ctranslate2/_ext*.so' -exec strip --strip-debug {} + && \
     find /opt/interview-worker -path '*/site-packages/av/*.so' -exec strip --strip-debug {} + && \
     find /opt/interview-worker -path '*/onnxruntime/capi/libonnxruntime.so.*' -delete && \
-    find /opt/interview-worker -path '*/discovery_cache/documents/*' ! -name 'calendar.*' -delete
+    find /opt/interview-worker -path '*/discovery_cache/documents/*' ! -name 'calendar.*' -delete && \
+    find /opt/interview-worker -path '*/site-packages/*/tests' -prune -exec rm -r {} + && \
+    find /opt/interview-worker -regex '.*\.\(pyi\|pyx\|pxd\|[ach]\)' -delete
 COPY deployment/compile_imported.py /
 RUN /opt/interview-worker/bin/python -B /compile_imported.py
 
@@ -61,7 +64,6 @@ ARG WHISPER_MODEL=tiny.en
 ENV PATH=/opt/interview-worker/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HF_HUB_OFFLINE=1 \
-    ORT_DISABLE_TELEMETRY=1 \
     WHISPER_MODEL=$WHISPER_MODEL \
     DATA_DIR=/data \
     API_HOST=0.0.0.0

