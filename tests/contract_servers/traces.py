@@ -21,8 +21,9 @@ from typer.testing import CliRunner
 from monitoring.tracing.export import TracingConfig, tracing_process
 from monitoring.tracing.redaction import ALLOWED_PREFIXES
 from tasks.clock import now
+from tests.clips import noise
 from tests.contract_servers.tracing import COLLECTOR, JAEGER, RunningJaeger, collector, jaeger
-from tests.monitoring.planted import PLANTED, named, noise, particulars
+from tests.monitoring.planted import PLANTED, named, particulars
 from tests.monitoring.scripted_stack import scripted_stack
 from tests.processes import wait_until
 from tests.stack import RunningStack
@@ -68,7 +69,7 @@ class Run:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     place = tmp_path_factory.mktemp("traces")
-    clip = noise(place)
+    clip = noise(place / "clip.wav")
     with ExitStack() as servers:
         server = servers.enter_context(jaeger(Path(os.environ[JAEGER]), place))
         otlp = server.http

@@ -1,10 +1,7 @@
 """Recordings and requests with details of people, which no log and no trace may contain."""
 
-import wave
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from tests.monitoring.scripted_worker import CANARY
 
@@ -13,17 +10,6 @@ TOKEN = "canarytokencanarytoken"
 NUMBER = "+49 30 901820555"
 PLANTED = ("canary", "zebulon", "901820555", "garbage collector")
 """In lower case; the last words are spoken in the recording."""
-
-
-def noise(place: Path) -> Path:
-    path = place / "clip.wav"
-    samples = np.random.default_rng(3).normal(0, 1000, 16000).astype(np.int16)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16000)
-        file.writeframes(samples.tobytes())
-    return path
 
 
 def named(clip: Path, name: str) -> Path:

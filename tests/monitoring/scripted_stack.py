@@ -16,6 +16,7 @@ from monitoring.metrics.directory import joined
 from tests.monitoring.figures import Figures, scraped, totals
 from tests.processes import ROOT
 from tests.stack import RunningStack, running_services
+from worker.cli.client import ApiClient
 from worker.local.processes.child import Child
 from worker.local.processes.ports import free_port
 from worker.local.stack import Stack, is_answering, services
@@ -67,6 +68,16 @@ class Hosts:
         except httpx2.HTTPError:
             return False
 
+    @contextmanager
+    def apis(self) -> Iterator[list[ApiClient]]:
+        """A client of each host's API."""
+        settings = self.running.settings
+        with ExitStack() as stack:
+            yield [
+                stack.enter_context(ApiClient(settings.with_environment({"API_URL": url})))
+                for url in self.urls.values()
+            ]
+
     def scraped(self) -> list[Figures]:
         """One scrape of each sidecar."""
         return [scraped(url) for url in self.urls.values()]
@@ -77,7 +88,7 @@ class Hosts:
 
 
 @contextmanager
-def scripted_hosts(tmp_path: Path, *names: str) -> Iterator[Hosts]:
+def scripted_hosts(tmp_path: Path, *names: str, **environment: str) -> Iterator[Hosts]:
     """Run a sidecar and a scripted worker with one pool process for each host name."""
     notes = tmp_path / "notes"
     notes.mkdir()
@@ -89,7 +100,7 @@ def scripted_hosts(tmp_path: Path, *names: str) -> Iterator[Hosts]:
         sidecar, transcribe, *_ = services(stack, flower=False)
         found = []
         for name in names:
-            environment = {
+            own = {
                 **stack.environment,
                 "API_PORT": ports[name],
                 "MONGODB_METRICS_PORT": str(free_port()),
@@ -97,8 +108,8 @@ def scripted_hosts(tmp_path: Path, *names: str) -> Iterator[Hosts]:
             }
             worker = _scripted(transcribe, notes, stack, name, concurrency=1)
             found += [
-                replace(sidecar, name=f"server-{name}", env=environment),
-                replace(worker, env={**worker.env, **environment}),
+                replace(sidecar, name=f"server-{name}", env=own),
+                replace(worker, env={**worker.env, **own}),
             ]
         return found
 
@@ -108,7 +119,7 @@ def scripted_hosts(tmp_path: Path, *names: str) -> Iterator[Hosts]:
             # the same time, its counters would start anew.
             stack.enter_context(joined(tmp_path / f"metrics-{name}"))
         running = stack.enter_context(
-            running_services(tmp_path / "data", chosen, RETRY_BACKOFF="0.1")
+            running_services(tmp_path / "data", chosen, **{"RETRY_BACKOFF": "0.1", **environment})
         )
         urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         yield Hosts(running, notes, urls)

@@ -2,19 +2,17 @@
 
 import os
 import random
-import wave
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from monitoring import metrics
 from monitoring.metrics.definitions import Histogram, Metric
 from tasks.interviews.interview import BookingOutcome, Interview, Stage, Status
+from tests.clips import noise
 from tests.monitoring.figures import Figures, busy, scraped
 from tests.monitoring.scripted_stack import Hosts, scripted_hosts
 from tests.monitoring.scripted_worker import HELD
@@ -49,14 +47,7 @@ def names() -> list[str]:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("clip") / "clip.wav"
-    noise = np.random.default_rng(3).normal(0, 1000, 16000).astype(np.int16)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16000)
-        file.writeframes(noise.tobytes())
-    return path
+    return noise(tmp_path_factory.mktemp("clip") / "clip.wav")
 
 
 def submit(api: ApiClient, clip: Path, name: str) -> str:
@@ -172,7 +163,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
 @pytest.mark.timeout(400)
 def test_the_sum_over_hosts_is_the_truth(hosts: Hosts, clip: Path) -> None:
     script = names()
-    with apis(hosts) as each:
+    with hosts.apis() as each:
         operator = Operator(hosts, each, clip)
         operator.run(script)
     wait_for(lambda: busy(hosts.totals()), {}, 40)
@@ -189,18 +180,6 @@ def test_the_sum_over_hosts_is_the_truth(hosts: Hosts, clip: Path) -> None:
     check_requests(found, len(everyone))
 
 
-@contextmanager
-def apis(hosts: Hosts) -> Iterator[list[ApiClient]]:
-    """A client of each host's API."""
-    with ExitStack() as stack:
-        yield [
-            stack.enter_context(
-                ApiClient(hosts.running.settings.with_environment({"API_URL": url}))
-            )
-            for url in hosts.urls.values()
-        ]
-
-
 def test_every_host_reports_what_is_shared_and_only_its_own_worker(
     hosts: Hosts, clip: Path
 ) -> None:
@@ -208,7 +187,7 @@ def test_every_host_reports_what_is_shared_and_only_its_own_worker(
     held = hosts.notes / HELD
     held.touch()
     try:
-        with apis(hosts) as (first, second):
+        with hosts.apis() as (first, second):
             ids = [
                 submit((first, second)[n % 2], clip, f"hold-transcribe-{n}") for n in range(_HELD)
             ]

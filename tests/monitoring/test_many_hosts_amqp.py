@@ -1,14 +1,6 @@
-"""Metrics of two hosts on one RabbitMQ agree with the stored documents.
+"""Metrics of two hosts on one RabbitMQ agree with the stored documents."""
 
-Each host has a metrics directory, a sidecar and a worker. The total of several hosts is the sum of
-what each reports of its own processes, and the single value that all report of a shared server.
-"""
-
-import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,27 +8,24 @@ import httpx2
 import pytest
 
 from monitoring import metrics
-from monitoring.metrics.definitions import Metric, Scope
+from monitoring.metrics.definitions import Metric
 from monitoring.stack.prometheus.alerts import ALWAYS
 from tasks.interviews.interview import Interview, Stage
 from tasks.pipeline.queues import QUEUES, STAGES
 from tests.clips import noise
-from tests.monitoring.figures import Figures, scraped
+from tests.monitoring.figures import Figures, busy, totals
 from tests.monitoring.rabbitmq import rabbitmq_server
+from tests.monitoring.scripted_stack import Hosts, scripted_hosts
+from tests.monitoring.scripted_worker import HELD
 from tests.monitoring.test_ground_truth import Truth, check_histograms, check_interviews, submit
-from tests.processes import ROOT, wait_for, wait_until
+from tests.processes import wait_for, wait_until
 from tests.requirements import needs
-from tests.stack import RunningStack, running_services
 from tests.stack import wait_for as wait_for_end
 from worker.bootstrap import open_stores
-from worker.cli.client import ApiClient
-from worker.local.processes.ports import free_port
-from worker.local.stack import Stack, is_answering, services
-from worker.local.supervisor import Service
 
 pytestmark = [pytest.mark.slow, needs("rabbitmq-server", "epmd")]
 
-HOSTS = ("one", "two")
+NAMES = ("one", "two")
 TRANSCRIBE, *_ = STAGES
 
 MIXED = [
@@ -46,148 +35,82 @@ MIXED = [
 ]
 """The scripted outcome of each interview; `kill` kills the child process once."""
 
-PROCESSES = 4
+PROCESSES = 2
 """Pool processes of both hosts."""
 
 WAITING = 6
 
 
-@dataclass(frozen=True)
-class Hosts:
-    """Two hosts, and the directory in which their workers record injected failures."""
-
-    running: RunningStack
-    urls: Sequence[str]
-    apis: Sequence[ApiClient]
-    notes: Path
-    clip: Path
-
-    def submit(self, names: Sequence[str]) -> list[str]:
-        """Submit interviews, to each host in turn."""
-        return [submit(self.apis[number % 2], self.clip, name) for number, name in enumerate(names)]
-
-    def wait(self, interviews: Sequence[str]) -> None:
-        for one in interviews:
-            wait_for_end(self.running.api, one, timeout=240)
-
-    def restart(self, name: str) -> None:
-        """Kill a process, and start it again under the same name."""
-        process = self.running.process(name)
-        process.kill()
-        process.start()
-
-    def scrape(self) -> list[Figures]:
-        return [scraped(url) for url in self.urls]
-
-    def total(self, metric: Metric) -> dict[tuple[str, ...], float]:
-        return together(metric, self.scrape())
-
-
-def together(metric: Metric, hosts: Sequence[Figures]) -> dict[tuple[str, ...], float]:
-    """The total of a metric over hosts, as rules and dashboards compute it."""
-    if metric.scope is Scope.SHARED:
-        first, second = (found.by_labels(metric) for found in hosts)
-        assert first == second
-        return first
-    sums: Counter[tuple[str, ...]] = Counter()
-    for found in hosts:
-        sums.update(found.by_labels(metric))
-    return dict(sums)
-
-
-def summed(hosts: Sequence[Figures]) -> Figures:
-    """The sums of all samples; wrong for shared servers."""
-    sums: Counter[tuple[str, frozenset[tuple[str, str]]]] = Counter()
-    for found in hosts:
-        sums.update(found.samples)
-    return Figures(dict(sums))
-
-
-@contextmanager
-def two_hosts(tmp_path: Path) -> Iterator[Hosts]:
-    for name in ("rabbitmq", "notes"):
-        (tmp_path / name).mkdir()
-    urls = [f"http://127.0.0.1:{free_port()}" for _ in HOSTS]
-
-    def chosen(stack: Stack) -> list[Service]:
-        return [
-            service
-            for host, url in zip(HOSTS, urls, strict=True)
-            for service in services_of(host, url, stack, tmp_path)
-        ]
-
-    with rabbitmq_server(tmp_path / "rabbitmq") as (_, broker), ExitStack() as stack:
-        running = stack.enter_context(
-            running_services(tmp_path / "data", chosen, RETRY_BACKOFF="0.1", REDIS_URL=broker)
-        )
-        clients = (running.settings.with_environment({"API_URL": url}) for url in urls)
-        apis = [stack.enter_context(ApiClient(settings)) for settings in clients]
-        main = replace(running, api=apis[0])
-        yield Hosts(main, urls, apis, tmp_path / "notes", noise(tmp_path / "clip.wav"))
-
-
-def services_of(host: str, url: str, stack: Stack, place: Path) -> list[Service]:
-    """The sidecar and the worker of a host."""
-    own = {
-        **stack.environment,
-        "API_PORT": url.rpartition(":")[2],
-        "MONGODB_METRICS_PORT": str(free_port()),
-        "METRICS_DIR": str(place / host / "metrics"),
-        "PYTHONPATH": str(ROOT),
-    }
-    settings = stack.settings.with_environment(own)
-    sidecar, *_ = services(replace(stack, settings=settings, environment=own), flower=False)
-    argv = [sys.executable, "-m", "tests.monitoring.holding_worker", str(place / "notes"), host]
-    return [
-        replace(sidecar, name=f"server-{host}"),
-        Service(f"worker-{host}", argv, env=own, ready=is_answering(stack, host)),
-    ]
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[Hosts]:
+    (tmp_path / "rabbitmq").mkdir()
+    with (
+        rabbitmq_server(tmp_path / "rabbitmq") as (_, broker),
+        scripted_hosts(tmp_path, *NAMES, REDIS_URL=broker) as found,
+    ):
+        yield found
 
 
 @pytest.mark.timeout(600)
-def test_every_figure_is_the_truth_on_two_hosts(tmp_path: Path) -> None:
-    with two_hosts(tmp_path) as hosts:
-        ids = hosts.submit(MIXED)
-        hosts.wait(ids)
-        ids += hosts.submit([f"hold-transcribe-{number}" for number in range(PROCESSES)])
-        wait_until(lambda: len(list(hosts.notes.glob("*.held"))) == PROCESSES, 60)
-        ids += hosts.submit([f"go-transcribe-more{number}" for number in range(WAITING)])
+def test_every_figure_is_the_truth_on_two_hosts(hosts: Hosts, tmp_path: Path) -> None:
+    clip = noise(tmp_path / "clip.wav")
+
+    def submit_each(names: Sequence[str]) -> list[str]:
+        return [submit(apis[number % 2], clip, name) for number, name in enumerate(names)]
+
+    def wait_for_all(interviews: Sequence[str]) -> None:
+        for one in interviews:
+            wait_for_end(apis[0], one, timeout=240)
+
+    with hosts.apis() as apis:
+        ids = submit_each(MIXED)
+        wait_for_all(ids)
+        held = hosts.notes / HELD
+        held.touch()
+        ids += submit_each([f"hold-transcribe-{number}" for number in range(PROCESSES + WAITING)])
         check_waiting(hosts)
-        # One after the other: counters start again once no process of a host is left.
-        for name in ("worker-two", "server-two"):
-            hosts.restart(name)
+        for process in (hosts.worker("two"), hosts.sidecar("two")):
+            process.kill()
+            process.start()
             wait_until(lambda: is_up(hosts), 60)
-        (hosts.notes / "release").touch()
-        hosts.wait(ids)
-        wait_for(lambda: busy(hosts), {}, 40)
-        found = hosts.scrape()
-        with open_stores(hosts.running.settings) as stores:
-            everyone = [stores.interviews.get(one) for one in ids]
-    check_counters(found, everyone)
+        held.unlink()
+        wait_for_all(ids)
+    wait_for(lambda: busy(hosts.totals()), {}, 40)
+    found = hosts.scraped()
+    with open_stores(hosts.running.settings) as stores:
+        everyone = [stores.interviews.get(one) for one in ids]
+    check_counters(totals(found), everyone)
     for one in found:
         assert [metric.name for metric in ALWAYS if not is_exposed(metric, one)] == []
 
 
 def check_waiting(hosts: Hosts) -> None:
     """Each gauge has the true value once, while some interviews run and others wait."""
+    wait_for(lambda: hosts.totals().by_labels(metrics.QUEUE_DEPTH)[TRANSCRIBE, "any"], WAITING, 30)
+    wait_for(
+        lambda: sum(hosts.totals().by_labels(metrics.CELERY_TASKS_ACTIVE).values()), PROCESSES, 30
+    )
+    for one in (*hosts.scraped(), hosts.totals()):
+        check_shared(one)
+    processes = hosts.totals().by_labels(metrics.CELERY_PROCESSES)
+    assert processes == dict.fromkeys(((queue,) for queue in QUEUES), PROCESSES)
+    for url in hosts.urls.values():
+        wait_for(partial(broker_of, url), ("ok", None), 30)
+
+
+def check_shared(found: Figures) -> None:
     active = PROCESSES + WAITING
-    wait_for(lambda: hosts.total(metrics.QUEUE_DEPTH)[TRANSCRIBE, "any"], WAITING, 30)
-    wait_for(lambda: sum(hosts.total(metrics.CELERY_TASKS_ACTIVE).values()), PROCESSES, 30)
-    assert hosts.total(metrics.INTERVIEWS_ACTIVE) == {(): active}
-    assert hosts.total(metrics.INTERVIEWS_IN_STAGE) == {
+    assert found.by_labels(metrics.INTERVIEWS_ACTIVE) == {(): active}
+    assert found.by_labels(metrics.INTERVIEWS_IN_STAGE) == {
         ("transcribe",): active,
         ("analyse",): 0,
         ("schedule",): 0,
     }
-    assert hosts.total(metrics.CELERY_PROCESSES) == dict.fromkeys(((q,) for q in QUEUES), PROCESSES)
-    assert hosts.total(metrics.RABBITMQ_UP) == {(): 1}
-    assert hosts.total(metrics.REDIS_UP) == {}
-    for url in hosts.urls:
-        wait_for(partial(broker_of, url), ("ok", None), 30)
-    for one in hosts.scrape():
-        ages = one.by_labels(metrics.QUEUE_OLDEST_AGE)
-        assert ages[TRANSCRIBE,] > 0
-        assert [age for queue, age in ages.items() if queue != (TRANSCRIBE,)] == [0, 0]
+    assert found.by_labels(metrics.RABBITMQ_UP) == {(): 1}
+    assert found.by_labels(metrics.REDIS_UP) == {}
+    ages = found.by_labels(metrics.QUEUE_OLDEST_AGE)
+    assert ages[TRANSCRIBE,] > 0
+    assert [age for queue, age in ages.items() if queue != (TRANSCRIBE,)] == [0, 0]
 
 
 def broker_of(url: str) -> tuple[str, object]:
@@ -199,22 +122,14 @@ def broker_of(url: str) -> tuple[str, object]:
 
 def is_up(hosts: Hosts) -> bool:
     """Whether both sidecars answer, and both workers take messages."""
-    names = [f"worker-{host}" for host in HOSTS] + [f"server-{host}" for host in HOSTS]
-    for name in names:
-        hosts.running.process(name).check()
+    for name in NAMES:
+        hosts.worker(name).check()
+        hosts.sidecar(name).check()
     try:
-        return sum(hosts.total(metrics.CELERY_WORKER_UP).values()) == len(HOSTS)
+        up = hosts.totals().by_labels(metrics.CELERY_WORKER_UP)
     except httpx2.HTTPError:
         return False
-
-
-def busy(hosts: Hosts) -> dict[str, object]:
-    """The gauges with values other than those of an idle service."""
-    working = {
-        gauge.name: {labels: value for labels, value in hosts.total(gauge).items() if value}
-        for gauge in (metrics.INTERVIEWS_ACTIVE, metrics.QUEUE_DEPTH, metrics.CELERY_TASKS_ACTIVE)
-    }
-    return {name: found for name, found in working.items() if found}
+    return sum(up.values()) == len(NAMES)
 
 
 def is_exposed(metric: Metric, found: Figures) -> bool:
@@ -222,9 +137,8 @@ def is_exposed(metric: Metric, found: Figures) -> bool:
     return bool(found.by_labels(metrics.RABBITMQ_UP if metric is metrics.REDIS_UP else metric))
 
 
-def check_counters(hosts: list[Figures], everyone: list[Interview]) -> None:
+def check_counters(found: Figures, everyone: list[Interview]) -> None:
     """The sums over hosts are what the documents say."""
-    found = summed(hosts)
     check_interviews(found, Truth(everyone, 0))
     check_histograms(found)
     durations, retries = (

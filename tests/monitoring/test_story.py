@@ -18,8 +18,9 @@ from typer.testing import CliRunner
 from monitoring import metrics
 from monitoring.stack.elasticsearch.fields import FIELDS
 from tasks.interviews.interview import Interview, Stage, Status
+from tests.clips import noise
 from tests.monitoring.figures import Figures, busy, scraped
-from tests.monitoring.planted import ADDRESS, NUMBER, PLANTED, TOKEN, named, noise, particulars
+from tests.monitoring.planted import ADDRESS, NUMBER, PLANTED, TOKEN, named, particulars
 from tests.monitoring.scripted_stack import scripted_stack
 from tests.monitoring.scripted_worker import CANARY, RECYCLE_AFTER
 from tests.processes import ROOT, wait_for, wait_until
@@ -52,7 +53,7 @@ class Story:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     place = tmp_path_factory.mktemp("story")
-    clip = noise(place)
+    clip = noise(place / "clip.wav")
     environment = {
         "OTEL_TRACES_SAMPLER_ARG": "1",
         "WEBHOOK_SECRET": "whsec_" + "Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5",

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-import wave
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +16,6 @@ from functools import partial
 from pathlib import Path
 
 import httpx2
-import numpy as np
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
@@ -26,6 +24,7 @@ from tasks.errors import InterviewWorkerError
 from tasks.interviews.interview import ACTIVE
 from tests.alerting.live.proxy import Proxy, certified_proxy
 from tests.alerting.live.worker import BILLED, HELD
+from tests.clips import noise
 from tests.monitoring.figures import scraped
 from tests.monitoring.rabbitmq import rabbitmq_server
 from tests.processes import ROOT
@@ -301,7 +300,7 @@ def used_stack(place: Path, broker: str) -> Iterator[Place]:
         hosts = tuple(plan.host(running) for plan in plans)
         proxy = stack.enter_context(certified_proxy(place, [host.url for host in hosts]))
         child = rabbitmq or running.process(VALKEY)
-        yield Place(running, hosts, child, proxy, notes, _clip(place))
+        yield Place(running, hosts, child, proxy, notes, noise(place / "clip.wav"))
 
 
 @dataclass
@@ -402,14 +401,3 @@ def _small_disk(place: Path) -> Iterator[Path | None]:
         yield place
     finally:
         subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-def _clip(place: Path) -> Path:
-    path = place / "clip.wav"
-    samples = np.random.default_rng(3).normal(0, 1000, 16000).astype(np.int16)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16000)
-        file.writeframes(samples.tobytes())
-    return path
