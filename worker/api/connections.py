@@ -76,4 +76,7 @@ def server_config(app: Any, **options: Any) -> uvicorn.Config:
 def max_connections() -> int:
     """The largest number of open connections: half of the file descriptors remain for the rest."""
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # -1 on most systems, not a large number.
+    if descriptors == resource.RLIM_INFINITY:
+        return _CONNECTIONS
     return min(_CONNECTIONS, descriptors // 2)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from monitoring.heartbeats import Worker
+from monitoring.metrics.domains import OTHER
 from monitoring.metrics.initial import (
     Configuration,
     Route,
@@ -15,8 +16,6 @@ from worker.adapters import endpoints
 from worker.adapters.prices import load_prices
 from worker.settings import Settings
 from worker.telemetry.metrics import node_name
-
-_OTHER = "other"
 
 
 def configured_series(settings: Settings, routes: tuple[Route, ...]) -> Iterator[Series]:
@@ -66,12 +65,12 @@ def _models(settings: Settings) -> Mapping[str, Sequence[str]]:
 
     def as_billed(provider: str, model: str) -> tuple[str, str]:
         price = prices.find(provider, model)
-        return price.model if price else model, _OTHER
+        return price.model if price else model, OTHER
 
     # The models of plugins are unknown, and nothing is billed for local models.
     chosen = (*settings.transcription_providers, *settings.analysis_providers)
     return {
-        **dict.fromkeys(chosen, (_OTHER,)),
+        **dict.fromkeys(chosen, (OTHER,)),
         **dict.fromkeys(("whisper", "local"), ()),
         "google": as_billed("google", settings.google_speech_model),
         "openai": as_billed("openai", settings.openai_model),
